@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- HSA.h - The hsa dialect ----------------------------------*- C++ -*-===//
+
+#ifndef RAMIFY_DIALECTS_HSA_IR_HSA_H
+#define RAMIFY_DIALECTS_HSA_IR_HSA_H
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/IR/TensorEncoding.h"
+#include "mlir/Interfaces/ControlFlowInterfaces.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "dialects/HSA/IR/HSADialect.h.inc"
+#include "dialects/HSA/IR/HSAEnums.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "dialects/HSA/IR/HSAAttributes.h.inc"
+
+#define GET_TYPEDEF_CLASSES
+#include "dialects/HSA/IR/HSATypes.h.inc"
+
+namespace ramify::hsa {
+
+/// The axes of a named tensor, or null for any other type.
+AxesAttr getAxes(mlir::Type type);
+
+/// Whether `type` is a ranked tensor whose encoding names its axes.
+bool isNamedTensor(mlir::Type type);
+
+} // namespace ramify::hsa
+
+#define GET_OP_CLASSES
+#include "dialects/HSA/IR/HSAOps.h.inc"
+
+#endif // RAMIFY_DIALECTS_HSA_IR_HSA_H
