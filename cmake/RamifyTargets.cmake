@@ -5,6 +5,8 @@
 # The precompiled header. ccache identifies it by the .sum file beside it (its
 # source, the compiler and the LLVM version), so that objects are shared
 # between worktrees; the header itself is compiled once in each build folder.
+# For the same reason it is named by options whose paths ccache can make relative.
+set(CMAKE_CXX_COMPILE_OPTIONS_USE_PCH -include-pch <PCH_FILE>)
 set(RAMIFY_MLIR_FLAGS -fno-rtti -fno-exceptions "SHELL:-Xclang -fno-pch-timestamp")
 set(RAMIFY_PCH_HEADER ${PROJECT_SOURCE_DIR}/cmake/PrecompiledMLIR.h)
 file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/ramify_pch.cpp CONTENT "")
