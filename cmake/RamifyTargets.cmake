@@ -73,3 +73,18 @@ function(ramify_add_folders)
     endif()
   endforeach()
 endfunction()
+
+# ramify_add_python_module(<name> <sources>... [LINK_LIBS ...])
+# A pybind11 module, built into python/ramify so that the checkout itself is
+# importable (PYTHONPATH=python), and installed into the wheel. Its sources
+# need RTTI and exceptions, so they include no header of LLVM.
+function(ramify_add_python_module name)
+  cmake_parse_arguments(ARG "" "" "LINK_LIBS" ${ARGN})
+  pybind11_add_module(${name} MODULE NO_EXTRAS ${ARG_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PRIVATE ${ARG_LINK_LIBS})
+  if(NOT SKBUILD)
+    set_target_properties(${name} PROPERTIES LIBRARY_OUTPUT_DIRECTORY
+                                             ${PROJECT_SOURCE_DIR}/python/ramify)
+  endif()
+  install(TARGETS ${name} LIBRARY DESTINATION ramify COMPONENT python)
+endfunction()
