@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- TilePlanOps.td - What the host does -----------------*- tablegen -*-===//
+
+#ifndef RAMIFY_TILE_PLAN_OPS_TD
+#define RAMIFY_TILE_PLAN_OPS_TD
+
+include "dialects/Tile/IR/TileOps.td"
+
+def Tile_PlanOp : Tile_Op<"plan", [
+    FunctionOpInterface, IsolatedFromAbove, Symbol,
+    SingleBlockImplicitTerminator<"EndOp">]> {
+  let summary = "what the host does for one call";
+  let description = [{
+    Sizes are `memref.dim` of the arguments, arithmetic on them is `arith` on
+    index; results are made by `tile.result`, kernels launched by `tile.launch`.
+    A plan is data, not code: it is translated for the runtime, which interprets
+    it without a synchronisation with the device.
+
+    ```mlir
+    tile.plan @hsa(%q: memref<?x?x?x64xbf16, strided<[?, ?, ?, 1]>>, ..., %scale: f32) {
+      %c0 = arith.constant 0 : index
+      %B = memref.dim %q, %c0 : memref<...>
+      ...
+      %out = tile.result shape(%B, %L, %HQ, %D) : memref<?x?x?x64xbf16, strided<[?, ?, ?, 1]>>
+      tile.launch @hsa_kernel grid(%L, %H, %B) (%q, ..., %scale, %out) : ...
+    }
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name,
+                       TypeAttrOf<FunctionType>:$function_type,
+                       OptionalAttr<DictArrayAttr>:$arg_attrs,
+                       OptionalAttr<DictArrayAttr>:$res_attrs);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    ::mlir::ArrayRef<::mlir::Type> getArgumentTypes() { return getFunctionType().getInputs(); }
+    ::mlir::ArrayRef<::mlir::Type> getResultTypes() { return getFunctionType().getResults(); }
+    ::mlir::Region *getCallableRegion() { return &getBody(); }
+  }];
+}
+
+def Tile_ResultOp : Tile_Op<"result", [HasParent<"PlanOp">]> {
+  let summary = "an array that the call returns";
+  let description = [{
+    Allocated by the caller's framework, dense, in the order of the ops.
+  }];
+  let arguments = (ins Variadic<Index>:$shape);
+  let results = (outs AnyMemRef:$result);
+  let assemblyFormat = "`shape` `(` $shape `)` attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+def Tile_LaunchOp : Tile_Op<"launch", [
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "run a kernel over a grid";
+  let description = [{
+    A grid with an empty axis runs nothing.
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$kernel, Index:$x, Index:$y, Index:$z,
+                       Variadic<AnyType>:$operands);
+  let assemblyFormat = [{
+    $kernel `grid` `(` $x `,` $y `,` $z `)` `(` $operands `)` attr-dict `:` type($operands)
+  }];
+}
+
+#endif // RAMIFY_TILE_PLAN_OPS_TD
