@@ -27,7 +27,6 @@ def Tile_Dialect : Dialect {
     "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
     "::mlir::tensor::TensorDialect"];
   let useDefaultAttributePrinterParser = 1;
-  let useDefaultTypePrinterParser = 1;
 }
 
 #endif // RAMIFY_TILE_DIALECT_TD

@@ -125,7 +125,7 @@ def Tile_DotOp : Tile_Op<"dot", [Pure]> {
 // Memory
 //===----------------------------------------------------------------------===//
 
-def Tile_GatherOp : Tile_Op<"gather", [MemoryEffects<[MemRead]>]> {
+def Tile_GatherOp : Tile_Op<"gather", [AttrSizedOperandSegments, MemoryEffects<[MemRead]>]> {
   let summary = "rows of an array as a tile";
   let description = [{
     Row i of the result is source[indices..., :], where an index that is a tensor
@@ -147,7 +147,7 @@ def Tile_GatherOp : Tile_Op<"gather", [MemoryEffects<[MemRead]>]> {
   let hasVerifier = 1;
 }
 
-def Tile_LookupOp : Tile_Op<"lookup", [MemoryEffects<[MemRead]>]> {
+def Tile_LookupOp : Tile_Op<"lookup", [AttrSizedOperandSegments, MemoryEffects<[MemRead]>]> {
   let summary = "single elements of an array as a vector";
   let description = [{
     Element i of the result is source[indices...] with each tensor index taken at
@@ -168,7 +168,7 @@ def Tile_LookupOp : Tile_Op<"lookup", [MemoryEffects<[MemRead]>]> {
   let hasVerifier = 1;
 }
 
-def Tile_ScatterOp : Tile_Op<"scatter", [MemoryEffects<[MemWrite]>]> {
+def Tile_ScatterOp : Tile_Op<"scatter", [AttrSizedOperandSegments, MemoryEffects<[MemWrite]>]> {
   let summary = "write a tile's rows into an array";
   let description = [{
     The inverse of gather: rows whose mask is false, and columns past the end of

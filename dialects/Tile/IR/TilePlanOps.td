@@ -58,9 +58,9 @@ def Tile_LaunchOp : Tile_Op<"launch", [
     A grid with an empty axis runs nothing.
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, Index:$x, Index:$y, Index:$z,
-                       Variadic<AnyType>:$operands);
+                       Variadic<AnyType>:$inputs);
   let assemblyFormat = [{
-    $kernel `grid` `(` $x `,` $y `,` $z `)` `(` $operands `)` attr-dict `:` type($operands)
+    $kernel `grid` `(` $x `,` $y `,` $z `)` `(` $inputs `)` attr-dict `:` type($inputs)
   }];
 }
 
