@@ -77,7 +77,9 @@ endfunction()
 # ramify_add_python_module(<name> <sources>... [LINK_LIBS ...])
 # A pybind11 module, built into python/ramify so that the checkout itself is
 # importable (PYTHONPATH=python), and installed into the wheel. Its sources
-# need RTTI and exceptions, so they include no header of LLVM.
+# need RTTI and exceptions, so they include no header of LLVM. The target
+# ramify-python builds all of them.
+add_custom_target(ramify-python)
 function(ramify_add_python_module name)
   cmake_parse_arguments(ARG "" "" "LINK_LIBS" ${ARGN})
   pybind11_add_module(${name} MODULE NO_EXTRAS ${ARG_UNPARSED_ARGUMENTS})
@@ -86,5 +88,6 @@ function(ramify_add_python_module name)
     set_target_properties(${name} PROPERTIES LIBRARY_OUTPUT_DIRECTORY
                                              ${PROJECT_SOURCE_DIR}/python/ramify)
   endif()
+  add_dependencies(ramify-python ${name})
   install(TARGETS ${name} LIBRARY DESTINATION ramify COMPONENT python)
 endfunction()

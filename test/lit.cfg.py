@@ -27,5 +27,7 @@ check_ptx = os.path.join(config.test_source_root, "check_ptx.py")
 config.substitutions.append(("%ptxas", f"{config.python} {check_ptx} --ptxas={config.ptxas}"))
 config.substitutions.append(("%python", config.python))
 
+if os.path.exists("/dev/nvidia0"):
+    config.available_features.add("gpu")
 if config.ptxas and not config.ptxas.endswith("NOTFOUND"):
     config.available_features.add("ptxas")
