@@ -69,7 +69,9 @@ def hsa(
         picks = picks.expand(batch, per_query, -1, -1)
         some = (picks >= 0) & (picks < kc.shape[2])
         safe = picks.where(some, 0)
-        j = torch.arange(r0 * q_block, min(length, (r0 + picks.shape[2]) * q_block), device=q.device)
+        j = torch.arange(
+            r0 * q_block, min(length, (r0 + picks.shape[2]) * q_block), device=q.device
+        )
         row = j // q_block - r0
         kg, vg = _gather(kc, safe)[:, :, row], _gather(vc, safe)[:, :, row]
         x = q[:, j].view(batch, len(j), per_query, group, dim)

@@ -11,7 +11,7 @@ import torch
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "benchmarks"))
 
-from peers import eager  # noqa: E402
+from peers import eager
 
 EPS = {torch.float32: 2e-6, torch.bfloat16: 4e-3, torch.float16: 5e-4}
 DEVICES = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
