@@ -56,7 +56,8 @@ def inputs(
     shape: Shape, dtype: torch.dtype, device: str, seed: int = 0
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """q, k, v ~ N(0, 1); picks uniform over the chunks that ended before the query, as the
-    authors' kernel wants them never empty (chunk 0 where none has ended); weights sum to 1."""
+    authors' kernel wants them never empty (chunk 0 where none has ended); weights sum to 1.
+    """
     g = torch.Generator(device=device).manual_seed(seed)
     b, length, h, slots = shape.batch, shape.length, shape.heads, shape.slots
     chunks = -(-length // shape.chunk_size)

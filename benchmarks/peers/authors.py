@@ -16,7 +16,7 @@ import torch
 
 
 def load() -> ModuleType | None:
-    """The module ``ops/hsa_triton.py``, or None where there is no checkout."""
+    """Import ``ops/hsa_triton.py``, or give None where there is no checkout."""
     folder = os.environ.get("RAMIFY_PEERS")
     if not folder:
         return None

@@ -21,7 +21,7 @@ def chunked(x: torch.Tensor, chunk_size: int) -> torch.Tensor:
 
 def _gather(chunks: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
     """Chunks ``[B, H, C, S, D]`` picked by ``[B, H, R, K]``: ``[B, H, R, K, S, D]``."""
-    batch, heads, rows, slots = indices.shape
+    batch, heads = indices.shape[:2]
     b = torch.arange(batch, device=indices.device).view(-1, 1, 1, 1)
     h = torch.arange(heads, device=indices.device).view(1, -1, 1, 1)
     return chunks[b, h, indices]
@@ -69,9 +69,8 @@ def hsa(
         picks = picks.expand(batch, per_query, -1, -1)
         some = (picks >= 0) & (picks < kc.shape[2])
         safe = picks.where(some, 0)
-        j = torch.arange(
-            r0 * q_block, min(length, (r0 + picks.shape[2]) * q_block), device=q.device
-        )
+        end = min(length, (r0 + picks.shape[2]) * q_block)
+        j = torch.arange(r0 * q_block, end, device=q.device)
         row = j // q_block - r0
         kg, vg = _gather(kc, safe)[:, :, row], _gather(vc, safe)[:, :, row]
         x = q[:, j].view(batch, len(j), per_query, group, dim)
