@@ -6,7 +6,6 @@ from __future__ import annotations
 import traceback
 
 import pytest
-
 from ramify import errors
 
 

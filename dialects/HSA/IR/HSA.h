@@ -11,9 +11,8 @@
 #include "mlir/IR/OpImplementation.h"
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/IR/TensorEncoding.h"
-#include "mlir/Interfaces/ControlFlowInterfaces.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
-#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/LoopLikeInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
 #include "dialects/HSA/IR/HSADialect.h.inc"
@@ -32,6 +31,19 @@ AxesAttr getAxes(mlir::Type type);
 
 /// Whether `type` is a ranked tensor whose encoding names its axes.
 bool isNamedTensor(mlir::Type type);
+
+/// An axis with its size.
+using SizedAxis = std::pair<Axis, int64_t>;
+
+/// The axes of a named tensor with their sizes; empty for any other type.
+llvm::SmallVector<SizedAxis> getSizedAxes(mlir::Type type);
+
+/// The axes that an array shows in a program, in the order of memory.
+llvm::SmallVector<SizedAxis> getSizedAxes(ArrayType type);
+
+/// The tensor with these axes, put into canonical order; the element type
+/// itself where there are none.
+mlir::Type getNamedType(llvm::SmallVector<SizedAxis> axes, mlir::Type element);
 
 } // namespace ramify::hsa
 

@@ -41,12 +41,18 @@ def HSA_AxesAttr : AttrDef<HSA_Dialect, "Axes",
   let mnemonic = "axes";
   let summary = "the names of a tensor's axes";
   let description = [{
-    The encoding of every tensor of the dialect: one name an axis, each at most
-    once, in the canonical order pos, head, chunk, slot, key, dim.
+    The encoding of every tensor of the dialect: one name for each axis.
 
     ```mlir
     tensor<1x16x64xf32, #hsa.axes<pos, head, key>>
     ```
+
+    Constraints:
+    - (C1) The names are in the canonical order pos, head, chunk, slot, key, dim,
+      each at most once.
+    - (C2) There are as many names as the tensor has axes.
+    - (C3) Sizes are positive; only chunk and slot may be `?`.
+    - (C4) Elements are f32, bf16, f16, i32 or i1.
   }];
   let parameters = (ins ArrayRefParameter<"Axis">:$axes);
   let assemblyFormat = "`<` $axes `>`";

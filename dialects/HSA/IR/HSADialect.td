@@ -23,6 +23,11 @@ def HSA_Dialect : Dialect {
                            "::mlir::math::MathDialect"];
   let useDefaultAttributePrinterParser = 1;
   let useDefaultTypePrinterParser = 1;
+  let hasConstantMaterializer = 1;
+  let extraClassDeclaration = [{
+    void registerAttributes();
+    void registerTypes();
+  }];
 }
 
 #endif // RAMIFY_HSA_DIALECT_TD

@@ -4,64 +4,83 @@
 #ifndef RAMIFY_HSA_OPS_TD
 #define RAMIFY_HSA_OPS_TD
 
-include "dialects/HSA/IR/HSATypes.td"
-include "mlir/IR/BuiltinAttributeInterfaces.td"
-include "mlir/IR/RegionKindInterface.td"
-include "mlir/IR/SymbolInterfaces.td"
-include "mlir/Interfaces/FunctionInterfaces.td"
-include "mlir/Interfaces/SideEffectInterfaces.td"
-include "mlir/Interfaces/InferTypeOpInterface.td"
-include "mlir/Interfaces/ControlFlowInterfaces.td"
-
-class HSA_Op<string mnemonic, list<Trait> traits = []>
-    : Op<HSA_Dialect, mnemonic, traits>;
-
-// A tensor whose encoding is `#hsa.axes`.
-def HSA_Named : Type<
-    CPred<"::ramify::hsa::isNamedTensor($_self)">, "tensor with #hsa.axes",
-    "::mlir::RankedTensorType">;
-def HSA_NamedOrScalar : AnyTypeOf<[HSA_Named, F32, F16, BF16, I32, I1]>;
+include "dialects/HSA/IR/HSAOpBase.td"
 
 //===----------------------------------------------------------------------===//
 // Program
 //===----------------------------------------------------------------------===//
 
 def HSA_ProgramOp : HSA_Op<"program", [
-    FunctionOpInterface, IsolatedFromAbove, Symbol,
-    SingleBlockImplicitTerminator<"ReturnOp">]> {
+    FunctionOpInterface, IsolatedFromAbove, SingleBlock,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>]> {
   let summary = "what one query block computes";
   let description = [{
     The parameters have role types or are scalars; the results are tensors over
     pos, head and possibly dim. `group` is G = HQ / H, the number of query heads
-    that share a key/value head.
+    that share a key/value head. The names of the parameters are kept: weights and
+    domains refer to an indices parameter by its name.
 
     ```mlir
-    hsa.program @hsa(%q: !hsa.query<bf16, pos = 1, head = 16, dim = 64>, ...)
-        -> (tensor<1x16x64xf32, #hsa.axes<pos, head, dim>>) attributes {group = 16 : i64} {
+    hsa.program @hsa(%q: !hsa.query<bf16, pos = 1, head = 16, dim = 64>, %scale: f32)
+        -> tensor<1x16x64xf32, #hsa.axes<pos, head, dim>> attributes {group = 16 : i64} {
       ...
+      hsa.return %o : tensor<1x16x64xf32, #hsa.axes<pos, head, dim>>
     }
     ```
+
+    Constraints:
+    - (C1) Each parameter has a role type (query, chunks, weights, indices, array)
+      or is i32 or f32.
+    - (C2) Each parameter has a name of its own, a letter or `_` first.
+    - (C3) `group` is a positive multiple of the size of the head axis.
+    - (C4) Parameters agree on the sizes of pos and head.
+    - (C5) Parameters of one partition agree on the number of keys in a chunk.
+    - (C6) Weights name an indices parameter, and indices the partition of a
+      chunks or array parameter.
+    - (C7) Results are f32 tensors over pos, head or over pos, head, dim.
+    - (C8) Tensors and softmax states in the body have the parameters' pos and
+      head.
+    - (C9) A key axis that an operation ties to a chunk is as long as the chunks of
+      that partition.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name,
                        TypeAttrOf<FunctionType>:$function_type,
+                       StrArrayAttr:$arg_names,
                        I64Attr:$group,
                        OptionalAttr<DictArrayAttr>:$arg_attrs,
                        OptionalAttr<DictArrayAttr>:$res_attrs);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
+  let hasRegionVerifier = 1;
   let extraClassDeclaration = [{
     ::mlir::ArrayRef<::mlir::Type> getArgumentTypes() { return getFunctionType().getInputs(); }
     ::mlir::ArrayRef<::mlir::Type> getResultTypes() { return getFunctionType().getResults(); }
     ::mlir::Region *getCallableRegion() { return &getBody(); }
+
+    /// The name of a parameter, without the `%`.
+    ::llvm::StringRef getParameterName(unsigned index);
+    /// The parameter with that name, or null.
+    ::mlir::BlockArgument getParameter(::llvm::StringRef name);
+    /// The size of the pos or head axis as the parameters tell it, or 0.
+    int64_t getAxisSize(Axis axis);
+    /// The number of keys in a chunk of `partition`, or 0 where no parameter tells.
+    int64_t getChunkSize(::llvm::StringRef partition);
   }];
 }
 
 def HSA_ReturnOp : HSA_Op<"return", [Terminator, HasParent<"ProgramOp">, Pure]> {
   let summary = "the results of a program";
+  let description = [{
+    ```mlir
+    hsa.return %o : tensor<1x16x64xf32, #hsa.axes<pos, head, dim>>
+    ```
+
+    Constraints:
+    - (C1) The types are those of the program's results.
+  }];
   let arguments = (ins Variadic<HSA_Named>:$operands);
   let assemblyFormat = "($operands^ `:` type($operands))? attr-dict";
-  let builders = [OpBuilder<(ins), [{}]>];
   let hasVerifier = 1;
 }
 
@@ -73,9 +92,14 @@ def HSA_LoadOp : HSA_Op<"load", [Pure]> {
   let summary = "the block's part of a query or of an array without chunks";
   let description = [{
     ```mlir
-    %q = hsa.load %query : !hsa.query<bf16, pos = 1, head = 16, dim = 64>
+    %x = hsa.load %q : !hsa.query<bf16, pos = 1, head = 16, dim = 64>
         -> tensor<1x16x64xbf16, #hsa.axes<pos, head, dim>>
     ```
+
+    Constraints:
+    - (C1) An array has neither a key nor a chunk axis.
+    - (C2) The result has the source's element type and axes, in canonical order;
+      it is a scalar where there are no axes.
   }];
   let arguments = (ins AnyTypeOf<[HSA_QueryType, HSA_ArrayType]>:$source);
   let results = (outs HSA_NamedOrScalar:$result);
@@ -87,18 +111,23 @@ def HSA_ChunkOp : HSA_Op<"chunk", [Pure]> {
   let summary = "one chunk of a partitioned array";
   let description = [{
     Keys past the end of the array read as zero; what reduces over `key` leaves
-    them out.
+    them out. Of an array with a chunk axis, it is what belongs to that chunk.
 
     ```mlir
-    %kc = hsa.chunk %k[%c] : !hsa.chunks<"kv", bf16, key = 64, dim = 64>
+    %kc = hsa.chunk %k[%c : !hsa.chunk_id<"kv">] : !hsa.chunks<"kv", bf16, key = 64, dim = 64>
         -> tensor<64x64xbf16, #hsa.axes<key, dim>>
     ```
+
+    Constraints:
+    - (C1) The source is of the chunk's partition.
+    - (C2) The result has the source's element type and axes without chunk, in
+      canonical order; it is a scalar where none is left.
   }];
   let arguments = (ins AnyTypeOf<[HSA_ChunksType, HSA_ArrayType]>:$source,
                        HSA_ChunkIdType:$chunk);
   let results = (outs HSA_NamedOrScalar:$result);
   let assemblyFormat = [{
-    $source `[` $chunk `:` type($chunk) `]` attr-dict `:` type($source) `->` type($result)
+    $source `[` $chunk `:` qualified(type($chunk)) `]` attr-dict `:` type($source) `->` type($result)
   }];
   let hasVerifier = 1;
 }
@@ -113,11 +142,16 @@ def HSA_AtOp : HSA_Op<"at", [Pure]> {
     %w = hsa.at %weights[%slot : !hsa.slot<"indices">]
         : !hsa.weights<"indices", f32, heads = kv> -> f32
     ```
+
+    Constraints:
+    - (C1) The slot is of the indices that the weights name.
+    - (C2) The result has the weights' element type, over head if and only if
+      `heads = query`.
   }];
   let arguments = (ins HSA_WeightsType:$source, HSA_SlotType:$slot);
   let results = (outs HSA_NamedOrScalar:$result);
   let assemblyFormat = [{
-    $source `[` $slot `:` type($slot) `]` attr-dict `:` type($source) `->` type($result)
+    $source `[` $slot `:` qualified(type($slot)) `]` attr-dict `:` qualified(type($source)) `->` type($result)
   }];
   let hasVerifier = 1;
 }
@@ -128,6 +162,14 @@ def HSA_AtOp : HSA_Op<"at", [Pure]> {
 
 def HSA_QueryPositionsOp : HSA_Op<"query_positions", [Pure]> {
   let summary = "where the block's queries stand among the keys";
+  let description = [{
+    ```mlir
+    %t = hsa.query_positions : tensor<1xi32, #hsa.axes<pos>>
+    ```
+
+    Constraints:
+    - (C1) The result is an i32 tensor over pos.
+  }];
   let arguments = (ins);
   let results = (outs HSA_Named:$result);
   let assemblyFormat = "attr-dict `:` type($result)";
@@ -136,17 +178,30 @@ def HSA_QueryPositionsOp : HSA_Op<"query_positions", [Pure]> {
 
 def HSA_KeyPositionsOp : HSA_Op<"key_positions", [Pure]> {
   let summary = "the positions of a chunk's keys";
+  let description = [{
+    ```mlir
+    %x = hsa.key_positions %c : !hsa.chunk_id<"kv"> -> tensor<64xi32, #hsa.axes<key>>
+    ```
+
+    Constraints:
+    - (C1) The result is an i32 tensor over key.
+  }];
   let arguments = (ins HSA_ChunkIdType:$chunk);
   let results = (outs HSA_Named:$result);
-  let assemblyFormat = "$chunk attr-dict `:` type($chunk) `->` type($result)";
+  let assemblyFormat = "$chunk attr-dict `:` qualified(type($chunk)) `->` type($result)";
   let hasVerifier = 1;
 }
 
 def HSA_ChunkIndexOp : HSA_Op<"chunk_index", [Pure]> {
   let summary = "the number of a chunk in its partition";
+  let description = [{
+    ```mlir
+    %i = hsa.chunk_index %c : !hsa.chunk_id<"kv">
+    ```
+  }];
   let arguments = (ins HSA_ChunkIdType:$chunk);
   let results = (outs I32:$result);
-  let assemblyFormat = "$chunk attr-dict `:` type($chunk)";
+  let assemblyFormat = "$chunk attr-dict `:` qualified(type($chunk))";
 }
 
 //===----------------------------------------------------------------------===//
@@ -160,6 +215,10 @@ def HSA_BroadcastOp : HSA_Op<"broadcast", [Pure]> {
     %b = hsa.broadcast %bias : tensor<16xf32, #hsa.axes<head>>
         to tensor<1x16x64xf32, #hsa.axes<pos, head, key>>
     ```
+
+    Constraints:
+    - (C1) Input and result have the same element type.
+    - (C2) The result has each axis of the input, with the same size.
   }];
   let arguments = (ins HSA_NamedOrScalar:$input);
   let results = (outs HSA_Named:$result);
@@ -180,19 +239,31 @@ def HSA_DotOp : HSA_Op<"dot", [Pure]> {
     %s = hsa.dot %q, %k over dim
         : tensor<1x16x64xbf16, #hsa.axes<pos, head, dim>>, tensor<64x64xbf16, #hsa.axes<key, dim>>
         -> tensor<1x16x64xf32, #hsa.axes<pos, head, key>>
+    %o = hsa.dot %p, %v over key in %c : !hsa.chunk_id<"kv">
+        : tensor<1x16x64xf32, #hsa.axes<pos, head, key>>, tensor<64x64xbf16, #hsa.axes<key, dim>>
+        -> tensor<1x16x64xf32, #hsa.axes<pos, head, dim>>
     ```
+
+    Constraints:
+    - (C1) Elements are f32, bf16 or f16; two 16-bit sides have the same type.
+    - (C2) Both sides have the axis `over`, which is dim or key.
+    - (C3) Axes that both sides have are equally long.
+    - (C4) The result is an f32 tensor over the axes of both sides without `over`,
+      of which at least one is left.
+    - (C5) A chunk is named if and only if `over` is key.
   }];
   let arguments = (ins HSA_Named:$lhs, HSA_Named:$rhs, HSA_AxisAttr:$over,
                        Optional<HSA_ChunkIdType>:$chunk);
   let results = (outs HSA_Named:$result);
   let assemblyFormat = [{
-    $lhs `,` $rhs `over` $over (`in` $chunk^ `:` type($chunk))? attr-dict
+    $lhs `,` $rhs `over` `` $over (`in` $chunk^ `:` qualified(type($chunk)))? attr-dict
     `:` type($lhs) `,` type($rhs) `->` type($result)
   }];
   let hasVerifier = 1;
+  let hasCanonicalizeMethod = 1;
 }
 
-def HSA_SoftmaxOp : HSA_Op<"softmax", [Pure, SameOperandsAndResultType]> {
+def HSA_SoftmaxOp : HSA_Op<"softmax", [Pure, AllTypesMatch<["input", "result"]>]> {
   let summary = "softmax along one axis, with n added to the denominator";
   let description = [{
     softmax_n(x)_i = exp(x_i) / (n + sum_j exp(x_j)) over the valid elements; 0
@@ -203,12 +274,18 @@ def HSA_SoftmaxOp : HSA_Op<"softmax", [Pure, SameOperandsAndResultType]> {
     %p = hsa.softmax %s over key in %c : !hsa.chunk_id<"kv"> off_by 1.0
         : tensor<1x16x64xf32, #hsa.axes<pos, head, key>>
     ```
+
+    Constraints:
+    - (C1) Elements are f32.
+    - (C2) The input has the axis `over`.
+    - (C3) A chunk is named if and only if `over` is key.
+    - (C4) n is finite and not negative.
   }];
   let arguments = (ins HSA_Named:$input, HSA_AxisAttr:$over,
                        Optional<HSA_ChunkIdType>:$chunk, F64Attr:$n);
   let results = (outs HSA_Named:$result);
   let assemblyFormat = [{
-    $input `over` $over (`in` $chunk^ `:` type($chunk))? `off_by` $n attr-dict `:` type($result)
+    $input `over` `` $over (`in` $chunk^ `:` qualified(type($chunk)))? `off_by` $n attr-dict `:` type($result)
   }];
   let hasVerifier = 1;
 }
@@ -222,196 +299,24 @@ def HSA_FoldOp : HSA_Op<"fold", [Pure]> {
     %m = hsa.fold max %s over key in %c : !hsa.chunk_id<"kv">
         : tensor<1x16x64xf32, #hsa.axes<pos, head, key>> -> tensor<1x16xf32, #hsa.axes<pos, head>>
     ```
+
+    Constraints:
+    - (C1) The monoid is sum, max or min.
+    - (C2) Elements are f32.
+    - (C3) The input has the axis `over`.
+    - (C4) A chunk is named if and only if `over` is key.
+    - (C5) The result is the input without `over`; a scalar where no axis is left.
   }];
   let arguments = (ins HSA_MonoidAttr:$monoid, HSA_Named:$input, HSA_AxisAttr:$over,
                        Optional<HSA_ChunkIdType>:$chunk);
   let results = (outs HSA_NamedOrScalar:$result);
   let assemblyFormat = [{
-    $monoid $input `over` $over (`in` $chunk^ `:` type($chunk))? attr-dict
+    `` $monoid $input `over` `` $over (`in` $chunk^ `:` qualified(type($chunk)))? attr-dict
     `:` type($input) `->` type($result)
   }];
   let hasVerifier = 1;
 }
 
-//===----------------------------------------------------------------------===//
-// Domains
-//===----------------------------------------------------------------------===//
-
-def HSA_SelectedOp : HSA_Op<"selected", [Pure]> {
-  let summary = "the chunks that the slots hold";
-  let description = [{
-    ```mlir
-    %d = hsa.selected %indices : !hsa.indices<"kv", i32, heads = kv> -> !hsa.domain<"kv", "indices">
-    ```
-  }];
-  let arguments = (ins HSA_IndicesType:$indices);
-  let results = (outs HSA_DomainType:$result);
-  let assemblyFormat = "$indices attr-dict `:` type($indices) `->` type($result)";
-  let hasVerifier = 1;
-}
-
-class HSA_RangeDomainOp<string mnemonic> : HSA_Op<mnemonic, [Pure]> {
-  let results = (outs HSA_DomainType:$result);
-  let hasVerifier = 1;
-}
-
-def HSA_WindowOp : HSA_RangeDomainOp<"window"> {
-  let summary = "the last W keys up to the query";
-  let description = [{
-    Keys x with t - W < x <= t for a query at t; with `align`, the first key is
-    rounded down to the start of its chunk.
-
-    ```mlir
-    %d = hsa.window %k last %w outside %sink
-        : !hsa.chunks<"kv", f32, key = 64, dim = 64>, !hsa.domain<"kv"> -> !hsa.domain<"kv">
-    ```
-  }];
-  let arguments = (ins HSA_ChunksType:$source, I32:$last, UnitAttr:$align,
-                       Optional<HSA_DomainType>:$outside);
-  let assemblyFormat = [{
-    $source `last` $last (`align` $align^)? (`outside` $outside^)? attr-dict
-    `:` type($source) (`,` type($outside)^)? `->` type($result)
-  }];
-}
-
-def HSA_OwnOp : HSA_RangeDomainOp<"own"> {
-  let summary = "the chunk that the query stands in";
-  let description = [{
-    ```mlir
-    %d = hsa.own %k : !hsa.chunks<"kv", f32, key = 64, dim = 64> -> !hsa.domain<"kv">
-    ```
-  }];
-  let arguments = (ins HSA_ChunksType:$source, Optional<HSA_DomainType>:$outside);
-  let assemblyFormat = [{
-    $source (`outside` $outside^)? attr-dict
-    `:` type($source) (`,` type($outside)^)? `->` type($result)
-  }];
-}
-
-def HSA_FirstOp : HSA_RangeDomainOp<"first"> {
-  let summary = "the first n keys";
-  let description = [{
-    ```mlir
-    %d = hsa.first %k keys %n : !hsa.chunks<"kv", f32, key = 64, dim = 64> -> !hsa.domain<"kv">
-    ```
-  }];
-  let arguments = (ins HSA_ChunksType:$source, I32:$keys, Optional<HSA_DomainType>:$outside);
-  let assemblyFormat = [{
-    $source `keys` $keys (`outside` $outside^)? attr-dict
-    `:` type($source) (`,` type($outside)^)? `->` type($result)
-  }];
-}
-
-def HSA_EveryOp : HSA_RangeDomainOp<"every"> {
-  let summary = "all chunks of a partition";
-  let description = [{
-    ```mlir
-    %d = hsa.every %k : !hsa.chunks<"kv", f32, key = 64, dim = 64> -> !hsa.domain<"kv">
-    ```
-  }];
-  let arguments = (ins HSA_ChunksType:$source, Optional<HSA_DomainType>:$outside);
-  let assemblyFormat = [{
-    $source (`outside` $outside^)? attr-dict
-    `:` type($source) (`,` type($outside)^)? `->` type($result)
-  }];
-}
-
-//===----------------------------------------------------------------------===//
-// The hierarchical reduction
-//===----------------------------------------------------------------------===//
-
-def HSA_IdentityOp : HSA_Op<"identity", [Pure]> {
-  let summary = "the value of an empty reduction";
-  let description = [{
-    0 for sum, -inf for max, +inf for min.
-
-    ```mlir
-    %o = hsa.identity sum : tensor<1x16x64xf32, #hsa.axes<pos, head, dim>>
-    ```
-  }];
-  let arguments = (ins HSA_MonoidAttr:$monoid);
-  let results = (outs HSA_Named:$result);
-  let assemblyFormat = "$monoid attr-dict `:` type($result)";
-  let hasVerifier = 1;
-}
-
-def HSA_OnlineSoftmaxOp : HSA_Op<"online_softmax", [Pure]> {
-  let summary = "an empty running softmax";
-  let arguments = (ins);
-  let results = (outs HSA_SoftmaxStateType:$result);
-  let assemblyFormat = "attr-dict `:` type($result)";
-}
-
-def HSA_PushOp : HSA_Op<"push", [Pure]> {
-  let summary = "add one logit with its value to a running softmax";
-  let arguments = (ins HSA_SoftmaxStateType:$state, HSA_Named:$logit, HSA_Named:$value);
-  let results = (outs HSA_SoftmaxStateType:$result);
-  let assemblyFormat = [{
-    $logit `,` $value `into` $state attr-dict
-    `:` type($logit) `,` type($value) `,` type($state)
-  }];
-  let hasVerifier = 1;
-  let extraClassDeclaration = [{}];
-}
-
-def HSA_ValueOp : HSA_Op<"value", [Pure]> {
-  let summary = "the weighted mean of a running softmax; 0 if it is empty";
-  let arguments = (ins HSA_SoftmaxStateType:$state);
-  let results = (outs HSA_Named:$result);
-  let assemblyFormat = "$state attr-dict `:` type($state) `->` type($result)";
-  let hasVerifier = 1;
-}
-
-def HSA_LseOp : HSA_Op<"lse", [Pure]> {
-  let summary = "the natural log of a running softmax's sum; -inf if it is empty";
-  let arguments = (ins HSA_SoftmaxStateType:$state);
-  let results = (outs HSA_Named:$result);
-  let assemblyFormat = "$state attr-dict `:` type($state) `->` type($result)";
-  let hasVerifier = 1;
-}
-
-def HSA_ReduceOp : HSA_Op<"reduce", [
-    SingleBlockImplicitTerminator<"YieldOp">, RecursiveMemoryEffects]> {
-  let summary = "the hierarchical reduction: visit the chunks of a domain";
-  let description = [{
-    Runs the region once for each chunk of the domain and combines what it yields
-    into the accumulators, each with its monoid. The region does not see the
-    accumulators, so visits may run in any order, split, or in parallel. A visit
-    whose slot holds no chunk does not happen.
-
-    The region yields one tensor for each sum, max or min, and two values for each
-    softmax: scores with a key axis and values [key, dim] (merge; keys not valid in
-    the chunk are left out), or one logit for each row and its value (push).
-
-    ```mlir
-    %o = hsa.reduce (%slot, %c) in %d : !hsa.domain<"kv", "indices">
-        into (sum %zero : tensor<1x16x64xf32, #hsa.axes<pos, head, dim>>) {
-      ...
-      hsa.yield %x : tensor<1x16x64xf32, #hsa.axes<pos, head, dim>>
-    }
-    ```
-  }];
-  let arguments = (ins HSA_DomainType:$domain, Variadic<AnyTypeOf<[HSA_Named, HSA_SoftmaxStateType]>>:$inits,
-                       I32ArrayAttr:$monoids);
-  let results = (outs Variadic<AnyTypeOf<[HSA_Named, HSA_SoftmaxStateType]>>:$results);
-  let regions = (region SizedRegion<1>:$body);
-  let hasCustomAssemblyFormat = 1;
-  let hasRegionVerifier = 1;
-  let extraClassDeclaration = [{
-    Monoid getMonoid(unsigned index) {
-      return static_cast<Monoid>(::mlir::cast<::mlir::IntegerAttr>(getMonoids()[index]).getInt());
-    }
-    /// The slot argument, or null for a domain without slots.
-    ::mlir::Value getSlot();
-    ::mlir::Value getChunkId() { return getBody().front().getArguments().back(); }
-  }];
-}
-
-def HSA_YieldOp : HSA_Op<"yield", [Terminator, HasParent<"ReduceOp">, Pure, ReturnLike]> {
-  let summary = "what one visit contributes";
-  let arguments = (ins Variadic<HSA_Named>:$operands);
-  let assemblyFormat = "($operands^ `:` type($operands))? attr-dict";
-  let builders = [OpBuilder<(ins), [{}]>];
-}
+include "dialects/HSA/IR/HSAReductionOps.td"
 
 #endif // RAMIFY_HSA_OPS_TD

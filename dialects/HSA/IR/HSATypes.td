@@ -13,6 +13,10 @@ class HSA_Type<string name, string typeMnemonic, string text>
   let summary = text;
 }
 
+//===----------------------------------------------------------------------===//
+// Roles of parameters
+//===----------------------------------------------------------------------===//
+
 def HSA_QueryType : HSA_Type<"Query", "query", "queries, [B, L, HQ, D] in memory"> {
   let description = [{
     One query block sees `pos` consecutive positions and `head` query heads.
@@ -20,6 +24,10 @@ def HSA_QueryType : HSA_Type<"Query", "query", "queries, [B, L, HQ, D] in memory
     ```mlir
     !hsa.query<bf16, pos = 1, head = 16, dim = 64>
     ```
+
+    Constraints:
+    - (C1) Elements are f32, bf16 or f16.
+    - (C2) Sizes are positive.
   }];
   let parameters = (ins "::mlir::Type":$elementType, "int64_t":$pos,
                         "int64_t":$head, "int64_t":$dim);
@@ -29,13 +37,19 @@ def HSA_QueryType : HSA_Type<"Query", "query", "queries, [B, L, HQ, D] in memory
   let genVerifyDecl = 1;
 }
 
-def HSA_ChunksType : HSA_Type<"Chunks", "chunks", "keys or values cut into chunks, [B, N, H, D] in memory"> {
+def HSA_ChunksType : HSA_Type<"Chunks", "chunks",
+    "keys or values cut into chunks, [B, N, H, D] in memory"> {
   let description = [{
     A named partition of N keys into chunks of `key` keys each.
 
     ```mlir
     !hsa.chunks<"kv", bf16, key = 64, dim = 64>
     ```
+
+    Constraints:
+    - (C1) Elements are f32, bf16 or f16.
+    - (C2) Sizes are positive.
+    - (C3) The partition has a name.
   }];
   let parameters = (ins StringRefParameter<>:$partition,
                         "::mlir::Type":$elementType, "int64_t":$key,
@@ -46,13 +60,20 @@ def HSA_ChunksType : HSA_Type<"Chunks", "chunks", "keys or values cut into chunk
   let genVerifyDecl = 1;
 }
 
-def HSA_IndicesType : HSA_Type<"Indices", "indices", "selected chunks, [B, rows, heads, K] in memory"> {
+def HSA_IndicesType : HSA_Type<"Indices", "indices",
+    "selected chunks, [B, rows, heads, K] in memory"> {
   let description = [{
     One row of K slots for a query block; an index outside [0, C) selects nothing.
+    `heads` says what the third axis holds: one row for all, one for each
+    key/value head, or one for each query head.
 
     ```mlir
     !hsa.indices<"kv", i32, heads = kv>
     ```
+
+    Constraints:
+    - (C1) Elements are i32 or i64.
+    - (C2) The partition has a name.
   }];
   let parameters = (ins StringRefParameter<>:$partition,
                         "::mlir::Type":$elementType, EnumParameter<HSA_Heads>:$heads);
@@ -60,13 +81,18 @@ def HSA_IndicesType : HSA_Type<"Indices", "indices", "selected chunks, [B, rows,
   let genVerifyDecl = 1;
 }
 
-def HSA_WeightsType : HSA_Type<"Weights", "weights", "a weight for each slot, [B, rows, heads, K] in memory"> {
+def HSA_WeightsType : HSA_Type<"Weights", "weights",
+    "a weight for each slot, [B, rows, heads, K] in memory"> {
   let description = [{
     The weights of the slots of the indices parameter that it names.
 
     ```mlir
     !hsa.weights<"indices", f32, heads = query>
     ```
+
+    Constraints:
+    - (C1) Elements are f32, bf16 or f16.
+    - (C2) The indices parameter has a name.
   }];
   let parameters = (ins StringRefParameter<>:$indices,
                         "::mlir::Type":$elementType, EnumParameter<HSA_Heads>:$heads);
@@ -76,23 +102,37 @@ def HSA_WeightsType : HSA_Type<"Weights", "weights", "a weight for each slot, [B
 
 def HSA_ArrayType : HSA_Type<"Array", "array", "any other array, its axes in the order of memory"> {
   let description = [{
-    Axes carry their size, except `chunk`, whose size is `?`. `of` names the
-    partition of a key or chunk axis; `batch` says that a batch axis comes first.
-    A head axis spans all query heads in memory and `head` of them in a block.
+    Axes carry their size in a block or chunk, except `chunk`, whose size is `?`.
+    `of` names the partition of a key or chunk axis; `batch` says that a batch
+    axis comes first. A head axis spans all query heads in memory and `head` of
+    them in a block.
 
     ```mlir
+    !hsa.array<f32, []>
     !hsa.array<f32, [head = 16]>
     !hsa.array<f32, [chunk = ?, head = 16], of "kv", batch>
     ```
+
+    Constraints:
+    - (C1) Elements are f32, bf16 or f16.
+    - (C2) Axes are pos, head, chunk, key or dim, each at most once.
+    - (C3) Sizes are positive; the size of chunk, and no other, is `?`.
+    - (C4) It has a key or a chunk axis, not both, if and only if it names a
+      partition.
   }];
   let parameters = (ins "::mlir::Type":$elementType, ArrayRefParameter<"Axis">:$axes,
                         ArrayRefParameter<"int64_t">:$shape,
-                        StringRefParameter<>:$partition, "bool":$batch);
+                        StringRefParameter<"", [{""}]>:$partition, "bool":$batch);
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
 }
 
-def HSA_DomainType : HSA_Type<"Domain", "domain", "a set of chunks to visit, and of keys valid in each"> {
+//===----------------------------------------------------------------------===//
+// Values of a program
+//===----------------------------------------------------------------------===//
+
+def HSA_DomainType : HSA_Type<"Domain", "domain",
+    "a set of chunks to visit, and of keys valid in each"> {
   let description = [{
     The chunks of a partition that a reduction visits. With the name of an
     indices parameter, each visit also has a slot.
@@ -103,33 +143,55 @@ def HSA_DomainType : HSA_Type<"Domain", "domain", "a set of chunks to visit, and
     ```
   }];
   let parameters = (ins StringRefParameter<>:$partition,
-                        OptionalParameter<"::llvm::StringRef">:$indices);
-  let hasCustomAssemblyFormat = 1;
+                        StringRefParameter<"", [{""}]>:$indices);
+  let assemblyFormat = "`<` $partition (`,` $indices^)? `>`";
+  let extraClassDeclaration = [{
+    /// Whether each visit has a slot.
+    bool hasSlots() const { return !getIndices().empty(); }
+  }];
 }
 
 def HSA_ChunkIdType : HSA_Type<"ChunkId", "chunk_id", "the chunk that a visit is at"> {
+  let description = [{
+    ```mlir
+    !hsa.chunk_id<"kv">
+    ```
+  }];
   let parameters = (ins StringRefParameter<>:$partition);
   let assemblyFormat = "`<` $partition `>`";
 }
 
 def HSA_SlotType : HSA_Type<"Slot", "slot", "the slot that a visit is at"> {
+  let description = [{
+    ```mlir
+    !hsa.slot<"indices">
+    ```
+  }];
   let parameters = (ins StringRefParameter<>:$indices);
   let assemblyFormat = "`<` $indices `>`";
 }
 
-def HSA_SoftmaxStateType : HSA_Type<"SoftmaxState", "softmax_state", "a running softmax: maximum, sum and weighted values"> {
+def HSA_SoftmaxStateType : HSA_Type<"SoftmaxState", "softmax_state",
+    "a running softmax: maximum, sum and weighted values"> {
   let description = [{
     The state of one softmax over everything merged or pushed so far, for each
     row: m = max s, l = sum exp(s - m), a = sum exp(s - m) v. `value` is the type
-    of a, with a dim axis last; m and l have its other axes.
+    of a; m and l have its pos and head axes.
 
     ```mlir
     !hsa.softmax_state<tensor<1x16x64xf32, #hsa.axes<pos, head, dim>>>
     ```
+
+    Constraints:
+    - (C1) The value is an f32 tensor over pos, head, dim.
   }];
   let parameters = (ins "::mlir::RankedTensorType":$value);
   let assemblyFormat = "`<` $value `>`";
   let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// The type of m, l and the lse: f32 over pos, head.
+    ::mlir::RankedTensorType getRowType() const;
+  }];
 }
 
 #endif // RAMIFY_HSA_TYPES_TD

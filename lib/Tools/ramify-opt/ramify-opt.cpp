@@ -3,6 +3,7 @@
 // Reads IR of any level, runs the passes named on the command line and prints
 // the result: the tool for lit tests and for trying a pass by hand.
 
+#include "dialects/HSA/IR/HSA.h"
 #include "dialects/Tile/IR/Tile.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -23,7 +24,8 @@ int main(int argc, char **argv) {
                   mlir::LLVM::LLVMDialect, mlir::NVVM::NVVMDialect,
                   mlir::math::MathDialect, mlir::memref::MemRefDialect,
                   mlir::scf::SCFDialect, mlir::tensor::TensorDialect,
-                  mlir::vector::VectorDialect, ramify::tile::TileDialect>();
+                  mlir::vector::VectorDialect, ramify::hsa::HSADialect,
+                  ramify::tile::TileDialect>();
   mlir::registerCanonicalizerPass();
   mlir::registerCSEPass();
   return mlir::asMainReturnCode(

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- HSATypes.cpp - Roles of parameters, loop ids, states ---------------===//
+
+#include "dialects/HSA/IR/HSA.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/SmallSet.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace ramify::hsa;
+
+#define GET_TYPEDEF_CLASSES
+#include "dialects/HSA/IR/HSATypes.cpp.inc"
+
+void HSADialect::registerTypes() {
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "dialects/HSA/IR/HSATypes.cpp.inc"
+      >();
+}
+
+//===----------------------------------------------------------------------===//
+// Verifiers
+//===----------------------------------------------------------------------===//
+
+using EmitError = function_ref<InFlightDiagnostic()>;
+
+static LogicalResult verifyFloat(EmitError emitError, Type element) {
+  if (element.isF32() || element.isBF16() || element.isF16())
+    return success();
+  return emitError() << "elements are " << element
+                     << ", but f32, bf16 or f16 was expected";
+}
+
+static LogicalResult verifySize(EmitError emitError, StringRef axis,
+                                int64_t size) {
+  if (size > 0)
+    return success();
+  return emitError() << axis << " is " << size
+                     << ", but a positive size was expected";
+}
+
+static LogicalResult verifyName(EmitError emitError, StringRef what,
+                                StringRef name) {
+  if (!name.empty())
+    return success();
+  return emitError() << "the name of the " << what << " is empty";
+}
+
+LogicalResult QueryType::verify(EmitError emitError, Type element, int64_t pos,
+                                int64_t head, int64_t dim) {
+  return failure(failed(verifyFloat(emitError, element)) ||
+                 failed(verifySize(emitError, "pos", pos)) ||
+                 failed(verifySize(emitError, "head", head)) ||
+                 failed(verifySize(emitError, "dim", dim)));
+}
+
+LogicalResult ChunksType::verify(EmitError emitError, StringRef partition,
+                                 Type element, int64_t key, int64_t dim) {
+  return failure(failed(verifyFloat(emitError, element)) ||
+                 failed(verifySize(emitError, "key", key)) ||
+                 failed(verifySize(emitError, "dim", dim)) ||
+                 failed(verifyName(emitError, "partition", partition)));
+}
+
+LogicalResult IndicesType::verify(EmitError emitError, StringRef partition,
+                                  Type element, Heads heads) {
+  if (!element.isInteger(32) && !element.isInteger(64))
+    return emitError() << "elements are " << element
+                       << ", but i32 or i64 was expected";
+  return verifyName(emitError, "partition", partition);
+}
+
+LogicalResult WeightsType::verify(EmitError emitError, StringRef indices,
+                                  Type element, Heads heads) {
+  return failure(failed(verifyFloat(emitError, element)) ||
+                 failed(verifyName(emitError, "indices", indices)));
+}
+
+static LogicalResult verifyAxes(EmitError emitError, ArrayRef<Axis> axes,
+                                ArrayRef<int64_t> shape) {
+  llvm::SmallSet<Axis, 6> seen;
+  for (auto [axis, size] : llvm::zip_equal(axes, shape)) {
+    StringRef name = stringifyAxis(axis);
+    if (axis == Axis::Slot)
+      return emitError() << "array has an axis slot, but pos, head, chunk, key "
+                            "or dim was expected";
+    if (!seen.insert(axis).second)
+      return emitError() << "array has the axis " << name << " twice";
+    if (axis != Axis::Chunk && failed(verifySize(emitError, name, size)))
+      return failure();
+    if (axis == Axis::Chunk && !ShapedType::isDynamic(size))
+      return emitError() << "chunk is " << size << ", but ? was expected";
+  }
+  return success();
+}
+
+LogicalResult ramify::hsa::ArrayType::verify(EmitError emitError, Type element,
+                                             ArrayRef<Axis> axes,
+                                             ArrayRef<int64_t> shape,
+                                             StringRef partition, bool batch) {
+  if (failed(verifyFloat(emitError, element)) ||
+      failed(verifyAxes(emitError, axes, shape)))
+    return failure();
+  int64_t partitioned =
+      llvm::count(axes, Axis::Chunk) + llvm::count(axes, Axis::Key);
+  if (partitioned == (partition.empty() ? 0 : 1))
+    return success();
+  if (partition.empty())
+    return emitError() << "array has a key or chunk axis, but no partition "
+                          "(`of`)";
+  return emitError() << "array of partition \"" << partition << "\" has "
+                     << partitioned
+                     << " key and chunk axes, but one was expected";
+}
+
+LogicalResult SoftmaxStateType::verify(EmitError emitError,
+                                       RankedTensorType value) {
+  AxesAttr axes = ramify::hsa::getAxes(value);
+  if (axes && value.getElementType().isF32() &&
+      axes.getAxes() == ArrayRef<Axis>{Axis::Pos, Axis::Head, Axis::Dim})
+    return success();
+  return emitError() << "the value is " << value
+                     << ", but an f32 tensor over pos, head, dim was expected";
+}
+
+RankedTensorType SoftmaxStateType::getRowType() const {
+  SmallVector<SizedAxis> axes = getSizedAxes(getValue());
+  axes.pop_back();
+  return llvm::cast<RankedTensorType>(
+      getNamedType(axes, getValue().getElementType()));
+}
+
+//===----------------------------------------------------------------------===//
+// Assembly of arrays: <f32, [chunk = ?, head = 16], of "kv", batch>
+//===----------------------------------------------------------------------===//
+
+static ParseResult parseSizedAxis(AsmParser &parser, SmallVector<Axis> &axes,
+                                  SmallVector<int64_t> &shape) {
+  FailureOr<Axis> axis = FieldParser<Axis>::parse(parser);
+  if (failed(axis) || parser.parseEqual())
+    return failure();
+  axes.push_back(*axis);
+  shape.push_back(ShapedType::kDynamic);
+  if (succeeded(parser.parseOptionalQuestion()))
+    return success();
+  return parser.parseInteger(shape.back());
+}
+
+Type ramify::hsa::ArrayType::parse(AsmParser &parser) {
+  SMLoc loc = parser.getCurrentLocation();
+  Type element;
+  SmallVector<Axis> axes;
+  SmallVector<int64_t> shape;
+  std::string partition;
+  bool batch = false;
+  if (parser.parseLess() || parser.parseType(element) || parser.parseComma() ||
+      parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&] {
+        return parseSizedAxis(parser, axes, shape);
+      }))
+    return {};
+  while (succeeded(parser.parseOptionalComma())) {
+    if (succeeded(parser.parseOptionalKeyword("batch")))
+      batch = true;
+    else if (parser.parseKeyword("of", " or `batch`") ||
+             parser.parseString(&partition))
+      return {};
+  }
+  if (parser.parseGreater())
+    return {};
+  return parser.getChecked<ArrayType>(loc, parser.getContext(), element, axes,
+                                      shape, partition, batch);
+}
+
+void ramify::hsa::ArrayType::print(AsmPrinter &printer) const {
+  printer << "<" << getElementType() << ", [";
+  llvm::interleaveComma(getSizedAxes(*this), printer, [&](SizedAxis sized) {
+    printer << stringifyAxis(sized.first) << " = ";
+    if (ShapedType::isDynamic(sized.second))
+      printer << "?";
+    else
+      printer << sized.second;
+  });
+  printer << "]";
+  if (!getPartition().empty()) {
+    printer << ", of ";
+    printer.printString(getPartition());
+  }
+  if (getBatch())
+    printer << ", batch";
+  printer << ">";
+}
