@@ -6,6 +6,9 @@
 # LLVM are never mixed in one process.
 find_package(MLIR 19.1 REQUIRED CONFIG)
 list(APPEND CMAKE_MODULE_PATH ${MLIR_CMAKE_DIR} ${LLVM_CMAKE_DIR})
+# TableGen.cmake writes paths in its dependency files that are relative to the
+# build folder already.
+cmake_policy(SET CMP0116 OLD)
 include(TableGen)
 include(AddLLVM)
 include(AddMLIR)

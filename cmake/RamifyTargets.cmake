@@ -69,7 +69,7 @@ endfunction()
 function(ramify_add_folders)
   foreach(folder ${ARGN})
     if(EXISTS ${PROJECT_SOURCE_DIR}/${folder}/CMakeLists.txt)
-      add_subdirectory(${folder})
+      add_subdirectory(${PROJECT_SOURCE_DIR}/${folder} ${PROJECT_BINARY_DIR}/${folder})
     endif()
   endforeach()
 endfunction()
@@ -84,10 +84,28 @@ function(ramify_add_python_module name)
   cmake_parse_arguments(ARG "" "" "LINK_LIBS" ${ARGN})
   pybind11_add_module(${name} MODULE NO_EXTRAS ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PRIVATE ${ARG_LINK_LIBS})
-  if(NOT SKBUILD)
+  if(RAMIFY_SHARED_LLVM)
     set_target_properties(${name} PROPERTIES LIBRARY_OUTPUT_DIRECTORY
                                              ${PROJECT_SOURCE_DIR}/python/ramify)
+  else()
+    target_link_options(${name} PRIVATE
+      -Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/module.exports
+      -Wl,--exclude-libs,ALL -Wl,--gc-sections -Wl,--icf=safe -Wl,--as-needed
+      -static-libstdc++ -s)
   endif()
   add_dependencies(ramify-python ${name})
   install(TARGETS ${name} LIBRARY DESTINATION ramify COMPONENT python)
+endfunction()
+
+# ramify_add_dialect_docs(<dialect> <td>)
+# The dialect's reference, docs/<dialect>.md in the build folder, by the target
+# ramify-docs.
+add_custom_target(ramify-docs)
+function(ramify_add_dialect_docs dialect td)
+  set(LLVM_TARGET_DEFINITIONS ${td})
+  tablegen(MLIR ${dialect}.md -gen-dialect-doc -dialect=${dialect})
+  add_custom_target(ramify-docs-${dialect}
+    COMMAND ${CMAKE_COMMAND} -E copy ${dialect}.md ${PROJECT_BINARY_DIR}/docs/${dialect}.md
+    DEPENDS ${dialect}.md)
+  add_dependencies(ramify-docs ramify-docs-${dialect})
 endfunction()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import traceback
 
 import pytest
+
 from ramify import errors
 
 

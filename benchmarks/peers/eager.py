@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Attention over selected chunks in eager PyTorch: gather, einsum, softmax.
+
+What a researcher writes first, and the peer whose rounding error bounds ours. The products run
+in the inputs' dtype, the softmax in float32 (float64 for float64 inputs), block by block of
+queries so that the gathered keys stay below ``max_elements``.
+"""
+
+from __future__ import annotations
+
+import torch
+
+
+def chunked(x: torch.Tensor, chunk_size: int) -> torch.Tensor:
+    """``[B, N, H, D]`` as chunks ``[B, H, C, S, D]``, the last one padded with zeros."""
+    batch, length, heads, dim = x.shape
+    chunks = -(-length // chunk_size)
+    x = torch.nn.functional.pad(x, (0, 0, 0, 0, 0, chunks * chunk_size - length))
+    return x.view(batch, chunks, chunk_size, heads, dim).permute(0, 3, 1, 2, 4)
+
+
+def _gather(chunks: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
+    """Chunks ``[B, H, C, S, D]`` picked by ``[B, H, R, K]``: ``[B, H, R, K, S, D]``."""
+    batch, heads = indices.shape[:2]
+    b = torch.arange(batch, device=indices.device).view(-1, 1, 1, 1)
+    h = torch.arange(heads, device=indices.device).view(1, -1, 1, 1)
+    return chunks[b, h, indices]
+
+
+def _softmax(s: torch.Tensor, live: torch.Tensor, n: float) -> torch.Tensor:
+    s = s.masked_fill(~live, float("-inf"))
+    m = s.amax(-1, keepdim=True)
+    m = m.clamp(min=0.0) if n > 0 else m
+    p = (s - m).exp()
+    return p / (n * (-m).exp() + p.sum(-1, keepdim=True))
+
+
+def hsa(
+    q: torch.Tensor,
+    k: torch.Tensor,
+    v: torch.Tensor,
+    weights: torch.Tensor,
+    indices: torch.Tensor,
+    *,
+    chunk_size: int,
+    scale: float,
+    softmax_n: float = 0.0,
+    max_elements: int = 1 << 26,
+) -> torch.Tensor:
+    """Weighted sum of a softmax per selected chunk; shapes as in ``ramify.ops.hsa``."""
+    batch, length, query_heads, dim = q.shape
+    num_keys, heads = k.shape[1], k.shape[2]
+    per_query = query_heads if indices.shape[2] == query_heads else heads
+    group = query_heads // per_query
+    share = query_heads // heads
+    rows, slots = indices.shape[1], indices.shape[3]
+    q_block = -(-length // rows) if rows else 1
+    wide = torch.float64 if q.dtype == torch.float64 else torch.float32
+    kc, vc = chunked(k, chunk_size), chunked(v, chunk_size)
+    if per_query == query_heads:
+        kc, vc = kc.repeat_interleave(share, 1), vc.repeat_interleave(share, 1)
+    positions = torch.arange(kc.shape[2] * chunk_size, device=q.device).view(-1, chunk_size)
+    out = torch.zeros(batch, length, query_heads, v.shape[3], dtype=q.dtype, device=q.device)
+    if not (batch and length and num_keys and slots):
+        return out
+    step = max(1, max_elements // (batch * per_query * slots * chunk_size * dim))
+    for r0 in range(0, rows, step):
+        picks = indices[:, r0 : r0 + step].long().permute(0, 2, 1, 3)
+        picks = picks.expand(batch, per_query, -1, -1)
+        some = (picks >= 0) & (picks < kc.shape[2])
+        safe = picks.where(some, 0)
+        end = min(length, (r0 + picks.shape[2]) * q_block)
+        j = torch.arange(r0 * q_block, end, device=q.device)
+        row = j // q_block - r0
+        kg, vg = _gather(kc, safe)[:, :, row], _gather(vc, safe)[:, :, row]
+        x = q[:, j].view(batch, len(j), per_query, group, dim)
+        s = torch.einsum("blhgd,bhlksd->bhlgks", x, kg).to(wide) * scale
+        live = (positions[safe] < num_keys)[:, :, row, None]
+        p = _softmax(s, live, softmax_n).to(q.dtype)
+        o = torch.einsum("bhlgks,bhlksd->bhlgkd", p, vg)
+        w = weights[:, r0 : r0 + step].to(wide)[:, row]
+        w = w.expand(-1, -1, query_heads, -1) if w.shape[2] == 1 else w
+        w = w.repeat_interleave(query_heads // w.shape[2], 2).permute(0, 2, 1, 3)
+        w = w.view(batch, per_query, group, len(j), slots).transpose(2, 3)
+        w = w.where(some[:, :, row, None], 0)
+        o = torch.where(some[:, :, row, None, :, None], o, 0)
+        y = torch.einsum("bhlgk,bhlgkd->blhgd", w, o.to(wide))
+        out[:, j] = y.reshape(batch, len(j), query_heads, -1).to(q.dtype)
+    return out

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A plan is a compiled function: what it takes, what it returns, the steps that
+// compute it, and the code of its kernels. It is plain data, made by the
+// compiler and written as text followed by the code's bytes; `PlanText.cpp`
+// prints it and `PlanParser.cpp` reads it.
+//
+//     ramify.plan 1
+//     function "hsa"
+//     backend cuda
+//     note "schedule" "query_major"
+//     array q bf16 [B, L, HQ, 64] align 16
+//     array k bf16 [B, N, H, 64] align 16
+//     scalar scale f32
+//     result out bf16 [B, L, HQ, 64]
+//     workspace acc f32 [B, L, 16] zero
+//     map kmap k box [1, 64, 1, 64] swizzle 128
+//     launch "hsa_0" grid (ceildiv(L, 4), H, B) block 128 shared 40960 cluster
+//     (1, 1, 1)
+//       (q, map(kmap), scale, i32(N - L), ptr(acc), out)
+//     memset out 0
+//     for w < ceildiv(L, 4096) { launch "part" grid (1, H, B) block 128 (q,
+//     i64(w * 4096)) } if q.align >= 16 && N < 1000 { ... } else { ... } code
+//     "sm_90a" ptx 18231 end <18231 bytes>
+//
+// Arrays. A dimension is a number or the name of a size; a name that stands
+// twice must have the same value. Arguments, results and workspaces share one
+// name space. Results and workspaces are contiguous and are allocated anew for
+// each call; `zero` fills them first.
+//
+// Symbols of expressions: the named sizes; integer scalar arguments; loop
+// variables inside their loop; `sms` (multiprocessors of the device; 1 on the
+// CPU); and for an array argument `q`: `q.dim0`, `q.stride0` (elements),
+// `q.align` (the power of two, at most 256, that divides its address and the
+// byte strides of every dimension but the last), `q.span` (elements from its
+// first to behind its last).
+//
+// Operands of a kernel, in order: an array gives a pointer, then its sizes,
+// then its strides (i64, in elements); a scalar gives its value; `i32(expr)`
+// and `i64(expr)` a computed integer; `ptr(x)` only the pointer; `map(m)` the
+// 128 bytes of a tensor map. A CPU kernel `f` is entered through the symbol
+// `f_packed`, of type void(void **), whose argument points to one pointer per
+// parameter; behind the operands it has four i64: begin and end of a range of
+// linear programs, nx and ny. Program (x, y, z) of the grid (nx, ny, nz) has
+// the linear number x + nx * (y + ny * z). A launch with an empty grid is
+// skipped.
+
+#ifndef RAMIFY_RUNTIME_PLAN_H
+#define RAMIFY_RUNTIME_PLAN_H
+
+#include "runtime/DType.h"
+#include "runtime/Expr.h"
+
+#include <array>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace ramify::runtime {
+
+enum class Backend : uint8_t { Cpu, Cuda };
+enum class CodeKind : uint8_t { Object, Ptx, Cubin };
+
+inline constexpr int maxRank = 8;
+
+/// Anything with a name in a plan: an argument, a result or a workspace.
+struct Value {
+  enum class Role : uint8_t { Array, Scalar, Result, Workspace };
+  std::string name;
+  Role role = Role::Array;
+  DType dtype = DType::F32;
+  /// Sizes. Of an array argument: constants or single symbols.
+  std::vector<Expr> shape;
+  /// Array arguments: bytes that must divide the address and strides; 0 if
+  /// anything goes.
+  int64_t alignment = 0;
+  /// Results and workspaces: filled with zero bytes before the first step.
+  bool zero = false;
+
+  bool isArgument() const {
+    return role == Role::Array || role == Role::Scalar;
+  }
+  bool isArray() const { return role != Role::Scalar; }
+  bool operator==(const Value &) const = default;
+};
+
+/// A tensor map over an array, encoded anew at each launch that uses it.
+struct TensorMap {
+  std::string name;
+  int value = 0;            // position in Plan::values
+  std::vector<int64_t> box; // elements per dimension, in the array's order
+  int swizzle = 0;          // bytes: 0, 32, 64 or 128
+  bool operator==(const TensorMap &) const = default;
+};
+
+struct Operand {
+  enum class Kind : uint8_t { Value, Pointer, Map, I32, I64 };
+  Kind kind = Kind::Value;
+  int index = 0; // of the value or the map
+  Expr expr;     // of I32 and I64
+  bool operator==(const Operand &) const = default;
+};
+
+struct Launch {
+  std::string kernel;
+  std::array<Expr, 3> grid = {Expr(1), Expr(1), Expr(1)};
+  int64_t block = 1;
+  Expr sharedBytes;
+  std::array<int64_t, 3> cluster = {1, 1, 1};
+  std::vector<Operand> operands;
+  bool operator==(const Launch &) const = default;
+};
+
+struct Memset {
+  int value = 0; // position of a result or workspace
+  int64_t byte = 0;
+  bool operator==(const Memset &) const = default;
+};
+
+struct Step;
+
+struct Loop {
+  int variable = 0; // symbol
+  Expr trip;
+  std::vector<Step> body;
+  bool operator==(const Loop &) const;
+};
+
+struct Guard {
+  Expr condition;
+  std::vector<Step> body;
+  std::vector<Step> otherwise;
+  bool operator==(const Guard &) const;
+};
+
+struct Step {
+  std::variant<Launch, Memset, Loop, Guard> action;
+  bool operator==(const Step &) const = default;
+};
+
+inline bool Loop::operator==(const Loop &) const = default;
+inline bool Guard::operator==(const Guard &) const = default;
+
+struct Code {
+  std::string target; // "sm_90a", "x86_64"
+  CodeKind kind = CodeKind::Object;
+  std::string bytes;
+  bool operator==(const Code &) const = default;
+};
+
+struct Plan {
+  std::string function;
+  Backend backend = Backend::Cpu;
+  std::vector<std::pair<std::string, std::string>> notes;
+  SymbolTable symbols;
+  std::vector<Value> values; // arguments, then results, then workspaces
+  std::vector<TensorMap> maps;
+  std::vector<Step> steps;
+  std::vector<Code> codes;
+
+  /// The position of a value or map, or -1.
+  int findValue(std::string_view name) const;
+  int findMap(std::string_view name) const;
+  /// The names of all kernels, each once, in order.
+  std::vector<std::string> kernels() const;
+
+  /// Checks everything that the executors rely on. Throws Error(Plan).
+  void verify() const;
+
+  /// The text, up to and with the line `end`.
+  std::string text() const;
+  /// The text and the code's bytes.
+  std::string serialize() const;
+  /// Reads and verifies; any damage throws Error(Plan).
+  static Plan parse(std::string_view bytes);
+};
+
+/// How a symbol's value is found when a plan runs.
+struct SymbolSource {
+  enum class Kind : uint8_t {
+    Unknown,
+    Dim,
+    Stride,
+    Align,
+    Span,
+    Scalar,
+    Sms,
+    LoopVariable
+  };
+  Kind kind = Kind::Unknown;
+  int value = 0;
+  int dim = 0;
+};
+
+/// One source per symbol of the plan; Unknown where nothing defines it.
+std::vector<SymbolSource> resolveSymbols(const Plan &plan);
+
+const char *name(Backend backend);
+const char *name(CodeKind kind);
+
+} // namespace ramify::runtime
+
+#endif

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What executors may rely on: every symbol has a source and is in scope, every
+// index points to something of the right role, and every number is within the
+// hardware's general limits.
+
+#include "runtime/Error.h"
+#include "runtime/Plan.h"
+
+#include <algorithm>
+
+namespace ramify::runtime {
+
+namespace {
+
+class Verifier {
+public:
+  explicit Verifier(const Plan &plan)
+      : plan(plan), sources(resolveSymbols(plan)) {}
+
+  void run() {
+    for (const Value &value : plan.values)
+      checkValue(value);
+    for (const TensorMap &map : plan.maps)
+      checkMap(map);
+    checkSteps(plan.steps);
+  }
+
+private:
+  template <typename... Ts> [[noreturn]] void error(Ts &&...parts) const {
+    fail(ErrorKind::Plan, "plan of ", plan.function, ": ",
+         std::forward<Ts>(parts)...);
+  }
+
+  void checkExpr(const Expr &expr) const {
+    for (const Expr::Instr &instr : expr.instructions()) {
+      if (instr.op != Expr::Op::Symbol)
+        continue;
+      const std::string &name =
+          plan.symbols.name(static_cast<int>(instr.value));
+      SymbolSource::Kind kind = sources[instr.value].kind;
+      if (kind == SymbolSource::Kind::Unknown)
+        error("nothing defines the symbol '", name, "'");
+      if (kind == SymbolSource::Kind::LoopVariable &&
+          !inScope(static_cast<int>(instr.value)))
+        error("'", name, "' is used outside its loop");
+    }
+  }
+
+  bool inScope(int symbol) const {
+    return std::find(loops.begin(), loops.end(), symbol) != loops.end();
+  }
+
+  void checkValue(const Value &value) const {
+    auto same = [&](const Value &other) { return other.name == value.name; };
+    if (std::count_if(plan.values.begin(), plan.values.end(), same) != 1)
+      error("the name '", value.name, "' stands twice");
+    if (value.shape.size() > maxRank)
+      error("'", value.name, "' has more than ", maxRank, " dimensions");
+    if (value.alignment < 0 || value.alignment > 256)
+      error("'", value.name, "' has alignment ", value.alignment);
+    for (const Expr &size : value.shape) {
+      checkExpr(size);
+      if (value.role == Value::Role::Array && size.instructions().size() != 1)
+        error("a size of the argument '", value.name,
+              "' is neither a number nor a name");
+    }
+  }
+
+  void checkMap(const TensorMap &map) const {
+    if (!isArray(map.value))
+      error("the tensor map '", map.name, "' is not over an array");
+    if (map.box.empty() || map.box.size() > 5 ||
+        map.box.size() != plan.values[map.value].shape.size())
+      error("the box of the tensor map '", map.name,
+            "' does not fit its array");
+    for (int64_t size : map.box)
+      if (size < 1 || size > 256)
+        error("the tensor map '", map.name, "' has a box size of ", size);
+    if (map.swizzle != 0 && map.swizzle != 32 && map.swizzle != 64 &&
+        map.swizzle != 128)
+      error("the tensor map '", map.name, "' has a swizzle of ", map.swizzle,
+            " bytes");
+  }
+
+  bool isValue(int index) const {
+    return index >= 0 && index < static_cast<int>(plan.values.size());
+  }
+  bool isArray(int index) const {
+    return isValue(index) && plan.values[index].isArray();
+  }
+
+  void checkSteps(const std::vector<Step> &steps) {
+    for (const Step &step : steps)
+      std::visit([&](const auto &action) { check(action); }, step.action);
+  }
+
+  void check(const Launch &launch) const {
+    for (const Expr &size : launch.grid)
+      checkExpr(size);
+    checkExpr(launch.sharedBytes);
+    if (launch.block < 1 || launch.block > 1024)
+      error("'", launch.kernel, "' has a block of ", launch.block, " threads");
+    for (int64_t size : launch.cluster)
+      if (size < 1 || size > 16)
+        error("'", launch.kernel, "' has a cluster dimension of ", size);
+    for (const Operand &operand : launch.operands)
+      checkOperand(launch, operand);
+  }
+
+  void checkOperand(const Launch &launch, const Operand &operand) const {
+    bool right = true;
+    if (operand.kind == Operand::Kind::Value)
+      right = isValue(operand.index);
+    else if (operand.kind == Operand::Kind::Pointer)
+      right = isArray(operand.index);
+    else if (operand.kind == Operand::Kind::Map)
+      right = operand.index >= 0 &&
+              operand.index < static_cast<int>(plan.maps.size()) &&
+              plan.backend == Backend::Cuda;
+    else
+      checkExpr(operand.expr);
+    if (!right)
+      error("'", launch.kernel, "' has an operand that its place cannot take");
+  }
+
+  void check(const Memset &memset) const {
+    if (!isArray(memset.value) || plan.values[memset.value].isArgument())
+      error("memset takes a result or a workspace");
+    if (memset.byte < 0 || memset.byte > 255)
+      error("memset to ", memset.byte, ", which is no byte");
+  }
+
+  void check(const Loop &loop) {
+    checkExpr(loop.trip);
+    if (sources[loop.variable].kind != SymbolSource::Kind::LoopVariable ||
+        inScope(loop.variable))
+      error("the loop variable '", plan.symbols.name(loop.variable),
+            "' hides another symbol");
+    loops.push_back(loop.variable);
+    checkSteps(loop.body);
+    loops.pop_back();
+  }
+
+  void check(const Guard &guard) {
+    checkExpr(guard.condition);
+    checkSteps(guard.body);
+    checkSteps(guard.otherwise);
+  }
+
+  const Plan &plan;
+  std::vector<SymbolSource> sources;
+  std::vector<int> loops;
+};
+
+} // namespace
+
+void Plan::verify() const { Verifier(*this).run(); }
+
+} // namespace ramify::runtime

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""ramify.ops.hsa against float64: random shapes and every corner, on each device there is."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+import ramify as rf
+import torch
+from numerics import DEVICES, Case, bound, make, reference
+
+DTYPES = [torch.float32, torch.bfloat16, torch.float16]
+BASE = Case()
+
+CORNERS = [
+    "all empty",
+    "empty in the middle",
+    "out of range",
+    "nan at empty",
+    "duplicates",
+    "last chunk",
+]
+
+CASES = {
+    "base": BASE,
+    **{f"corner: {c}": BASE.but(corner=c) for c in CORNERS},
+    **{f"G={g}": BASE.but(G=g, H=1 if g > 4 else 2) for g in (1, 2, 4, 5, 8, 12, 16, 32)},
+    **{f"D={d}": BASE.but(D=d) for d in (16, 24, 32, 64, 80, 96, 128, 192, 256)},
+    **{f"S={s}": BASE.but(S=s, N=2 * s + 11) for s in (16, 32, 48, 64, 80, 128, 256)},
+    "Dv > D": BASE.but(Dv=128),
+    "Dv < D": BASE.but(Dv=40),
+    "Dv=256": BASE.but(D=256, Dv=256, S=256, N=600),
+    "softmax_1": BASE.but(n=1.0),
+    "softmax_1, tiny logits": BASE.but(n=1.0, logits=1e-4),
+    "huge logits": BASE.but(logits=200.0),
+    "softmax_1, huge logits": BASE.but(n=1.0, logits=200.0),
+    "tiny logits": BASE.but(logits=1e-6),
+    "C < K": BASE.but(N=64, K=5),
+    "N < S": BASE.but(N=7),
+    "K=1": BASE.but(K=1),
+    "K=40": BASE.but(K=40),
+    "L=1": BASE.but(L=1),
+    "L > N": BASE.but(L=200, N=70),
+    "q_block=4": BASE.but(q_block=4),
+    "q_block=S": BASE.but(q_block=64, L=150),
+    "q_block=64, G=16": BASE.but(q_block=64, G=16, H=1, L=130, B=1),
+    "weights per query head": BASE.but(weight_heads="query"),
+    "weights broadcast": BASE.but(weight_heads="one"),
+    "indices broadcast": BASE.but(index_heads="one", weight_heads="one"),
+    "indices per query head": BASE.but(index_heads="query", weight_heads="query"),
+    "int64 indices": BASE.but(index_dtype=torch.int64, corner="out of range"),
+    "weights in half": BASE.but(weight_dtype=torch.float16),
+    "weights in bf16": BASE.but(weight_dtype=torch.bfloat16),
+    "B=0": BASE.but(B=0),
+    "L=0": BASE.but(L=0),
+    "N=0": BASE.but(N=0),
+    "K=0": BASE.but(K=0),
+}
+
+
+def check(case: Case, dtype: torch.dtype, device: str, seed: int = 0) -> None:
+    x = make(case, dtype, seed)
+    scale = case.D**-0.5
+    ref = reference(case, x, scale)
+    there = {name: t.to(device) for name, t in x.items()}
+    out = rf.ops.hsa(**there, chunk_size=case.S, softmax_n=case.n)
+    assert out.shape == ref.shape
+    assert out.dtype == dtype
+    assert out.device.type == device
+    out = out.cpu()
+    assert torch.isfinite(out).all()
+    error = (out.double() - ref).abs().max().item() if ref.numel() else 0.0
+    assert error <= bound(x, case, scale, ref)
+    chunks = -(-case.N // case.S)
+    if case.index_heads == case.weight_heads == "kv" and case.q_block == 1 and ref.numel():
+        none = ((x["indices"] < 0) | (x["indices"] >= chunks)).all(-1)
+        masked = none.repeat_interleave(case.G, -1)
+        assert (out[masked] == 0).all()
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("name", CASES)
+def test_case(name: str, dtype: torch.dtype, device: str) -> None:
+    check(CASES[name], dtype, device)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("seed", range(12))
+def test_random_shapes(seed: int, device: str) -> None:
+    r = random.Random(seed)
+    case = Case(
+        B=r.randint(1, 3),
+        L=r.randint(1, 80),
+        N=r.randint(1, 500),
+        H=r.randint(1, 3),
+        G=r.choice((1, 2, 3, 4, 6, 8, 12, 16)),
+        D=8 * r.randint(1, 16),
+        Dv=8 * r.randint(1, 16),
+        S=16 * r.randint(1, 8),
+        K=r.randint(1, 9),
+        q_block=1,
+        n=r.choice((0.0, 0.5, 1.0)),
+        corner=r.choice(("", "out of range")),
+    )
+    check(case, r.choice(DTYPES), device, seed)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_views_need_no_copy(device: str) -> None:
+    """Strided and unaligned views, contiguous in the last axis, work as they are."""
+    case = Case(D=64)
+    x = make(case, torch.float16)
+    wide = torch.zeros(case.B, case.N, case.H, 64 + 9, dtype=torch.float16)
+    wide[..., 5:69] = x["k"]
+    there = {name: t.to(device) for name, t in x.items()}
+    whole = rf.ops.hsa(**there, chunk_size=case.S)
+    there["k"] = wide.to(device)[..., 5:69]
+    q = there["q"].transpose(1, 2).contiguous().transpose(1, 2)
+    there["q"] = q
+    part = rf.ops.hsa(**there, chunk_size=case.S)
+    assert torch.equal(whole, part)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_new_lengths_compile_nothing(device: str) -> None:
+    case = Case(D=32, S=32)
+    rf.ops.hsa(**{k: t.to(device) for k, t in make(case, torch.float32).items()}, chunk_size=32)
+    before = rf.ops.hsa_kernel.compilations
+    for length, keys, slots in ((1, 33, 2), (5, 4096, 7), (300, 100, 1)):
+        x = make(case.but(L=length, N=keys, K=slots), torch.float32)
+        rf.ops.hsa(**{k: t.to(device) for k, t in x.items()}, chunk_size=32)
+    assert rf.ops.hsa_kernel.compilations == before
