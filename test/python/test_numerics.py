@@ -6,9 +6,10 @@ from __future__ import annotations
 import random
 
 import pytest
-import ramify as rf
 import torch
 from numerics import DEVICES, Case, bound, make, reference
+
+import ramify as rf
 
 DTYPES = [torch.float32, torch.bfloat16, torch.float16]
 BASE = Case()

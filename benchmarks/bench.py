@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Runs the benchmarks and prints their tables: ``python benchmarks/bench.py [cpu] [gpu]``.
+
+The peers are read from the folder that RAMIFY_PEERS names; see ``benchmarks/peers``.
+"""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import sys
+
+import torch
+
+import ramify as rf
+
+
+def table(rows: list[dict[str, object]]) -> str:
+    """Rows with equal keys as a Markdown table."""
+    names = list(rows[0])
+
+    def text(value: object) -> str:
+        return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+    lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
+    lines += ["| " + " | ".join(text(r[n]) for n in names) + " |" for r in rows]
+    return "\n".join(lines)
+
+
+def machine() -> str:
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    threads = torch.get_num_threads()
+    return f"{platform.processor() or platform.machine()}, {threads} threads, {gpu}"
+
+
+def main(parts: list[str]) -> None:
+    """Run the parts that are named, or all that this machine can run."""
+    import compile_time
+    import cpu
+
+    parts = parts or (["cpu", "gpu"] if torch.cuda.is_available() else ["cpu"])
+    print(f"ramify {rf.__version__}, torch {torch.__version__}, {machine()}, ", end="")
+    print(f"{datetime.date.today()}, python benchmarks/bench.py {' '.join(parts)}\n")
+    if "gpu" in parts:
+        import gpu
+
+        print(table(gpu.rows()), table([gpu.launch()]), sep="\n\n", end="\n\n")
+        print(table([compile_time.row("cuda")]), end="\n\n")
+    if "cpu" in parts:
+        print(table(cpu.rows()), table([cpu.memory()]), sep="\n\n", end="\n\n")
+        print(table([compile_time.row("cpu")]))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

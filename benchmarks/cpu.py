@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""HSA's forward on the CPU, beside eager PyTorch and torch's own matrix product."""
+
+from __future__ import annotations
+
+import resource
+
+import torch
+from peers import eager
+from shapes import CPU, Shape, inputs
+from timing import host_ms
+
+import ramify as rf
+
+
+def sgemm_gflops(size: int = 2048) -> float:
+    """GFLOP/s of torch's float32 matrix product on the threads that it uses."""
+    a, b = torch.randn(size, size), torch.randn(size, size)
+    return 2e-6 * size**3 / host_ms(lambda: a @ b)
+
+
+def row(shape: Shape, gemm: float) -> dict[str, object]:
+    """Times in ms of one shape in float32."""
+    x = inputs(shape, torch.float32, "cpu")
+    sizes = {"chunk_size": shape.chunk_size, "scale": shape.dim**-0.5}
+    ours = host_ms(lambda: rf.ops.hsa(*x, **sizes))
+    theirs = host_ms(lambda: eager.hsa(*x, **sizes), at_least=3)
+    gflops = shape.flops / ours * 1e-6
+    return {
+        "shape": str(shape),
+        "ms": ours,
+        "eager ms": theirs,
+        "x": theirs / ours,
+        "GFLOP/s": gflops,
+        "of sgemm": gflops / gemm,
+    }
+
+
+def memory() -> dict[str, object]:
+    """Growth of the peak resident size over a second call at L = 4096, in MiB."""
+    x = inputs(CPU[0], torch.float32, "cpu")
+    out = rf.ops.hsa(*x, chunk_size=64)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    again = rf.ops.hsa(*x, chunk_size=64)
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    size = again.numel() * again.element_size() / 2**20
+    del out
+    return {"peak RSS growth MiB": (after - before) / 1024, "outputs MiB": size}
+
+
+def rows() -> list[dict[str, object]]:
+    gemm = sgemm_gflops()
+    return [row(shape, gemm) for shape in CPU]

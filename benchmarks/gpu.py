@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""HSA's forward on one GPU, beside the authors' Triton kernel in the same process."""
+
+from __future__ import annotations
+
+import torch
+from peers import authors, eager
+from shapes import GPU, Shape, inputs
+from timing import call_us, captured, gpu_ms
+
+import ramify as rf
+
+
+def error(shape: Shape, out: torch.Tensor, x: tuple[torch.Tensor, ...]) -> float:
+    """max |out - float64| over the first 128 queries of each sequence and the last 128."""
+    length, scale = shape.length, shape.dim**-0.5
+    rows = torch.cat([torch.arange(128), torch.arange(length - 128, length)]).to(out.device)
+    q, k, v, w, i = (t.double() if t.is_floating_point() else t for t in x)
+    args = (q[:, rows], k, v, w[:, rows], i[:, rows])
+    ref = eager.hsa(*args, chunk_size=shape.chunk_size, scale=scale)
+    return (out[:, rows].double() - ref).abs().max().item()
+
+
+def row(shape: Shape, dtype: torch.dtype = torch.bfloat16) -> dict[str, object]:
+    """Times in ms of one shape: ours and theirs, kernel only and called from Python."""
+    x = inputs(shape, dtype, "cuda")
+    sizes = {"chunk_size": shape.chunk_size, "scale": shape.dim**-0.5, "softmax_n": 0.0}
+
+    def ours() -> torch.Tensor:
+        return rf.ops.hsa(*x, **sizes)
+
+    result: dict[str, object] = {"shape": str(shape)}
+    result["error"] = error(shape, ours(), x)
+    result["kernel"] = gpu_ms(captured(ours))
+    result["call"] = gpu_ms(ours)
+    result["TFLOP/s"] = shape.flops / float(result["kernel"]) * 1e-9  # type: ignore[arg-type]
+    module = authors.load()
+    if module is not None:
+        result["authors' kernel"] = gpu_ms(captured(authors.kernel(module, *x, **sizes)))
+        result["authors' call"] = gpu_ms(lambda: authors.call(module, *x, **sizes))
+        kernel, call = result["kernel"], result["call"]
+        result["kernel x"] = result["authors' kernel"] / kernel  # type: ignore[operator]
+        result["call x"] = result["authors' call"] / call  # type: ignore[operator]
+    return result
+
+
+def launch() -> dict[str, object]:
+    """Host time of a warm call that only launches, in us, beside torch's own empty launch."""
+    x = inputs(Shape(1, 16, 16, 1, 64, 64, 8), torch.bfloat16, "cuda")
+    out = torch.empty_like(x[0])
+    return {
+        "call us": call_us(lambda: rf.ops.hsa(*x, chunk_size=64, scale=0.125)),
+        "torch zero_ us": call_us(lambda: out.zero_()),
+        "torch empty us": call_us(lambda: torch.empty_like(x[0])),
+    }
+
+
+def rows() -> list[dict[str, object]]:
+    return [row(shape) for shape in GPU]
