@@ -28,6 +28,7 @@ int main(int argc, char **argv) {
                   ramify::tile::TileDialect>();
   mlir::registerCanonicalizerPass();
   mlir::registerCSEPass();
+  mlir::registerLoopInvariantCodeMotionPass();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "Ramify optimizer driver\n", registry));
 }
