@@ -5,6 +5,7 @@
 
 #include "dialects/HSA/IR/HSA.h"
 #include "dialects/Tile/IR/Tile.h"
+#include "ramify/Conversion/KernelABI.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -28,7 +29,7 @@ int main(int argc, char **argv) {
                   ramify::tile::TileDialect>();
   mlir::registerCanonicalizerPass();
   mlir::registerCSEPass();
-  mlir::registerLoopInvariantCodeMotionPass();
+  ramify::registerKernelABIPass();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "Ramify optimizer driver\n", registry));
 }
