@@ -11,7 +11,7 @@ include "dialects/HSA/IR/HSAOpBase.td"
 //===----------------------------------------------------------------------===//
 
 def HSA_ProgramOp : HSA_Op<"program", [
-    FunctionOpInterface, IsolatedFromAbove, SingleBlock,
+    FunctionOpInterface, IsolatedFromAbove, SingleBlockImplicitTerminator<"ReturnOp">,
     DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>]> {
   let summary = "what one query block computes";
   let description = [{
@@ -42,6 +42,7 @@ def HSA_ProgramOp : HSA_Op<"program", [
       head.
     - (C9) A key axis that an operation ties to a chunk is as long as the chunks of
       that partition.
+    - (C10) The body ends with hsa.return.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name,
                        TypeAttrOf<FunctionType>:$function_type,
@@ -81,6 +82,7 @@ def HSA_ReturnOp : HSA_Op<"return", [Terminator, HasParent<"ProgramOp">, Pure]> 
   }];
   let arguments = (ins Variadic<HSA_Named>:$operands);
   let assemblyFormat = "($operands^ `:` type($operands))? attr-dict";
+  let builders = [OpBuilder<(ins), [{}]>];
   let hasVerifier = 1;
 }
 

@@ -211,7 +211,7 @@ def HSA_LseOp : HSA_Op<"lse", [Pure]> {
 //===----------------------------------------------------------------------===//
 
 def HSA_ReduceOp : HSA_Op<"reduce", [
-    SingleBlock, RecursiveMemoryEffects,
+    SingleBlockImplicitTerminator<"YieldOp">, RecursiveMemoryEffects,
     DeclareOpInterfaceMethods<LoopLikeOpInterface>,
     DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>]> {
   let summary = "the hierarchical reduction: visit the chunks of a domain";
@@ -251,6 +251,7 @@ def HSA_ReduceOp : HSA_Op<"reduce", [
     - (C6) Merged scores are f32 over the state's pos and head and a key axis, and
       their values have that key axis and the state's dim.
     - (C7) A pushed logit and its value are as in hsa.push.
+    - (C8) The region ends with hsa.yield.
   }];
   let arguments = (ins HSA_DomainType:$domain,
                        Variadic<AnyTypeOf<[HSA_Named, HSA_SoftmaxStateType]>>:$accumulators,
@@ -282,6 +283,7 @@ def HSA_YieldOp : HSA_Op<"yield", [Terminator, HasParent<"ReduceOp">, Pure]> {
   }];
   let arguments = (ins Variadic<HSA_Named>:$operands);
   let assemblyFormat = "($operands^ `:` type($operands))? attr-dict";
+  let builders = [OpBuilder<(ins), [{}]>];
 }
 
 #endif // RAMIFY_HSA_REDUCTION_OPS_TD

@@ -29,6 +29,7 @@ int main(int argc, char **argv) {
                   ramify::tile::TileDialect>();
   mlir::registerCanonicalizerPass();
   mlir::registerCSEPass();
+  mlir::registerLoopInvariantCodeMotionPass();
   ramify::registerKernelABIPass();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "Ramify optimizer driver\n", registry));

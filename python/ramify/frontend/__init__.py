@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""From Python functions to the text of the `hsa` dialect.
+
+`Signature` reads a function's parameters; a call's arrays give a `Specialisation`; `lower` makes
+the program. Modules in the order in which they build on each other: source, ir, values, builder,
+scope, arithmetic, call, intrinsics, loops, expressions, statements, lower.
+"""
+
+from .lower import Lowered, Result, lower
+from .signature import Parameter, Role, Signature
+from .specialisation import ArraySpec, Specialisation
+
+__all__ = [
+    "ArraySpec",
+    "Lowered",
+    "Parameter",
+    "Result",
+    "Role",
+    "Signature",
+    "Specialisation",
+    "lower",
+]

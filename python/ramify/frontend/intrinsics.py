@@ -1,0 +1,376 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""What each function of `ramify.language` becomes in `hsa`: one handler per function."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from .. import language as rl
+from .arithmetic import Operand, common_axes, is_minus_infinity, unify
+from .call import Call
+from .ir import TensorType
+from .signature import Role
+from .values import Constant, Domain, FrontValue, Softmax, Tensor
+
+Handler: TypeAlias = Callable[[Call], FrontValue]
+HANDLERS: dict[Callable[..., Any], Handler] = {}
+"""Handler of each function of the language."""
+
+CONTRACTIBLE = ("dim", "key")
+REDUCIBLE = ("key", "head", "dim")
+
+
+def handles(*functions: Callable[..., Any]) -> Callable[[Handler], Handler]:
+    """Register the handler of a function of the language."""
+
+    def register(handler: Handler) -> Handler:
+        HANDLERS.update(dict.fromkeys(functions, handler))
+        return handler
+
+    return register
+
+
+@handles(rl.dot)
+def dot(call: Call) -> FrontValue:
+    a, b = call.array("a"), call.array("b")
+    for name, side in (("a", a), ("b", b)):
+        if not side.type.is_float:
+            raise call.error(f"`{name}` expects floats, found {side.type.element}", "", name)
+    shared = [axis for axis in a.type.names if axis in b.type.names]
+    over = call.constant("over", (str, type(None)), '"dim" or "key"')
+    candidates = [axis for axis in shared if axis in CONTRACTIBLE]
+    sides = f"{a.type.describe()} and {b.type.describe()}"
+    if over is None and len(candidates) > 1:
+        raise call.error(
+            f"names do not decide which axis of {sides} is summed", 'write over="dim" or over="key"'
+        )
+    if over is None and not candidates:
+        raise call.error(
+            f"expected two arrays that share `dim` or `key`, found {sides}",
+            "dot(q, k[c]) sums over dim, dot(p, v[c]) over key",
+        )
+    over = over or candidates[0]
+    if over not in candidates:
+        raise call.error(f"{sides} have no common axis {over!r} to sum over", "", "over")
+    elements = {a.type.element, b.type.element}
+    if len(elements - {"f32"}) > 1:
+        raise call.error(f"one 16-bit dtype is expected, found {' and '.join(sorted(elements))}")
+    if set(a.type.names) | set(b.type.names) == {over}:
+        raise call.error(f"{sides} leave no axis", "give one of them pos and head")
+    common_axes(a, b)
+    return call.builder.dot(a, b, over)
+
+
+@handles(rl.softmax)
+def softmax(call: Call) -> FrontValue:
+    x = call.floats("x")
+    n = call.constant("n", (int, float), "a number >= 0")
+    over = call.constant("over", (str,), '"key"')
+    if not 0 <= n < math.inf:
+        raise call.error(f"`n` expects a finite number >= 0, found {n}", "", "n")
+    if over != "key" or "key" not in x.type.names:
+        raise call.error(
+            f"it goes over the keys of a chunk; found {x.type.describe()} over {over!r}",
+            "softmax over all selected keys together is rl.online_softmax",
+        )
+    return call.builder.softmax(x, float(n))
+
+
+def reduced_axis(call: Call, x: Tensor) -> str:
+    """The `over` argument, checked."""
+    over: str = call.constant("over", (str,), "the name of an axis")
+    if over == "pos":
+        raise call.error(
+            "queries of a block are independent, so nothing is reduced over `pos`", "", "over"
+        )
+    if over not in REDUCIBLE or over not in x.type.names:
+        legal = [axis for axis in x.type.names if axis in REDUCIBLE]
+        raise call.error(
+            f"{x.type.describe()} cannot be reduced over {over!r}",
+            f"over is one of {', '.join(map(repr, legal))}" if legal else "",
+            "over",
+        )
+    return over
+
+
+@handles(rl.sum)
+def sum_(call: Call) -> FrontValue:
+    x = call.floats("x")
+    return call.builder.fold("sum", x, reduced_axis(call, x))
+
+
+@handles(rl.max)
+def max_(call: Call) -> FrontValue:
+    x = call.floats("x")
+    return call.builder.fold("max", x, reduced_axis(call, x))
+
+
+@handles(rl.min)
+def min_(call: Call) -> FrontValue:
+    x = call.floats("x")
+    return call.builder.fold("min", x, reduced_axis(call, x))
+
+
+@handles(rl.logsumexp)
+def logsumexp(call: Call) -> FrontValue:
+    """Log sum exp(x - m) + m with m the maximum, or 0 where the maximum is -inf."""
+    b, x = call.builder, call.floats("x")
+    over = reduced_axis(call, x)
+    highest = b.fold("max", x, over)
+    zero = b.constant(0.0, highest.type)
+    base = b.select(is_minus_infinity(b, highest), zero, highest)
+    shifted = b.binary("arith.subf", x, b.broadcast(base, x.type.axes))
+    total = b.fold("sum", b.unary("math.exp", shifted), over)
+    return b.binary("arith.addf", b.unary("math.log", total), base)
+
+
+def float_argument(call: Call, name: str) -> Tensor | Constant:
+    """A number or array as f32; constants stay constants."""
+    value = call.operand(name)
+    if isinstance(value, Constant):
+        if isinstance(value.value, bool) or not isinstance(value.value, int | float):
+            raise call.error(f"`{name}` expects a number, found {value.value!r}", "", name)
+        return value
+    if value.type.element == "i1":
+        raise call.error(
+            f"`{name}` expects numbers, found a condition", "rl.where(condition, 1.0, 0.0)", name
+        )
+    return call.builder.to_f32(value)
+
+
+def elementwise(op: str, fold: Callable[[float], float]) -> Handler:
+    """A handler for a function of one value."""
+
+    def handler(call: Call) -> FrontValue:
+        x = float_argument(call, "x")
+        if isinstance(x, Constant):
+            return Constant(fold_constant(call, fold, x.value))
+        return call.builder.unary(op, x)
+
+    return handler
+
+
+def fold_constant(call: Call, function: Callable[[float], float], x: float) -> float:
+    """The function at a constant."""
+    try:
+        return function(x)
+    except (ValueError, OverflowError) as cause:
+        raise call.error(f"{cause} at the constant {x!r}", "", "x") from cause
+
+
+HANDLERS[rl.exp2] = elementwise("math.exp2", lambda x: 2.0**x)
+HANDLERS[rl.log] = elementwise("math.log", math.log)
+HANDLERS[rl.sqrt] = elementwise("math.sqrt", math.sqrt)
+HANDLERS[rl.tanh] = elementwise("math.tanh", math.tanh)
+
+
+@handles(rl.exp)
+def exp(call: Call) -> FrontValue:
+    """Exp of a difference is 0 where its left side is -inf, so that -inf - -inf counts as -inf."""
+    x = float_argument(call, "x")
+    if isinstance(x, Constant):
+        return Constant(fold_constant(call, math.exp, x.value))
+    b = call.builder
+    result = b.unary("math.exp", x)
+    left = b.minuend(x)
+    if left is None:
+        return result
+    return b.select(is_minus_infinity(b, left), b.constant(0.0, x.type), result)
+
+
+@handles(rl.abs)
+def abs_(call: Call) -> FrontValue:
+    value = call.operand("x")
+    if isinstance(value, Tensor) and value.type.element == "i32":
+        return call.builder.unary("math.absi", value)
+    return elementwise("math.absf", abs)(call)
+
+
+@handles(rl.sigmoid)
+def sigmoid(call: Call) -> FrontValue:
+    x, b = float_argument(call, "x"), call.builder
+    if isinstance(x, Constant):
+        return Constant(fold_constant(call, lambda v: 1.0 / (1.0 + math.exp(-v)), x.value))
+    one = b.constant(1.0, x.type)
+    shrunk = b.unary("math.exp", b.unary("arith.negf", x))
+    return b.binary("arith.divf", one, b.binary("arith.addf", one, shrunk))
+
+
+def extremum(name: str, fold: Callable[[Any, Any], Any]) -> Handler:
+    """A handler for maximum or minimum."""
+
+    def handler(call: Call) -> FrontValue:
+        left, right = call.operand("a"), call.operand("b")
+        if isinstance(left, Constant) and isinstance(right, Constant):
+            return Constant(fold(left.value, right.value))
+        a, b = unify(call.builder, left, right)
+        op = f"arith.{name}imumf" if a.type.is_float else f"arith.{name}si"
+        return call.builder.binary(op, a, b)
+
+    return handler
+
+
+HANDLERS[rl.maximum] = extremum("max", max)
+HANDLERS[rl.minimum] = extremum("min", min)
+
+
+@handles(rl.where)
+def where(call: Call) -> FrontValue:
+    condition = call.operand("condition")
+    branches = call.operand("a"), call.operand("b")
+    if isinstance(condition, Constant):
+        return branches[0] if condition.value else branches[1]
+    if condition.type.element != "i1":
+        raise call.error(
+            f"`condition` expects a condition, found {condition.describe()}",
+            "compare it with something, such as `x > 0`",
+            "condition",
+        )
+    both = unify(call.builder, *branches, numbers=not all(map(is_condition, branches)))
+    axes = common_axes(condition, *both)
+    spread = (call.builder.broadcast(value, axes) for value in (condition, *both))
+    return call.builder.select(*spread)
+
+
+def is_condition(value: Operand) -> bool:
+    """Whether a value is true or false rather than a number."""
+    if isinstance(value, Constant):
+        return isinstance(value.value, bool)
+    return value.type.element == "i1"
+
+
+@handles(rl.zeros)
+def zeros(call: Call) -> FrontValue:
+    init = call.constant("init", (int, float), "a number")
+    rows = rows_type(call, with_dim=call.arguments["v"] != Constant(None))
+    identities = {0.0: "sum", -math.inf: "max", math.inf: "min"}
+    if init in identities:
+        return call.builder.tensor(f"hsa.identity {identities[init]} : {rows}", (), rows)
+    return call.builder.constant(float(init), rows)
+
+
+@handles(rl.online_softmax)
+def online_softmax(call: Call) -> FrontValue:
+    rows = rows_type(call, with_dim=True)
+    state_type = f"!hsa.softmax_state<{rows}>"
+    state = call.builder.emit(f"hsa.online_softmax : {state_type}", (), state_type)
+    return Softmax(state, rows, made_in=call.loop)
+
+
+def rows_type(call: Call, with_dim: bool) -> TensorType:
+    """`[pos, head, dim]` with the pos and head of argument q and the dim of v, or `[pos, head]`."""
+    call.parameter("q", Role.QUERY)
+    axes: tuple[tuple[str, int], ...] = (
+        ("pos", call.specialisation.q_block),
+        ("head", call.specialisation.heads_per_block),
+    )
+    if with_dim:
+        v = call.parameter("v", Role.CHUNKS, Role.QUERY)
+        axes += (("dim", call.specialisation.arrays[v.parameter.name].dim),)
+    return TensorType("f32", axes)
+
+
+@handles(rl.positions)
+def positions(call: Call) -> FrontValue:
+    k, c = call.parameter("k", Role.CHUNKS), call.chunk("c")
+    if k.parameter.partition != c.partition:
+        raise call.error(
+            f"`{k.parameter.name}` is cut as '{k.parameter.partition}', the chunk is of "
+            f"'{c.partition}'",
+            "",
+            "c",
+        )
+    size = call.specialisation.chunk_sizes[c.partition]
+    result = TensorType("i32", (("key", size),))
+    text = f"hsa.key_positions {{0}} : {c.ssa.type} -> {result}"
+    return call.builder.tensor(text, (c.ssa,), result)
+
+
+@handles(rl.query_position)
+def query_position(call: Call) -> FrontValue:
+    result = TensorType("i32", (("pos", call.specialisation.q_block),))
+    return call.builder.tensor(f"hsa.query_positions : {result}", (), result)
+
+
+@handles(rl.index)
+def index(call: Call) -> FrontValue:
+    c = call.chunk("c")
+    return call.builder.tensor(f"hsa.chunk_index {{0}} : {c.ssa.type}", (c.ssa,), TensorType("i32"))
+
+
+@handles(rl.start)
+def start(call: Call) -> FrontValue:
+    number = index(call)
+    assert isinstance(number, Tensor)
+    size = call.builder.constant(chunk_size(call), number.type)
+    return call.builder.binary("arith.muli", number, size)
+
+
+@handles(rl.end)
+def end(call: Call) -> FrontValue:
+    begin = start(call)
+    assert isinstance(begin, Tensor)
+    size = call.builder.constant(chunk_size(call), begin.type)
+    return call.builder.binary("arith.addi", begin, size)
+
+
+def chunk_size(call: Call) -> int:
+    """Keys in each chunk of the partition of argument `c`."""
+    return call.specialisation.chunk_sizes[call.chunk("c").partition]
+
+
+@handles(rl.selected)
+def selected(call: Call) -> FrontValue:
+    indices = call.parameter("indices", Role.INDICES)
+    partition = indices.parameter.partition or ""
+    result = f'!hsa.domain<"{partition}", "{indices.parameter.name}">'
+    text = f"hsa.selected {{0}} : {indices.ssa.type} -> {result}"
+    value = call.builder.emit(text, (indices.ssa,), result)
+    return Domain(value, partition, indices.parameter.name)
+
+
+def range_domain(call: Call, clause: str, operands: tuple[Tensor, ...]) -> Domain:
+    """Emit a range domain; `clause` has `{1}` for its operand and stands behind the array."""
+    k = call.parameter("k", Role.CHUNKS)
+    partition = k.parameter.partition or ""
+    values = [k.ssa, *(operand.ssa for operand in operands)]
+    types = str(k.ssa.type)
+    result = f'!hsa.domain<"{partition}">'
+    if call.arguments["outside"] != Constant(None):
+        other = call.expect("outside", Domain, "a domain", "outside=rl.window(k, last=W)")
+        if other.indices is not None or other.partition != partition:
+            raise call.error(
+                f"`outside` expects a range of keys of '{partition}', found {other.describe()}"
+                + (" by selection" if other.indices else ""),
+                "rl.window, rl.own and rl.first are ranges",
+                "outside",
+            )
+        clause += f" outside {{{len(values)}}}"
+        values.append(other.ssa)
+        types += f", {other.ssa.type}"
+    name = call.name.rpartition(".")[2]
+    value = call.builder.emit(
+        f"hsa.{name} {{0}}{clause} : {types} -> {result}", tuple(values), result
+    )
+    return Domain(value, partition)
+
+
+@handles(rl.window)
+def window(call: Call) -> FrontValue:
+    align = call.constant("align", (str, type(None)), '"chunk"')
+    if align not in (None, "chunk"):
+        raise call.error(f'`align` expects "chunk", found {align!r}', "", "align")
+    last = call.integer("last")
+    return range_domain(call, " last {1}" + (" align" if align else ""), (last,))
+
+
+@handles(rl.first)
+def first(call: Call) -> FrontValue:
+    return range_domain(call, " keys {1}", (call.integer("keys"),))
+
+
+@handles(rl.own, rl.every)
+def own(call: Call) -> FrontValue:
+    return range_domain(call, "", ())

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""From a Python function and what a call fixes about it to the text of an `hsa.program`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .builder import Builder
+from .ir import Block, Operation, Printer, Program, TensorType, Value
+from .scope import Scope
+from .signature import Parameter, Role, Signature
+from .specialisation import Specialisation
+from .statements import Statements
+from .values import Array, Constant, FrontValue, Tensor, Tuple
+
+RESULT_AXES = (("pos", "head", "dim"), ("pos", "head"))
+"""What a program may return."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One result of a program.
+
+    Parameters
+    ----------
+    axes : tuple of str
+        `("pos", "head", "dim")`, an array `[B, L, HQ, dim]` in the dtype of the queries, or
+        `("pos", "head")`, a float32 array `[B, L, HQ]`.
+    dim : int
+        Size of the `dim` axis, 0 if there is none.
+    dtype : str
+        "f32", "bf16" or "f16".
+    """
+
+    axes: tuple[str, ...]
+    dim: int
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """A function in `hsa`.
+
+    Parameters
+    ----------
+    name : str
+        The program's symbol.
+    parameters : tuple of str
+        The program's parameters in order: arrays and run-time scalars.
+    results : tuple of Result
+    is_tuple : bool
+        Whether the function returns a tuple.
+    """
+
+    name: str
+    parameters: tuple[str, ...]
+    results: tuple[Result, ...]
+    is_tuple: bool
+    program: Program
+
+    def text(self, with_locations: bool = True) -> str:
+        """The module. Equal text without locations means an equal kernel."""
+        return Printer(self.program, with_locations).text()
+
+
+def lower(signature: Signature, specialisation: Specialisation) -> Lowered:
+    """Translate a function.
+
+    Parameters
+    ----------
+    signature : Signature
+        The function.
+    specialisation : Specialisation
+        Dtypes and sizes of every array parameter, and every constant.
+
+    Raises
+    ------
+    LanguageError
+        If the function says something that the language does not have, at its line and column.
+    """
+    signature.check_entry()
+    builder = Builder()
+    source = signature.source
+    names: dict[str, FrontValue] = {}
+    values: list[Value] = []
+    for parameter in signature.parameters.values():
+        if parameter.role is Role.CONSTEXPR:
+            default = parameter.default
+            names[parameter.name] = Constant(specialisation.constants.get(parameter.name, default))
+            continue
+        names[parameter.name], value = _parameter(signature, parameter, specialisation)
+        values.append(value)
+    scope = Scope(signature.function, names=names)
+    body = Statements(source, scope, builder, specialisation)
+    body.calls = (signature.function,)
+    for array in names.values():
+        if isinstance(array, Array) and array.parameter.role is Role.TENSOR:
+            array.ssa.type = _array_type(body, array)
+    body.run(source.tree.body)
+    _name_unread_weights(signature, specialisation, names)
+    tensors, is_tuple = _results(body, signature)
+    types = tuple(tensor.type for tensor in tensors)
+    block = Block((), [*builder.head.operations, *builder.block.operations])
+    operands = tuple(tensor.ssa for tensor in tensors)
+    placeholders = ", ".join(f"{{{i}}}" for i in range(len(operands)))
+    text = f"hsa.return {placeholders} : {', '.join(map(str, types))}"
+    where = source.location(body.return_node or source.tree)
+    block.operations.append(Operation(text, operands, (), where))
+    location = source.location(source.tree)
+    program = Program(signature.name, specialisation.group, tuple(values), types, block, location)
+    dtype = specialisation.arrays[signature.of_role(Role.QUERY)[0].name].dtype
+    results = tuple(_result(each, dtype) for each in types)
+    parameters = tuple(value.hint for value in values)
+    return Lowered(signature.name, parameters, results, is_tuple, program)
+
+
+def _parameter(
+    signature: Signature, parameter: Parameter, specialisation: Specialisation
+) -> tuple[FrontValue, Value]:
+    """The value of a parameter in the function, and the program's argument."""
+    if parameter.role.is_scalar:
+        number = TensorType("f32" if parameter.role is Role.FLOAT else "i32")
+        scalar = Value(number, parameter.name)
+        return Tensor(scalar, number), scalar
+    value = Value(_role_type(parameter, specialisation), parameter.name)
+    return Array(parameter, value), value
+
+
+def _role_type(parameter: Parameter, specialisation: Specialisation) -> str:
+    spec, name = specialisation.arrays[parameter.name], parameter.partition
+    match parameter.role:
+        case Role.QUERY:
+            rows = f"pos = {specialisation.q_block}, head = {specialisation.heads_per_block}"
+            return f"!hsa.query<{spec.dtype}, {rows}, dim = {spec.dim}>"
+        case Role.CHUNKS:
+            size = specialisation.chunk_sizes[name or ""]
+            return f'!hsa.chunks<"{name}", {spec.dtype}, key = {size}, dim = {spec.dim}>'
+        case Role.INDICES:
+            return f'!hsa.indices<"{name}", {spec.dtype}, heads = {spec.heads}>'
+    return ""
+
+
+def _array_type(body: Statements, array: Array) -> str:
+    spec = body.specialisation.arrays[array.parameter.name]
+    sizes = (f"{axis} = {size or '?'}" for axis, size in body.tensor_axes(array))
+    of = f', of "{array.parameter.partition}"' if array.parameter.partition else ""
+    return f"!hsa.array<{spec.dtype}, [{', '.join(sizes)}]{of}{', batch' if spec.batch else ''}>"
+
+
+def _name_unread_weights(
+    signature: Signature, specialisation: Specialisation, names: dict[str, FrontValue]
+) -> None:
+    """Weights that no slot reads belong to the first indices."""
+    indices = [parameter.name for parameter in signature.of_role(Role.INDICES)]
+    for parameter in signature.of_role(Role.WEIGHTS):
+        if not indices:
+            raise signature.error(
+                parameter.name,
+                f"`{parameter.name}` weighs slots, but there is no rl.ChunkIndices parameter",
+                "add `indices: rl.ChunkIndices`, or use rl.Tensor[...]",
+            )
+        array = names[parameter.name]
+        if isinstance(array, Array) and not array.ssa.type:
+            spec = specialisation.arrays[parameter.name]
+            array.ssa.type = f'!hsa.weights<"{indices[0]}", {spec.dtype}, heads = {spec.heads}>'
+
+
+def _results(body: Statements, signature: Signature) -> tuple[list[Tensor], bool]:
+    """What the function returns, as f32, checked."""
+    source, returned = body.source, body.returned
+    node = body.return_node
+    if returned is None or node is None:
+        raise source.error(source.tree, f"`{signature.name}` returns nothing", "`return out`")
+    items = returned.items if isinstance(returned, Tuple) else (returned,)
+    tensors = []
+    for item in items:
+        if (
+            not isinstance(item, Tensor)
+            or item.type.names not in RESULT_AXES
+            or not item.type.is_float
+        ):
+            raise source.error(
+                node,
+                f"a result has axes [pos, head, dim] or [pos, head], found {item.describe()}",
+                "reduce or broadcast it: `rl.zeros(q) + x` has [pos, head]",
+            )
+        with body.at(node):
+            tensors.append(body.builder.to_f32(item))
+    return tensors, isinstance(returned, Tuple)
+
+
+def _result(returned: TensorType, dtype: str) -> Result:
+    if "dim" not in returned.names:
+        return Result(returned.names, 0, "f32")
+    return Result(returned.names, returned.size("dim"), dtype)

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""What a call fixes before a function is compiled: dtypes, static sizes, constants.
+
+Lengths (B, L, N, K, rows) are not part of it: a new length compiles nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+DType: TypeAlias = Literal["f32", "bf16", "f16", "i32", "i64"]
+Heads: TypeAlias = Literal["one", "kv", "query"]
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """What is fixed about one array.
+
+    Parameters
+    ----------
+    dtype : str
+        "f32", "bf16" or "f16"; "i32" or "i64" for indices.
+    dim : int
+        Size of the `dim` axis, for queries, chunks, and tensors that have one.
+    heads : {"one", "kv", "query"}
+        Which heads weights or indices have: one for all, H, or HQ.
+    batch : bool
+        For `rl.Tensor`: whether the array begins with a batch dimension.
+    """
+
+    dtype: DType
+    dim: int = 0
+    heads: Heads = "kv"
+    batch: bool = False
+
+
+@dataclass(frozen=True)
+class Specialisation:
+    """What is fixed about one call.
+
+    Parameters
+    ----------
+    group : int
+        G = HQ / H.
+    chunk_sizes : mapping
+        Chunk size of each partition by its name ("kv" where the source names none).
+    arrays : mapping
+        Every array parameter.
+    constants : mapping
+        The value of every `rl.constexpr` parameter.
+    q_block : int
+        Positions in a query block.
+    """
+
+    group: int
+    chunk_sizes: Mapping[str, int]
+    arrays: Mapping[str, ArraySpec]
+    constants: Mapping[str, Any] = field(default_factory=dict)
+    q_block: int = 1
+
+    @property
+    def heads_per_block(self) -> int:
+        """Size of the `head` axis: G, or 1 where indices are chosen per query head."""
+        per_query = any(
+            spec.heads == "query" for spec in self.arrays.values() if spec.dtype in ("i32", "i64")
+        )
+        return 1 if per_query else self.group

@@ -1,0 +1,487 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Statements of one function call, inlined calls included."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+from typing import Any
+
+from ..language import OnlineSoftmax
+from . import arithmetic
+from .arithmetic import MismatchError, Operand
+from .call import Call, bind
+from .expressions import Expressions
+from .ir import Block, TensorType, Value, sort_axes
+from .loops import Loop, monoid_update, reduced_names
+from .scope import Scope
+from .signature import Role, Signature
+from .source import Node
+from .values import (
+    Array,
+    Chunk,
+    Constant,
+    Domain,
+    FrontValue,
+    Method,
+    Slot,
+    Softmax,
+    Tensor,
+    Tuple,
+)
+
+MAX_UNROLLED = 1024
+"""Iterations of a constant loop; each is compiled by itself."""
+
+LOOP_RULE = (
+    "chunks are visited in any order, so a loop carries values only by `out += x`, "
+    "`out = rl.maximum(out, x)`, `acc.merge(scores, values)` and `acc.push(logit, value)`"
+)
+
+
+class Statements(Expressions):
+    """Compiles the body of a function; `returned` is what it returns, once it has."""
+
+    returned: FrontValue | None = None
+    return_node: ast.Return | None = None
+    calls: tuple[object, ...] = ()
+    """Functions whose inlining is under way, outermost first."""
+
+    def run(self, body: list[ast.stmt]) -> None:
+        """Compile statements until one returns."""
+        for node in body:
+            if self.returned is not None:
+                return
+            method = getattr(self, f"run_{type(node).__name__}", None)
+            if method is None:
+                form, hint = _FORMS.get(type(node), (f"`{type(node).__name__}`", ""))
+                raise self.error(node, f"{form} is not part of the language", hint)
+            method(node)
+
+    # Simple statements
+
+    def run_Pass(self, node: ast.Pass) -> None:
+        pass
+
+    def run_Expr(self, node: ast.Expr) -> None:
+        value = node.value
+        if isinstance(value, ast.Constant) and (isinstance(value.value, str) or value.value is ...):
+            return
+        if isinstance(value, ast.Call):
+            callee = self.visit(value.func)
+            if isinstance(callee, Constant) and callee.value in (print, breakpoint):
+                return
+            if isinstance(callee, Method):
+                self._reduce_softmax(callee, value)
+                return
+        self.visit(value)
+
+    def run_Assert(self, node: ast.Assert) -> None:
+        if not self.constant(
+            node.test, "an assertion", "check constants; arrays have no truth value"
+        ):
+            shown = f": {self.constant(node.msg, 'the message')}" if node.msg else ""
+            raise self.error(node.test, f"assertion failed{shown}")
+
+    def run_Return(self, node: ast.Return) -> None:
+        if self.loop is not None and self.loop.scope is self.scope:
+            raise self.error(node, "`return` inside a loop over chunks", "return after the loop")
+        if node.value is None:
+            raise self.error(node, "a function returns arrays", "`return out`")
+        self.returned, self.return_node = self.visit(node.value), node
+
+    # Assignment
+
+    def run_Assign(self, node: ast.Assign) -> None:
+        update = monoid_update(node)
+        if update is not None and self._is_reduced(update[0]):
+            assert isinstance(update[1], ast.Call)
+            self._reduce_extremum(update[0], update[1], node)
+            return
+        value = self.visit(node.value)
+        for target in node.targets:
+            self.assign(target, value, node)
+
+    def run_AnnAssign(self, node: ast.AnnAssign) -> None:
+        if node.value is None:
+            raise self.error(node, "a declaration without a value", "assign a value")
+        self.assign(node.target, self.visit(node.value), node)
+
+    def run_AugAssign(self, node: ast.AugAssign) -> None:
+        name = node.target.id if isinstance(node.target, ast.Name) else ""
+        if not name:
+            raise self.error(node.target, "only names are assigned", "`out += x`")
+        if self._is_reduced(name):
+            self._reduce_sum(name, node)
+            return
+        self._check_not_outer(name, node)
+        left = self.operand(ast.copy_location(ast.Name(name, ast.Load()), node.target))
+        right = self.operand(node.value)
+        with self.at(node):
+            result = arithmetic.binary(self.builder, node.op, left, right)
+        self.assign(node.target, result, node)
+
+    def assign(self, target: ast.expr, value: FrontValue, node: Node) -> None:
+        """Give a name, or several, a value."""
+        if isinstance(target, ast.Tuple | ast.List):
+            self._unpack(target, value, node)
+            return
+        if not isinstance(target, ast.Name):
+            raise self.error(target, "only names are assigned", "`x = ...`")
+        self._check_not_outer(target.id, target)
+        if isinstance(value, Tensor) and not value.ssa.hint:
+            value.ssa.hint = target.id
+        if isinstance(value, Softmax) and not value.state.hint:
+            value.state.hint = target.id
+        self.scope.names[target.id] = value
+
+    def _unpack(self, target: ast.Tuple | ast.List, value: FrontValue, node: Node) -> None:
+        items: list[FrontValue] = []
+        if isinstance(value, Tuple):
+            items = list(value.items)
+        elif isinstance(value, Constant) and isinstance(value.value, tuple | list):
+            items = [Constant(item) for item in value.value]
+        else:
+            raise self.error(
+                target, f"expected {len(target.elts)} values, found {value.describe()}"
+            )
+        if len(items) != len(target.elts):
+            raise self.error(target, f"expected {len(target.elts)} values, found {len(items)}")
+        for part, item in zip(target.elts, items, strict=True):
+            self.assign(part, item, node)
+
+    def _check_not_outer(self, name: str, node: Node) -> None:
+        """In the body of a loop, names from before the loop are not assigned."""
+        outer = self._outer()
+        if outer is not None and outer.find(name) is not None:
+            raise self.error(
+                node, f"`{name}` is assigned inside the loop but lives before it", LOOP_RULE
+            )
+
+    def _outer(self) -> Scope | None:
+        """The scope around the loop whose body is being compiled."""
+        if self.loop is None or self.loop.scope is not self.scope:
+            return None
+        return self.scope.outer
+
+    # Reductions
+
+    def _is_reduced(self, name: str) -> bool:
+        return self.loop is not None and self.loop.reduces(name, self.scope)
+
+    def _reduce_sum(self, name: str, node: ast.AugAssign) -> None:
+        if not isinstance(node.op, ast.Add | ast.Sub):
+            raise self.error(node, f"`{name}` is reduced by an operator that is no sum", LOOP_RULE)
+        x = self.operand(node.value)
+        if isinstance(node.op, ast.Sub):
+            with self.at(node):
+                x = arithmetic.unary(self.builder, ast.USub(), x)
+        self._contribute(name, "sum", x, node, node.value)
+
+    def _reduce_extremum(self, name: str, call: ast.Call, node: ast.Assign) -> None:
+        function = self.visit(call.func)
+        named = getattr(function.value, "__name__", "") if isinstance(function, Constant) else ""
+        others = [a for a in call.args if not (isinstance(a, ast.Name) and a.id == name)]
+        self._contribute(name, named[:3], self.operand(others[0]), node, others[0])
+
+    def _contribute(self, name: str, kind: str, x: Operand, node: ast.stmt, at: ast.expr) -> None:
+        assert self.loop is not None and self.scope.outer is not None
+        init = self.scope.outer.find(name)
+        assert isinstance(init, Tensor)
+        known = self.loop.tensors.get(name)
+        if known is not None and known.kind != kind:
+            raise self.error(
+                node,
+                f"`{name}` is reduced by {known.kind} and by {kind} in one loop",
+                "use an accumulator for each",
+            )
+        if not init.type.axes or init.type.element != "f32":
+            raise self.error(
+                node,
+                f"`{name}` is {init.describe()}, which cannot be reduced into",
+                "start from rl.zeros(q, v)",
+            )
+        with self.at(node):
+            self._check_axes(x, init.type, name)
+            value = arithmetic.spread(self.builder, x, init.type.axes)
+            self.loop.contribute(name, kind, init, value, self.builder)
+
+    def _check_axes(self, x: Operand, target: TensorType, name: str) -> None:
+        names = x.type.names if isinstance(x, Tensor) else ()
+        extra = [axis for axis in names if axis not in target.names]
+        if extra:
+            assert isinstance(x, Tensor)
+            raise MismatchError(
+                f"`{name}` has axes {target.describe()}, found one more of {x.type.describe()}",
+                f'reduce it first: rl.sum(x, over="{extra[0]}")',
+            )
+
+    def _reduce_softmax(self, method: Method, node: ast.Call) -> None:
+        acc = method.owner
+        function = getattr(OnlineSoftmax, method.name)
+        positional, keywords = self.arguments(node)
+        name = f"acc.{method.name}"
+        arguments, nodes = bind(function, name, node, self.source, [acc, *positional], keywords, 1)
+        call = Call(
+            name,
+            node,
+            arguments,
+            nodes,
+            self.source,
+            self.builder,
+            self.specialisation,
+            self.as_operand,
+            self.loop,
+        )
+        with self.at(node):
+            parts = self._merge(call, acc) if method.name == "merge" else self._push(call, acc)
+        loop = self.loop
+        if loop is None or acc.made_in is loop:
+            self._push_now(acc, parts, node, method.name)
+            return
+        if id(loop) in acc.read_in:
+            raise self.error(
+                node,
+                "the result of an online softmax is read inside the loop that merges into it",
+                "read `acc.value` and `acc.lse` after the loop",
+            )
+        if acc in loop.softmaxes:
+            raise self.error(
+                node,
+                "a second merge or push into one online softmax in one loop",
+                "write a second loop over the same domain",
+            )
+        loop.merge(acc, parts)
+
+    def _merge(self, call: Call, acc: Softmax) -> tuple[Tensor, Tensor]:
+        scores, values = call.floats("scores"), call.array("values")
+        if "key" not in scores.type.names or "key" not in values.type.names:
+            raise call.error(
+                f"expected scores and values for each key, found {scores.type.describe()} and "
+                f"{values.type.describe()}",
+                "one logit with one value is acc.push(logit, value)",
+            )
+        if values.type.names != ("key", "dim"):
+            raise call.error(
+                f"`values` expects [key, dim], found {values.type.describe()}", "", "values"
+            )
+        self._check_dim(call, "values", values, acc)
+        sizes = dict(acc.rows.axes)
+        sizes["key"] = values.type.size("key")
+        del sizes["dim"]
+        self._check_inside(call, "scores", scores, tuple(sizes))
+        return self.builder.broadcast(scores, sort_axes(sizes)), values
+
+    def _push(self, call: Call, acc: Softmax) -> tuple[Tensor, Tensor]:
+        rows = acc.rows.without("dim")
+        logit = call.operand("logit")
+        value = call.floats("value")
+        hint = "scores and values for each key are acc.merge(scores, values)"
+        self._check_inside(call, "logit", logit, rows.names, hint)
+        self._check_inside(call, "value", value, acc.rows.names, hint)
+        if "dim" not in value.type.names:
+            raise call.error(
+                f"`value` expects a dim axis, found {value.type.describe()}", "", "value"
+            )
+        self._check_dim(call, "value", value, acc)
+        spread = arithmetic.spread(self.builder, logit, rows.axes)
+        if value.type.names == ("dim",):
+            return spread, value
+        return spread, self.builder.broadcast(value, acc.rows.axes)
+
+    def _check_dim(self, call: Call, name: str, value: Tensor, acc: Softmax) -> None:
+        found, expected = value.type.size("dim"), acc.rows.size("dim")
+        if found != expected:
+            raise call.error(f"`{name}` expects dim = {expected}, found {found}", "", name)
+
+    def _check_inside(
+        self, call: Call, name: str, value: Operand, axes: tuple[str, ...], hint: str = ""
+    ) -> None:
+        names = value.type.names if isinstance(value, Tensor) else ()
+        if any(axis not in axes for axis in names):
+            shown = ", ".join(axes)
+            raise call.error(
+                f"`{name}` expects axes out of [{shown}], found {value.describe()}", hint, name
+            )
+
+    def _push_now(
+        self, acc: Softmax, parts: tuple[Tensor, Tensor], node: ast.Call, name: str
+    ) -> None:
+        """Push outside of a reduction, into a state that is at hand."""
+        if name == "merge":
+            raise self.error(
+                node,
+                "merge belongs into a loop over chunks, into an online softmax made before it",
+                "make it with rl.online_softmax(q, v) before the loop",
+            )
+        logit, value = parts
+        with self.at(node):
+            text = (
+                f"hsa.push {{0}}, {{1}} into {{2}} : {logit.type}, {value.type}, {acc.state.type}"
+            )
+            operands = (logit.ssa, value.ssa, acc.state)
+            acc.state = self.builder.emit(text, operands, acc.state.type)
+
+    # Control flow
+
+    def run_If(self, node: ast.If) -> None:
+        hint = "choose between arrays with rl.where(condition, a, b)"
+        self.run(node.body if self.constant(node.test, "the condition", hint) else node.orelse)
+
+    def run_For(self, node: ast.For) -> None:
+        if node.orelse:
+            raise self.error(node.orelse[0], "`else` of a loop is not part of the language")
+        over = self.visit(node.iter)
+        if isinstance(over, Domain):
+            self._visit_chunks(over, node)
+        elif isinstance(over, Constant):
+            self._unroll(over.value, node)
+        else:
+            hint = "`for slot, c in rl.selected(indices)` or `for c in rl.window(k, last=W)`"
+            raise self.error(
+                node.iter, f"expected a domain of chunks, found {over.describe()}", hint
+            )
+
+    def _unroll(self, values: Any, node: ast.For) -> None:
+        try:
+            items = list(itertools.islice(iter(values), MAX_UNROLLED + 1))
+        except TypeError:
+            raise self.error(node.iter, f"{values!r} cannot be iterated over", "range(n)") from None
+        if len(items) > MAX_UNROLLED:
+            raise self.error(
+                node.iter, f"a loop over constants is unrolled, at most {MAX_UNROLLED} times"
+            )
+        for item in items:
+            self.assign(node.target, Constant(item), node.target)
+            self.run(node.body)
+
+    def _visit_chunks(self, domain: Domain, node: ast.For) -> None:
+        if self.loop is not None:
+            raise self.error(
+                node, "a loop over chunks inside a loop over chunks", "write one after the other"
+            )
+        slot, chunk = self._loop_values(domain, node)
+        inner = Scope(self.scope.function, self.scope)
+        outer_block, outer_scope = self.builder.block, self.scope
+        loop = Loop(domain, node, inner, reduced_names(node, outer_scope), chunk, slot)
+        self._check_constant_accumulators(node)
+        self.loop, self.scope = loop, inner
+        self.builder.block, self.builder.chunk = Block(), chunk.ssa
+        self._bind_loop_names(node, slot, chunk)
+        self.run(node.body)
+        if not loop.tensors and not loop.softmaxes:
+            raise self.error(node, "the loop reduces into nothing", LOOP_RULE)
+        with self.at(node):
+            loop.finish(self.builder, outer_block)
+        self.loop, self.scope = None, outer_scope
+        self.builder.block, self.builder.chunk = outer_block, None
+        outer_scope.ended.update(dict.fromkeys(inner.names, node.lineno))
+
+    def _loop_values(self, domain: Domain, node: ast.For) -> tuple[Slot | None, Chunk]:
+        partition, indices = domain.partition, domain.indices
+        target = node.target
+        pair = isinstance(target, ast.Tuple) and len(target.elts) == 2
+        if indices is not None and not pair:
+            raise self.error(target, "rl.selected gives a slot and a chunk", "`for slot, c in ...`")
+        if indices is None and not isinstance(target, ast.Name):
+            raise self.error(target, "a range of keys gives chunks without slots", "`for c in ...`")
+        chunk = Chunk(Value(f'!hsa.chunk_id<"{partition}">', "c"), partition)
+        if indices is None:
+            return None, chunk
+        return Slot(Value(f'!hsa.slot<"{indices}">', "slot"), indices), chunk
+
+    def _bind_loop_names(self, node: ast.For, slot: Slot | None, chunk: Chunk) -> None:
+        targets = node.target.elts if isinstance(node.target, ast.Tuple) else [node.target]
+        values: list[Slot | Chunk] = [chunk] if slot is None else [slot, chunk]
+        for target, value in zip(targets, values, strict=True):
+            self.assign(target, value, target)
+            value.ssa.hint = target.id if isinstance(target, ast.Name) else value.ssa.hint
+
+    def _check_constant_accumulators(self, node: ast.For) -> None:
+        """`total = 0` before a loop and `total += x` inside names no axes."""
+        for statement in ast.walk(node):
+            update = monoid_update(statement) if isinstance(statement, ast.stmt) else None
+            if update is not None and isinstance(self.scope.find(update[0]), Constant):
+                assert isinstance(statement, ast.stmt)
+                raise self.error(
+                    statement,
+                    f"`{update[0]}` is a constant, which has no axes to reduce into",
+                    "start from rl.zeros(q, v) or rl.zeros(q)",
+                )
+
+    # Calls of other functions
+
+    def inline(
+        self,
+        function: Any,
+        node: ast.Call,
+        positional: list[FrontValue],
+        keywords: dict[str, FrontValue],
+    ) -> FrontValue:
+        python = function.__ramify_function__
+        if python in self.calls:
+            raise self.error(node, f"`{python.__name__}` calls itself", "recursion has no end here")
+        signature: Signature = function.signature
+        name = python.__name__
+        arguments, nodes = bind(python, name, node, self.source, positional, keywords)
+        self._check_arguments(signature, arguments, nodes, node)
+        caller = self.source.location(node, self.caller)
+        scope = Scope(python, names=dict(arguments))
+        inner = type(self)(signature.source, scope, self.builder, self.specialisation, caller)
+        inner.calls = (*self.calls, python)
+        inner.loop = self.loop
+        inner.run(signature.source.tree.body)
+        return Constant(None) if inner.returned is None else inner.returned
+
+    def _check_arguments(
+        self,
+        signature: Signature,
+        arguments: dict[str, FrontValue],
+        nodes: dict[str, Node],
+        node: ast.Call,
+    ) -> None:
+        for parameter in signature.parameters.values():
+            value = arguments[parameter.name]
+            at = nodes.get(parameter.name, node)
+            role = parameter.role
+            what = f"`{parameter.name}` of {signature.name} expects"
+            if role is Role.CONSTEXPR and not isinstance(value, Constant):
+                raise self.error(at, f"{what} a constant, found {value.describe()}")
+            if role.is_scalar and not _is_scalar(value):
+                raise self.error(at, f"{what} a scalar, found {value.describe()}")
+            computed = role in (Role.QUERY, Role.TENSOR) and isinstance(value, Tensor)
+            same = isinstance(value, Array) and value.parameter.role is role
+            if role.is_array and not same and not computed:
+                raise self.error(
+                    at, f"{what} a parameter of role {role.value}, found {value.describe()}"
+                )
+
+
+def _is_scalar(value: FrontValue) -> bool:
+    if isinstance(value, Tensor):
+        return not value.type.axes
+    return isinstance(value, Constant) and isinstance(value.value, int | float)
+
+
+_FORMS: dict[type[ast.stmt], tuple[str, str]] = {
+    ast.While: ("`while`", "write `for i in range(n)` with a constant n, or a loop over a domain"),
+    ast.Break: ("`break`", "exclude what does not count with rl.where(condition, s, -rl.inf)"),
+    ast.Continue: (
+        "`continue`",
+        "exclude what does not count with rl.where(condition, s, -rl.inf)",
+    ),
+    ast.FunctionDef: (
+        "a function inside a function",
+        "define it outside, decorated with @ramify.jit",
+    ),
+    ast.ClassDef: ("a class", ""),
+    ast.With: ("`with`", ""),
+    ast.Try: ("`try`", ""),
+    ast.Raise: ("`raise`", "check constants with `assert`"),
+    ast.Import: ("`import`", "import at the top of the file"),
+    ast.ImportFrom: ("`import`", "import at the top of the file"),
+    ast.Global: ("`global`", "return values"),
+    ast.Nonlocal: ("`nonlocal`", "return values"),
+    ast.Delete: ("`del`", ""),
+    ast.Match: ("`match`", "write `if` on constants"),
+}

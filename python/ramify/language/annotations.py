@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""What a parameter of a `@ramify.jit` function can be.
+
+Each class is an annotation, and what the reference passes for such a parameter: the part of the
+array that one query block sees.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeAlias
+
+from ..errors import ArgumentError
+from ..reference.domains import ChunkId, Partition, Slot
+from ..reference.named_array import AXES, Data, NamedArray
+
+DEFAULT_PARTITION = "kv"
+"""The partition that is meant where an annotation names none."""
+
+constexpr: TypeAlias = Annotated[Any, "ramify.constexpr"]
+"""A Python value known when the function is compiled: a number, string, bool, None or tuple."""
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """An annotation with its partition and axes, such as `Tensor["kv.chunk", "head"]`."""
+
+    role: type
+    partition: str | None = None
+    axes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        inside = [self.partition] if self.partition and not self.axes else list(self.axes)
+        return f"rl.{self.role.__name__}[{', '.join(map(repr, inside)) or '()'}]"
+
+
+def _named_partition(role: type, name: object) -> Annotation:
+    if not isinstance(name, str) or not name.isidentifier():
+        raise ArgumentError(
+            f'rl.{role.__name__}[...]: expected the name of a partition, such as "kv", '
+            f"found {name!r}."
+        )
+    return Annotation(role, name)
+
+
+class Query(NamedArray):
+    """Queries: an array `[B, L, HQ, D]`, seen as `[pos, head, dim]`.
+
+    `head` runs over the query heads that share one key/value head, `pos` over the positions of
+    the query block.
+    """
+
+
+class Chunks:
+    """Keys or values in chunks: an array `[B, N, H, D]`; `k[c]` is `[key, dim]`.
+
+    `Chunks["cmp"]` names the partition; without a name it is "kv". Arrays of one partition are
+    cut alike, so one `c` indexes all of them.
+    """
+
+    def __init__(self, data: Data, partition: Partition) -> None:
+        self.data = data
+        self.partition = partition
+
+    def __class_getitem__(cls, partition: str) -> Annotation:
+        return _named_partition(cls, partition)
+
+    def __getitem__(self, c: ChunkId) -> NamedArray:
+        """The chunk `c`: `[key, dim]`."""
+        _check_chunk(c, self.partition)
+        return NamedArray(self.data[c.rows], ("key", "dim"), c)
+
+    def __repr__(self) -> str:
+        return f"Chunks['{self.partition.name}'](N={self.data.shape[0]}, dim={self.data.shape[1]})"
+
+
+class Landmarks(Chunks):
+    """One row per chunk of a partition: an array `[B, C, H or HQ, Dr]`."""
+
+
+class ChunkIndices:
+    """Selected chunks: int32 or int64 `[B, rows, H or HQ, K]`, one row per query block.
+
+    -1, and whatever else is no index of a chunk, means an empty slot, which is skipped.
+    """
+
+    def __init__(self, row: Data, partition: Partition) -> None:
+        self.row = row
+        self.partition = partition
+
+    def __class_getitem__(cls, partition: str) -> Annotation:
+        return _named_partition(cls, partition)
+
+    def __repr__(self) -> str:
+        return f"ChunkIndices({self.row.tolist()})"
+
+
+class ChunkWeights:
+    """Weights of the selected chunks: `[B, rows, 1 or H or HQ, K]`.
+
+    `w[slot]` is a scalar, or `[head]` for weights per query head.
+    """
+
+    def __init__(self, data: Data, axes: tuple[str, ...]) -> None:
+        self.data = data
+        self.axes = axes
+
+    def __getitem__(self, slot: Slot) -> NamedArray:
+        """The weight of one slot."""
+        if not isinstance(slot, Slot):
+            raise ArgumentError(f"weights are read by a slot of rl.selected, found {slot!r}")
+        return NamedArray(self.data[..., slot.index], self.axes)
+
+    def __repr__(self) -> str:
+        return f"ChunkWeights({self.data.tolist()})"
+
+
+class Tensor(NamedArray):
+    """Any other float array, its axes by name: `Tensor["head"]`, `Tensor["kv.chunk", "head"]`.
+
+    Axes are `pos`, `head`, `dim`, and `key` or `chunk` of a partition (`"kv.key"`); `Tensor[()]`
+    is one number. The array has these dimensions in this order, after a batch dimension if it
+    has one more. With a `key` or `chunk` axis it is read chunk by chunk, `bias[c]`.
+    """
+
+    def __class_getitem__(cls, axes: str | tuple[str, ...]) -> Annotation:
+        partition = None
+        names = []
+        for axis in (axes,) if isinstance(axes, str) else tuple(axes):
+            prefix, _, name = axis.rpartition(".")
+            names.append(name)
+            if name in ("key", "chunk"):
+                partition = prefix or DEFAULT_PARTITION
+            legal = name in AXES and name != "slot" and (not prefix or name in ("key", "chunk"))
+            if not legal:
+                raise ArgumentError(
+                    'rl.Tensor[...]: expected axes out of "pos", "head", "dim", "kv.key" and '
+                    f'"kv.chunk", found {axis!r}.'
+                )
+        if len(set(names)) != len(names) or {"key", "chunk"} <= set(names):
+            raise ArgumentError(
+                "rl.Tensor[...]: expected each axis once, and either keys or chunks, found "
+                f"{axes!r}."
+            )
+        return Annotation(cls, partition, tuple(names))
+
+    def __getitem__(self, c: ChunkId) -> NamedArray:
+        """The part that belongs to chunk `c`."""
+        axis = "key" if "key" in self.axes else "chunk"
+        if axis not in self.axes:
+            raise ArgumentError(f"an array with axes {self.axes} is not read chunk by chunk")
+        where: Any = c.rows if axis == "key" else c.index
+        index = tuple(where if name == axis else slice(None) for name in self.axes)
+        if axis == "key":
+            return NamedArray(self.data[index], self.axes, c)
+        return NamedArray(self.data[index], tuple(name for name in self.axes if name != axis))
+
+
+def _check_chunk(c: object, partition: Partition) -> None:
+    if not isinstance(c, ChunkId):
+        raise ArgumentError(f"chunks are read by the chunk of a loop, found {c!r}")
+    if c.partition is not partition:
+        raise ArgumentError(f"an array of partition '{partition.name}' is read by {c!r}")

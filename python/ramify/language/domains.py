@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""What a loop over chunks visits.
+
+`for c in rl.window(k, last=512)` visits the chunks that hold a key of the window; inside the loop
+only the keys of the window are valid. Chunks may be visited in any order and in parallel, so a
+loop carries values only through `+=`, `maximum`, `minimum`, `merge` and `push`.
+"""
+
+from __future__ import annotations
+
+from ..errors import ArgumentError
+from ..reference import domains
+from ..reference.domains import RangeDomain, SelectedDomain
+from .annotations import ChunkIndices, Chunks
+
+
+def selected(indices: ChunkIndices) -> SelectedDomain:
+    """The selected chunks: `for slot, c in rl.selected(indices)`.
+
+    Parameters
+    ----------
+    indices : ChunkIndices
+        Empty slots (-1, or no index of a chunk) are skipped. A chunk in two slots is visited
+        twice.
+    """
+    if not isinstance(indices, ChunkIndices):
+        raise ArgumentError(f"rl.selected takes a ChunkIndices parameter, found {indices!r}")
+    return SelectedDomain(indices.partition, indices.row)
+
+
+def window(
+    k: Chunks, *, last: int, align: str | None = None, outside: RangeDomain | None = None
+) -> RangeDomain:
+    """The `last` keys up to the query's own position t: t - last < x <= t.
+
+    Parameters
+    ----------
+    k : Chunks
+        An array of the partition.
+    last : int
+        Length of the window, a constant or a run-time scalar.
+    align : {"chunk"}, optional
+        Start the window at the start of the chunk that holds its first key.
+    outside : range domain, optional
+        Keys of that domain are not valid here, since another loop covers them.
+    """
+    return domains.window(k.partition, int(last), align, outside)
+
+
+def own(k: Chunks, *, outside: RangeDomain | None = None) -> RangeDomain:
+    """The chunk in which the query stands, later keys included. Parameters as in `window`."""
+    return domains.own(k.partition, outside)
+
+
+def first(k: Chunks, *, keys: int, outside: RangeDomain | None = None) -> RangeDomain:
+    """The first `keys` keys of the sequence. Parameters as in `window`."""
+    return domains.first(k.partition, int(keys), outside)
+
+
+def every(k: Chunks, *, outside: RangeDomain | None = None) -> RangeDomain:
+    """Every chunk. Parameters as in `window`."""
+    return domains.every(k.partition, outside)

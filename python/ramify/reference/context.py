@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""What surrounds one execution of a function: the query block that it works for."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from ..errors import Error
+from .named_array import Data
+
+
+@dataclass(slots=True)
+class Block:
+    """One query block, for one sequence and one key/value head."""
+
+    batch: int
+    head: int
+    """The key/value head, or the query head when indices are per query head."""
+    positions: Data
+    """int64 `[pos]`: where each query of the block stands among the keys."""
+    selection_row: int
+    """Which row of the selection tensors belongs to the block."""
+
+
+_block: ContextVar[Block | None] = ContextVar("ramify_reference_block", default=None)
+
+
+def current() -> Block:
+    """The block under execution."""
+    block = _block.get()
+    if block is None:
+        raise Error(
+            "functions of ramify.language describe what a function decorated with @ramify.jit "
+            "computes: call that function, or its `.reference(...)`, with arrays"
+        )
+    return block
+
+
+def is_active() -> bool:
+    """Whether the reference is executing a function right now."""
+    return _block.get() is not None
+
+
+def enter(block: Block | None) -> None:
+    """Make `block` the one under execution; None when the execution is over."""
+    _block.set(block)
