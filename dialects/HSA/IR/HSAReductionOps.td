@@ -244,12 +244,13 @@ def HSA_ReduceOp : HSA_Op<"reduce", [
       type.
     - (C2) The region's arguments are the slot, if the domain has slots, and the
       chunk, of the domain's indices and partition.
-    - (C3) softmax accumulates a softmax state, the others an f32 tensor.
+    - (C3) softmax accumulates a softmax state, the others an f32 tensor without a
+      key, chunk or slot axis.
     - (C4) The region yields one value for each sum, max or min and two for each
       softmax.
     - (C5) What is yielded for a sum, max or min has the accumulator's type.
-    - (C6) Merged scores are f32 over the state's pos and head and a key axis, and
-      their values have that key axis and the state's dim.
+    - (C6) Merged scores are f32 over the state's pos and head and a key axis; their
+      values are f32, bf16 or f16 over that key axis and the state's dim.
     - (C7) A pushed logit and its value are as in hsa.push.
     - (C8) The region ends with hsa.yield.
   }];

@@ -39,7 +39,9 @@ static LogicalResult verifySize(EmitError emitError, StringRef axis,
                                 int64_t size) {
   if (size > 0)
     return success();
-  return emitError() << axis << " is " << size
+  std::string found =
+      ShapedType::isDynamic(size) ? "?" : std::to_string(size);
+  return emitError() << axis << " is " << found
                      << ", but a positive size was expected";
 }
 

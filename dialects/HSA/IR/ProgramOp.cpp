@@ -248,22 +248,35 @@ static LogicalResult verifySizes(ProgramOp program, Operation *op, Type type) {
   return success();
 }
 
-/// The key axis of what an operation does with a chunk is as long as the chunk.
-static LogicalResult verifyKeys(ProgramOp program, Operation *op) {
+/// The chunk that gives an operation's key axes their length, or null.
+static Value getChunkOfKeys(Operation *op) {
+  if (auto yield = dyn_cast<YieldOp>(op))
+    return cast<ReduceOp>(yield->getParentOp()).getChunkId();
   if (!isa<DotOp, SoftmaxOp, FoldOp, KeyPositionsOp>(op))
+    return nullptr;
+  auto isChunk = [](Value operand) {
+    return isa<ChunkIdType>(operand.getType());
+  };
+  auto it = llvm::find_if(op->getOperands(), isChunk);
+  return it == op->operand_end() ? nullptr : *it;
+}
+
+/// The key axes of what an operation does with a chunk are as long as the
+/// chunk.
+static LogicalResult verifyKeys(ProgramOp program, Operation *op) {
+  Value chunk = getChunkOfKeys(op);
+  if (!chunk)
     return success();
-  for (Value operand : op->getOperands())
-    if (auto chunk = dyn_cast<ChunkIdType>(operand.getType())) {
-      int64_t expected = program.getChunkSize(chunk.getPartition());
-      auto types = llvm::to_vector(op->getOperandTypes());
-      llvm::append_range(types, op->getResultTypes());
-      for (Type type : types)
-        for (auto [axis, size] : getSizedAxes(type))
-          if (axis == Axis::Key && expected && size != expected)
-            return op->emitOpError()
-                   << "has key = " << size << ", but chunks of partition \""
-                   << chunk.getPartition() << "\" have " << expected;
-    }
+  StringRef partition = cast<ChunkIdType>(chunk.getType()).getPartition();
+  int64_t expected = program.getChunkSize(partition);
+  for (TypeRange types :
+       {TypeRange(op->getOperandTypes()), TypeRange(op->getResultTypes())})
+    for (Type type : types)
+      for (auto [axis, size] : getSizedAxes(type))
+        if (axis == Axis::Key && expected && size != expected)
+          return op->emitOpError()
+                 << "has key = " << size << ", but chunks of partition \""
+                 << partition << "\" have " << expected;
   return success();
 }
 

@@ -118,6 +118,16 @@ void ReduceOp::print(OpAsmPrinter &printer) {
 // Verifiers
 //===----------------------------------------------------------------------===//
 
+/// Whether a value is f32 and means the same at each visit.
+static bool isOverRows(Type type) {
+  AxesAttr axes = getAxes(type);
+  return axes && getElementTypeOrSelf(type).isF32() &&
+         llvm::none_of(axes.getAxes(), [](Axis axis) {
+           return axis == Axis::Key || axis == Axis::Chunk ||
+                  axis == Axis::Slot;
+         });
+}
+
 LogicalResult ReduceOp::verify() {
   if (getAccumulators().empty())
     return emitOpError() << "has no accumulator, but at least one was expected";
@@ -130,12 +140,15 @@ LogicalResult ReduceOp::verify() {
                             "expected";
   for (auto [index, type] : llvm::enumerate(getAccumulators().getTypes())) {
     bool isSoftmax = getMonoid(index) == Monoid::Softmax;
-    bool isTensor = isNamedTensor(type) && getElementTypeOrSelf(type).isF32();
-    if (isSoftmax ? !isa<SoftmaxStateType>(type) : !isTensor)
-      return emitOpError() << "accumulates " << type << " with "
-                           << stringifyMonoid(getMonoid(index)) << ", but "
-                           << (isSoftmax ? "a softmax state" : "an f32 tensor")
-                           << " was expected";
+    if (isSoftmax ? isa<SoftmaxStateType>(type) : isOverRows(type))
+      continue;
+    return emitOpError() << "accumulates " << type << " with "
+                         << stringifyMonoid(getMonoid(index)) << ", but "
+                         << (isSoftmax
+                                 ? "a softmax state"
+                                 : "an f32 tensor without a key, chunk or "
+                                   "slot axis")
+                         << " was expected";
   }
   return success();
 }
@@ -147,6 +160,9 @@ static LogicalResult verifyMerge(ReduceOp op, Type scores, Type values,
   SizedAxis key = getSizedAxes(scores).back();
   rows.push_back(key);
   Type element = getElementTypeOrSelf(values);
+  if (!isa<FloatType>(element))
+    return op.emitOpError() << "the values of what is merged are of " << element
+                            << ", but f32, bf16 or f16 was expected";
   return failure(failed(verifyType(
                      op, "what is merged", scores,
                      getNamedType(rows, state.getValue().getElementType()))) ||
