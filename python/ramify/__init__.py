@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Ramify: a DSL and JIT compiler for hierarchical sparse attention kernels."""
 
+from . import language
 from .errors import (
     ArgumentError,
     ArgumentTypeError,
@@ -15,6 +16,8 @@ from .errors import (
 )
 from .jit import JitFunction, jit
 
+from . import ops  # isort: skip  # uses jit
+
 __all__ = [
     "ArgumentError",
     "ArgumentTypeError",
@@ -28,4 +31,6 @@ __all__ = [
     "LanguageError",
     "UnsupportedError",
     "jit",
+    "language",
+    "ops",
 ]

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 from .errors import UnsupportedError
-from .frontend import Signature
+from .frontend import Lowered, Signature, Specialisation, lower
 from .reference import context
+from .reference.run import run
 
 
 class JitFunction:
@@ -30,6 +31,14 @@ class JitFunction:
         if context.is_active():
             return self.__ramify_function__(*args, **kwargs)
         raise UnsupportedError(f"`{self.signature.name}`: only `.reference(...)` runs so far")
+
+    def lower(self, specialisation: Specialisation) -> Lowered:
+        """Translate to the `hsa` dialect for one specialisation."""
+        return lower(self.signature, specialisation)
+
+    def reference(self, *args: Any, **kwargs: Any) -> Any:
+        """Execute the source itself in NumPy float64; see `ramify.reference.run`."""
+        return run(self.signature, args, kwargs)
 
 
 def jit(function: Callable[..., Any]) -> JitFunction:

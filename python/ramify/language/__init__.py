@@ -7,6 +7,7 @@ broadcasting and contraction go by name. The body of each function here is its d
 NumPy, and what `fn.reference(...)` executes.
 """
 
+from ..reference.named_array import NamedArray as Array
 from .accumulators import OnlineSoftmax, online_softmax, zeros
 from .annotations import (
     ChunkIndices,
@@ -36,6 +37,7 @@ from .positions import end, index, positions, query_position, start
 from .reductions import logsumexp, max, min, sum
 
 __all__ = [
+    "Array",
     "ChunkIndices",
     "ChunkWeights",
     "Chunks",

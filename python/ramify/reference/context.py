@@ -42,6 +42,8 @@ def is_active() -> bool:
     return _block.get() is not None
 
 
-def enter(block: Block | None) -> None:
-    """Make `block` the one under execution; None when the execution is over."""
+def enter(block: Block | None) -> Block | None:
+    """Make `block` the one under execution, None for none; returns the one before."""
+    before = _block.get()
     _block.set(block)
+    return before

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Ready-made variants, written in the language: read them to learn it."""
+
+from .hsa import hsa, hsa_kernel
+
+__all__ = ["hsa", "hsa_kernel"]
