@@ -39,8 +39,7 @@ static LogicalResult verifySize(EmitError emitError, StringRef axis,
                                 int64_t size) {
   if (size > 0)
     return success();
-  std::string found =
-      ShapedType::isDynamic(size) ? "?" : std::to_string(size);
+  std::string found = ShapedType::isDynamic(size) ? "?" : std::to_string(size);
   return emitError() << axis << " is " << found
                      << ", but a positive size was expected";
 }

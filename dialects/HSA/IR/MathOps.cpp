@@ -4,7 +4,6 @@
 #include "dialects/HSA/IR/OpVerify.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/IR/Matchers.h"
 #include "mlir/IR/PatternMatch.h"
 
 using namespace mlir;
