@@ -84,6 +84,9 @@ function(ramify_add_python_module name)
   cmake_parse_arguments(ARG "" "" "LINK_LIBS" ${ARGN})
   pybind11_add_module(${name} MODULE NO_EXTRAS ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PRIVATE ${ARG_LINK_LIBS})
+  # A note with a hash of the module: what tells one compiler from another in
+  # the key of the disk cache.
+  target_link_options(${name} PRIVATE -Wl,--build-id=sha1)
   if(RAMIFY_SHARED_LLVM)
     set_target_properties(${name} PROPERTIES LIBRARY_OUTPUT_DIRECTORY
                                              ${PROJECT_SOURCE_DIR}/python/ramify)

@@ -16,6 +16,8 @@ from .errors import (
 )
 from .jit import JitFunction, jit
 
+__version__ = "0.1.0"
+
 from . import ops  # isort: skip  # uses jit
 
 __all__ = [
