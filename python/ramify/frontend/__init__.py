@@ -6,6 +6,7 @@ the program. Modules in the order in which they build on each other: source, ir,
 scope, arithmetic, call, intrinsics, loops, expressions, statements, lower.
 """
 
+from .captures import captured
 from .lower import Lowered, Result, lower
 from .signature import Parameter, Role, Signature
 from .specialisation import ArraySpec, Specialisation
@@ -18,5 +19,6 @@ __all__ = [
     "Role",
     "Signature",
     "Specialisation",
+    "captured",
     "lower",
 ]

@@ -16,6 +16,7 @@ from . import arithmetic
 from .arithmetic import MismatchError, Operand
 from .builder import Builder
 from .call import Call, bind
+from .captures import is_constant
 from .intrinsics import HANDLERS
 from .ir import TensorType, sort_axes
 from .loops import Loop
@@ -140,7 +141,7 @@ class Expressions:
         """A value from outside of the function, if it may be a constant."""
         if hasattr(value, "item") and getattr(value, "shape", None) == ():
             value = value.item()
-        if _is_constant(value) or isinstance(value, types.ModuleType) or callable(value):
+        if is_constant(value) or isinstance(value, types.ModuleType) or callable(value):
             return Constant(value)
         raise self.error(
             node,
@@ -457,12 +458,6 @@ class Expressions:
     ) -> FrontValue:
         """A call of another jitted function; statements know how."""
         raise NotImplementedError
-
-
-def _is_constant(value: Any) -> bool:
-    if isinstance(value, tuple | list):
-        return all(_is_constant(item) for item in value)
-    return value is None or isinstance(value, bool | int | float | str)
 
 
 _FORMS: dict[type[ast.expr], str] = {

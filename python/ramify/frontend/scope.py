@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import builtins
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from .captures import free_names
 from .values import Constant, FrontValue
 
 BUILTINS = frozenset(
@@ -42,10 +42,9 @@ class Scope:
 
     def external(self, name: str) -> Constant | None:
         """A name from the closure, the module, or Python's builtins; None if there is none."""
-        closure = inspect.getclosurevars(self.function)
-        for names in (closure.nonlocals, self.function.__globals__):
-            if name in names:
-                return Constant(names[name])
+        free = free_names(self.function)
+        if name in free:
+            return Constant(free[name])
         if name in BUILTINS:
             return Constant(getattr(builtins, name))
         return None

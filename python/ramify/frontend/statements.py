@@ -129,7 +129,7 @@ class Statements(Expressions):
         if not isinstance(target, ast.Name):
             raise self.error(target, "only names are assigned", "`x = ...`")
         self._check_not_outer(target.id, target)
-        if isinstance(value, Tensor) and not value.ssa.hint:
+        if isinstance(value, Tensor | Domain) and not value.ssa.hint:
             value.ssa.hint = target.id
         if isinstance(value, Softmax) and not value.state.hint:
             value.state.hint = target.id
