@@ -5,6 +5,7 @@
 
 #include "dialects/HSA/IR/HSA.h"
 #include "dialects/Tile/IR/Tile.h"
+#include "ramify/Conversion/HSAToTile.h"
 #include "ramify/Conversion/KernelABI.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -30,6 +31,8 @@ int main(int argc, char **argv) {
   mlir::registerCanonicalizerPass();
   mlir::registerCSEPass();
   mlir::registerLoopInvariantCodeMotionPass();
+  ramify::registerFoldRowScalesPass();
+  ramify::registerHSAToTilePass();
   ramify::registerKernelABIPass();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "Ramify optimizer driver\n", registry));

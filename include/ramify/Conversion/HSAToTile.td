@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- HSAToTile.td - Passes from hsa to portable tile -----*- tablegen -*-===//
+
+#ifndef RAMIFY_CONVERSION_HSATOTILE_TD
+#define RAMIFY_CONVERSION_HSATOTILE_TD
+
+include "mlir/Pass/PassBase.td"
+
+def HSAToTile : Pass<"hsa-to-tile", "::mlir::ModuleOp"> {
+  let summary = "lower hsa programs to tile kernels and a plan, by a schedule";
+  let description = [{
+    Replaces each `hsa.program` by the kernels and the `tile.plan` of the named
+    schedule. The options say what tiles the target likes; the same schedule
+    serves the CPU and the GPU.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+    "::mlir::tensor::TensorDialect", "::ramify::tile::TileDialect"];
+  let options = [
+    Option<"schedule", "schedule", "std::string", "\"query_major\"",
+           "which programs compute what">,
+    Option<"rowsMultiple", "rows-multiple", "int64_t", "16",
+           "rows of a tile are padded to a multiple of this">,
+    Option<"colsMultiple", "cols-multiple", "int64_t", "16",
+           "keys and dims of a tile are padded to a multiple of this">,
+    Option<"maxRows", "max-rows", "int64_t", "64",
+           "query blocks with more rows are cut over several programs">,
+    Option<"maxKeyTile", "max-key-tile", "int64_t", "128",
+           "chunks with more keys are cut into several tiles">];
+}
+
+def FoldRowScales : Pass<"tile-fold-row-scales"> {
+  let summary = "accumulate weighted products in place";
+  let description = [{
+    acc + w * dot(p, v) becomes dot(w * p, v, acc), with the weights of rows
+    multiplied together first. On portable tile; not the scale where p is f16.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect",
+    "::ramify::tile::TileDialect"];
+}
+
+#endif // RAMIFY_CONVERSION_HSATOTILE_TD

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- BodyEmitter.cpp - Dispatch, elementwise operations, broadcasts -----===//
+
+#include "BodyEmitter.h"
+
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Matchers.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+#include <limits>
+#include <numbers>
+
+using namespace mlir;
+using namespace ramify;
+using hsa::Axis;
+
+//===----------------------------------------------------------------------===//
+// The table of operations
+//===----------------------------------------------------------------------===//
+
+LogicalResult BodyEmitter::emit(Operation *op) {
+  b.setLoc(op->getLoc());
+  for (Type type : op->getResultTypes())
+    if (!shape.getTile(type))
+      return op->emitOpError()
+             << "makes " << type
+             << ", which has too many axes for a tile: one "
+                "of key and dim may stand beside pos and head";
+  return TypeSwitch<Operation *, LogicalResult>(op)
+      .Case<hsa::LoadOp, hsa::ChunkOp, hsa::AtOp, hsa::QueryPositionsOp,
+            hsa::KeyPositionsOp, hsa::ChunkIndexOp, hsa::BroadcastOp,
+            hsa::IdentityOp, hsa::DotOp, hsa::FoldOp, hsa::SoftmaxOp,
+            hsa::OnlineSoftmaxOp, hsa::PushOp, hsa::ValueOp, hsa::LseOp>(
+          [&](auto typed) { return emitOp(typed); })
+      .Case<hsa::SelectedOp, hsa::WindowOp, hsa::OwnOp, hsa::FirstOp,
+            hsa::EveryOp>([](auto) { return success(); })
+      .Case([&](arith::ConstantOp constant) { return emitConstant(constant); })
+      .Case([&](math::ExpOp exp) { return emitExp(exp); })
+      .Default([&](Operation *other) { return emitElementwise(other); });
+}
+
+unsigned BodyEmitter::countParts(Type type) const {
+  int64_t keys = getSize(type, Axis::Key);
+  return keys ? shape.getKeyTiles(keys) : 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Elementwise operations
+//===----------------------------------------------------------------------===//
+
+LogicalResult BodyEmitter::emitElementwise(Operation *op) {
+  if (!OpTrait::hasElementwiseMappableTraits(op) || op->getNumResults() != 1)
+    return op->emitOpError("is not an operation that a schedule can lower");
+  Type type = op->getResult(0).getType();
+  Tiles tiles;
+  for (unsigned part = 0; part < countParts(type); ++part) {
+    IRMapping mapping;
+    for (Value operand : op->getOperands()) {
+      Tiles parts = getTiles(operand);
+      mapping.map(operand, parts[parts.size() > 1 ? part : 0]);
+    }
+    Operation *copy = b.clone(*op, mapping);
+    copy->getResult(0).setType(shape.getTile(type));
+    tiles.push_back(copy->getResult(0));
+  }
+  set(op->getResult(0), tiles);
+  return success();
+}
+
+LogicalResult BodyEmitter::emitConstant(arith::ConstantOp op) {
+  auto elements = dyn_cast<DenseElementsAttr>(op.getValue());
+  if (!elements) {
+    set(op, {b.clone(*op)->getResult(0)});
+    return success();
+  }
+  if (!elements.isSplat())
+    return op.emitOpError("is not the same everywhere");
+  auto type = cast<RankedTensorType>(shape.getTile(op.getType()));
+  Value tile = b.create<arith::ConstantOp>(
+      DenseElementsAttr::get(type, elements.getSplatValue<Attribute>()));
+  set(op, Tiles(countParts(op.getType()), tile));
+  return success();
+}
+
+LogicalResult BodyEmitter::emitExp(Operation *op) {
+  Tiles tiles;
+  for (Value x : emitScaled(op->getOperand(0)))
+    tiles.push_back(b.exp2(x));
+  set(op->getResult(0), tiles);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Multiplication by log2(e)
+//===----------------------------------------------------------------------===//
+
+/// Whether the factor costs nothing where `value` is computed: in a constant,
+/// in something small that is repeated, or in a multiplication by such.
+bool BodyEmitter::isScaledForFree(Value value) const {
+  Operation *op = value.getDefiningOp();
+  if (!op)
+    return false;
+  return TypeSwitch<Operation *, bool>(op)
+      .Case([](arith::ConstantOp) { return true; })
+      .Case([](hsa::BroadcastOp broadcast) {
+        return hsa::getSizedAxes(broadcast.getInput().getType()).size() <
+               hsa::getSizedAxes(broadcast.getType()).size();
+      })
+      .Case([&](arith::MulFOp mul) {
+        return isScaledForFree(mul.getLhs()) || isScaledForFree(mul.getRhs());
+      })
+      .Case<arith::AddFOp, arith::SubFOp>([&](auto sum) {
+        return isScaledForFree(sum.getLhs()) && isScaledForFree(sum.getRhs());
+      })
+      .Case([&](arith::SelectOp select) {
+        return isScaledForFree(select.getTrueValue()) &&
+               isScaledForFree(select.getFalseValue());
+      })
+      .Default([](Operation *) { return false; });
+}
+
+Tiles BodyEmitter::emitScaled(Value value) {
+  constexpr double log2e = std::numbers::log2e;
+  Operation *op = value.getDefiningOp();
+  Tiles tiles;
+  if (!isScaledForFree(value)) {
+    for (Value tile : getTiles(value))
+      tiles.push_back(b.mulf(tile, b.full(tile.getType(), log2e)));
+    return tiles;
+  }
+  APFloat number = APFloat(0.0f);
+  if (matchPattern(value, m_ConstantFloat(&number))) {
+    for (Value tile : getTiles(value))
+      tiles.push_back(b.full(tile.getType(), number.convertToFloat() * log2e));
+    return tiles;
+  }
+  if (auto broadcast = dyn_cast<hsa::BroadcastOp>(op)) {
+    Tiles inner = emitScaled(broadcast.getInput());
+    for (unsigned part = 0; part < countParts(broadcast.getType()); ++part)
+      tiles.push_back(emitBroadcast(inner[inner.size() > 1 ? part : 0],
+                                    broadcast.getInput().getType(),
+                                    broadcast.getType()));
+    return tiles;
+  }
+  // A product takes the factor on one side; a sum and a choice on both.
+  SmallVector<Tiles, 3> operands;
+  bool product = isa<arith::MulFOp>(op);
+  bool taken = false;
+  for (auto [index, operand] : llvm::enumerate(op->getOperands())) {
+    bool scale = product ? !taken && isScaledForFree(operand)
+                         : !(isa<arith::SelectOp>(op) && index == 0);
+    operands.push_back(scale ? emitScaled(operand) : getTiles(operand));
+    taken |= scale;
+  }
+  for (unsigned part = 0; part < countParts(value.getType()); ++part) {
+    SmallVector<Value> own;
+    for (Tiles &parts : operands)
+      own.push_back(parts[parts.size() > 1 ? part : 0]);
+    Operation *copy = b.clone(*op);
+    copy->setOperands(own);
+    copy->getResult(0).setType(shape.getTile(value.getType()));
+    tiles.push_back(copy->getResult(0));
+  }
+  return tiles;
+}
+
+//===----------------------------------------------------------------------===//
+// Broadcasts and identities
+//===----------------------------------------------------------------------===//
+
+/// Which of rows (0), key (1) and dim (2) a type has, in order.
+static SmallVector<int, 3> getFootprint(Type type) {
+  SmallVector<int, 3> footprint;
+  if (hasRows(type))
+    footprint.push_back(0);
+  if (hasAxis(type, Axis::Key))
+    footprint.push_back(1);
+  if (hasAxis(type, Axis::Dim))
+    footprint.push_back(2);
+  return footprint;
+}
+
+Value BodyEmitter::emitBroadcast(Value tile, Type from, Type to) {
+  auto type = cast<RankedTensorType>(shape.getTile(to));
+  SmallVector<int, 3> narrow = getFootprint(from), wide = getFootprint(to);
+  if (narrow.empty())
+    return b.splat(tile, type.getShape());
+  if (narrow.size() == wide.size())
+    return tile;
+  return b.repeat(tile, narrow[0] == wide[0] ? 1 : 0, type);
+}
+
+LogicalResult BodyEmitter::emitOp(hsa::BroadcastOp op) {
+  Tiles inner = getTiles(op.getInput()), tiles;
+  for (unsigned part = 0; part < countParts(op.getType()); ++part)
+    tiles.push_back(emitBroadcast(inner[inner.size() > 1 ? part : 0],
+                                  op.getInput().getType(), op.getType()));
+  set(op, tiles);
+  return success();
+}
+
+double ramify::getNeutral(hsa::Monoid monoid) {
+  constexpr double inf = std::numeric_limits<double>::infinity();
+  switch (monoid) {
+  case hsa::Monoid::Max:
+    return -inf;
+  case hsa::Monoid::Min:
+    return inf;
+  default:
+    return 0;
+  }
+}
+
+tile::Combine ramify::getCombine(hsa::Monoid monoid) {
+  switch (monoid) {
+  case hsa::Monoid::Max:
+    return tile::Combine::Max;
+  case hsa::Monoid::Min:
+    return tile::Combine::Min;
+  default:
+    return tile::Combine::Sum;
+  }
+}
+
+Value ramify::emitCombine(TileBuilder &b, hsa::Monoid monoid, Value lhs,
+                          Value rhs) {
+  switch (monoid) {
+  case hsa::Monoid::Max:
+    return b.create<arith::MaxNumFOp>(lhs, rhs);
+  case hsa::Monoid::Min:
+    return b.create<arith::MinNumFOp>(lhs, rhs);
+  default:
+    return b.addf(lhs, rhs);
+  }
+}
+
+LogicalResult BodyEmitter::emitOp(hsa::IdentityOp op) {
+  set(op, {b.full(shape.getTile(op.getType()), getNeutral(op.getMonoid()))});
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Valid keys
+//===----------------------------------------------------------------------===//
+
+bool BodyEmitter::isZeroAtInvalidKeys(Value value) const {
+  Operation *op = value.getDefiningOp();
+  if (auto softmax = dyn_cast_or_null<hsa::SoftmaxOp>(op))
+    return softmax.getOver() == Axis::Key;
+  if (isa_and_nonnull<arith::ExtFOp, arith::TruncFOp>(op))
+    return isZeroAtInvalidKeys(op->getOperand(0));
+  if (isa_and_nonnull<arith::MulFOp>(op))
+    return isZeroAtInvalidKeys(op->getOperand(0)) ||
+           isZeroAtInvalidKeys(op->getOperand(1));
+  return false;
+}
+
+FailureOr<Tiles> BodyEmitter::maskKeys(Operation *op, Tiles tiles,
+                                       double neutral) {
+  bool failed = false;
+  auto choose = [&](TileBuilder &inner) {
+    Tiles masked;
+    for (auto [part, tile] : llvm::enumerate(tiles)) {
+      auto type = cast<RankedTensorType>(tile.getType());
+      Value valid = chunk->valid(inner, part);
+      failed |=
+          cast<RankedTensorType>(valid.getType()).getRank() > type.getRank();
+      if (failed)
+        return tiles;
+      masked.push_back(inner.choose(inner.repeat(valid, 0, type), tile,
+                                    inner.full(type, neutral)));
+    }
+    return masked;
+  };
+  Tiles result;
+  if (!chunk->partial) {
+    result = choose(b);
+  } else {
+    auto build = [&](bool masked) {
+      return [&, masked](OpBuilder &inner, Location loc) {
+        TileBuilder nested(loc, inner);
+        inner.create<scf::YieldOp>(loc, masked ? choose(nested) : tiles);
+      };
+    };
+    auto branch =
+        b.create<scf::IfOp>(chunk->partial, build(true), build(false));
+    llvm::append_range(result, branch.getResults());
+  }
+  if (failed)
+    return op->emitOpError("reduces keys that are not valid for every position "
+                           "of the query block alike, of a value without a "
+                           "pos axis");
+  return result;
+}

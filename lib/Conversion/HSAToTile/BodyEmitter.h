@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- BodyEmitter.h - The body of a program on tiles -----------*- C++ -*-===//
+//
+// Emits the operations of an hsa program, one by one, as operations on tiles.
+// What is shared by the schedules is here; a schedule says which rows a program
+// of the grid holds (`Rows`) and which chunk it visits (`Chunk`).
+//
+// A value without a key axis is one tile. A value with one is a tile for each
+// part of the chunk (`Tiles`), most often a single one; a reduction over keys
+// combines the parts.
+//
+// Exponentials are taken to base 2. `scaled` gives log2(e) * x and lets the
+// factor disappear into a multiplication or constant of x where there is one,
+// so that exp(scale * s) costs one multiplication.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef RAMIFY_LIB_CONVERSION_HSATOTILE_BODYEMITTER_H
+#define RAMIFY_LIB_CONVERSION_HSATOTILE_BODYEMITTER_H
+
+#include "Parameters.h"
+#include "TileBuilder.h"
+#include "TileShape.h"
+
+#include "llvm/ADT/DenseMap.h"
+
+namespace ramify {
+
+/// One tile, or one for each part of a chunk. A softmax state is three: the
+/// maximum (to base 2), the sum and the weighted values.
+using Tiles = llvm::SmallVector<mlir::Value, 2>;
+
+/// The query rows that a program of the grid holds.
+struct Rows {
+  mlir::Value batch;     ///< index
+  mlir::Value block;     ///< index: the row of the selection tensors
+  mlir::Value firstHead; ///< index: the first query head
+  mlir::Value keyHead;   ///< index: the key/value head
+  mlir::Value query;     ///< place in the query array: an index that all rows
+                         ///< share, or an i32 vector
+  mlir::Value head;      ///< query head of each row, an i32 vector
+  mlir::Value inside;    ///< which rows stand for a query; null if all do
+  /// Where the queries stand among the keys: an i32 that all rows share or a
+  /// vector, and its bounds over the program's rows. Null if nobody asks.
+  mlir::Value time, firstTime, lastTime;
+};
+
+/// The visit of one chunk.
+struct Chunk {
+  mlir::Value slot;  ///< index; null in a domain without slots
+  mlir::Value index; ///< i32: its number in the partition
+  mlir::Value first; ///< i32: its first key
+  mlir::Value end;   ///< i32: behind its last key
+  Tiles keys;        ///< the positions of each tile's keys
+  Tiles live;        ///< which of them are keys of the chunk
+  /// Whether some key is not valid for some row; null if each tile has keys
+  /// that are none (masks are then always needed).
+  mlir::Value partial;
+  /// The valid keys of a tile: a vector over keys, or a tile of rows by keys.
+  std::function<mlir::Value(TileBuilder &, unsigned part)> valid;
+  /// Which rows have this chunk in their domain; null if all have.
+  std::function<mlir::Value(TileBuilder &)> visited;
+};
+
+class BodyEmitter {
+public:
+  BodyEmitter(TileBuilder &b, hsa::ProgramOp program, const TileShape &shape)
+      : b(b), program(program), shape(shape) {}
+
+  /// Emits one operation; errors are reported on it.
+  mlir::LogicalResult emit(mlir::Operation *op);
+
+  // Values that are there already.
+  mlir::Value get(mlir::Value value) const { return values.lookup(value)[0]; }
+  Tiles getTiles(mlir::Value value) const { return values.lookup(value); }
+  void set(mlir::Value value, Tiles tiles) { values[value] = std::move(tiles); }
+
+  /// The accumulators of `op` after the visit whose body has been emitted, from
+  /// those before it.
+  mlir::FailureOr<Tiles> emitAccumulation(hsa::ReduceOp op,
+                                          mlir::ValueRange before);
+  /// How many tiles an accumulator is, and all of an operation's as one list.
+  static unsigned countStates(mlir::Type type);
+
+  /// log2(e) * value.
+  Tiles emitScaled(mlir::Value value);
+
+  /// Replaces what the chunk's invalid keys hold by `neutral`.
+  mlir::FailureOr<Tiles> maskKeys(mlir::Operation *op, Tiles tiles,
+                                  double neutral);
+  /// Whether masking would change nothing: the value is zero there already.
+  bool isZeroAtInvalidKeys(mlir::Value value) const;
+
+  TileBuilder &b;
+  hsa::ProgramOp program;
+  const TileShape &shape;
+  Rows rows;
+  Chunk *chunk = nullptr; ///< the visit whose body is emitted
+
+private:
+  // BodyEmitter.cpp
+  mlir::LogicalResult emitElementwise(mlir::Operation *op);
+  mlir::LogicalResult emitConstant(mlir::arith::ConstantOp op);
+  mlir::LogicalResult emitExp(mlir::Operation *op);
+  mlir::LogicalResult emitOp(hsa::BroadcastOp op);
+  mlir::LogicalResult emitOp(hsa::IdentityOp op);
+  unsigned countParts(mlir::Type type) const;
+  mlir::Value emitBroadcast(mlir::Value tile, mlir::Type from, mlir::Type to);
+  bool isScaledForFree(mlir::Value value) const;
+
+  // EmitAccess.cpp
+  mlir::LogicalResult emitOp(hsa::LoadOp op);
+  mlir::LogicalResult emitOp(hsa::ChunkOp op);
+  mlir::LogicalResult emitOp(hsa::AtOp op);
+  mlir::LogicalResult emitOp(hsa::QueryPositionsOp op);
+  mlir::LogicalResult emitOp(hsa::KeyPositionsOp op);
+  mlir::LogicalResult emitOp(hsa::ChunkIndexOp op);
+  mlir::FailureOr<mlir::Value> emitArray(mlir::Operation *op,
+                                         mlir::Value source, unsigned part);
+
+  // EmitReductions.cpp
+  mlir::LogicalResult emitOp(hsa::DotOp op);
+  mlir::LogicalResult emitOp(hsa::FoldOp op);
+  mlir::LogicalResult emitOp(hsa::SoftmaxOp op);
+  mlir::LogicalResult emitMatrixProduct(hsa::DotOp op, mlir::Value left,
+                                        mlir::Value right);
+  mlir::LogicalResult emitSumOfProducts(hsa::DotOp op);
+  mlir::LogicalResult foldTiles(mlir::Operation *op, hsa::Monoid monoid,
+                                Tiles tiles, mlir::Type type, hsa::Axis over);
+  mlir::FailureOr<int64_t> getTileAxis(mlir::Operation *op, mlir::Type type,
+                                       hsa::Axis over);
+  mlir::Value maskDim(mlir::Value value, mlir::Value tile, double neutral);
+
+  // EmitSoftmaxState.cpp
+  mlir::LogicalResult emitOp(hsa::OnlineSoftmaxOp op);
+  mlir::LogicalResult emitOp(hsa::PushOp op);
+  mlir::LogicalResult emitOp(hsa::ValueOp op);
+  mlir::LogicalResult emitOp(hsa::LseOp op);
+
+  llvm::DenseMap<mlir::Value, Tiles> values;
+};
+
+/// The value of an empty reduction.
+double getNeutral(hsa::Monoid monoid);
+tile::Combine getCombine(hsa::Monoid monoid);
+/// Combines two tiles or scalars.
+mlir::Value emitCombine(TileBuilder &b, hsa::Monoid monoid, mlir::Value lhs,
+                        mlir::Value rhs);
+
+} // namespace ramify
+
+#endif // RAMIFY_LIB_CONVERSION_HSATOTILE_BODYEMITTER_H

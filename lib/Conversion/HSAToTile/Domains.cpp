@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- Domains.cpp - Which keys a query may see ---------------------------===//
+
+#include "Domains.h"
+
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace ramify;
+using Predicate = arith::CmpIPredicate;
+
+//===----------------------------------------------------------------------===//
+// Chunks
+//===----------------------------------------------------------------------===//
+
+Chunk ramify::getChunk(BodyEmitter &emitter, Value number, int64_t keys,
+                       PartitionSize size) {
+  TileBuilder &b = emitter.b;
+  Chunk chunk;
+  chunk.index = number;
+  chunk.first = b.mul(number, b.i32(keys));
+  Value whole = b.add(chunk.first, b.i32(keys));
+  int64_t tile = emitter.shape.getKeyTile(keys);
+  int64_t parts = emitter.shape.getKeyTiles(keys);
+  bool padded = tile * parts != keys;
+  chunk.end = padded ? b.min(whole, size.keys) : size.keys;
+  for (int64_t part = 0; part < parts; ++part) {
+    Value first = part ? b.add(chunk.first, b.i32(part * tile)) : chunk.first;
+    chunk.keys.push_back(b.add(b.splat(first, {tile}), b.iota(tile)));
+    chunk.live.push_back(
+        b.compare(Predicate::slt, chunk.keys.back(), chunk.end));
+  }
+  if (!padded)
+    chunk.partial = b.compare(Predicate::sgt, whole, size.keys);
+  chunk.valid = [live = chunk.live](TileBuilder &, unsigned part) {
+    return live[part];
+  };
+  chunk.end = b.min(whole, size.keys);
+  return chunk;
+}
+
+//===----------------------------------------------------------------------===//
+// Range domains
+//===----------------------------------------------------------------------===//
+
+static Value getOutside(Operation *op) {
+  return TypeSwitch<Operation *, Value>(op)
+      .Case<hsa::WindowOp, hsa::OwnOp, hsa::FirstOp, hsa::EveryOp>(
+          [](auto domain) { return domain.getOutside(); });
+}
+
+RangeDomain::RangeDomain(BodyEmitter &emitter, Operation *op,
+                         PartitionSize size)
+    : op(op), rows(emitter.rows), size(size), rowCount(emitter.shape.rows) {
+  TileBuilder &b = emitter.b;
+  auto domain = cast<hsa::DomainType>(op->getResult(0).getType());
+  chunkSize = emitter.program.getChunkSize(domain.getPartition());
+  if (auto window = dyn_cast<hsa::WindowOp>(op))
+    bound = b.max(emitter.get(window.getLast()), b.i32(0));
+  if (auto first = dyn_cast<hsa::FirstOp>(op))
+    bound = b.max(emitter.get(first.getKeys()), b.i32(0));
+  if (Value other = getOutside(op))
+    outside =
+        std::make_shared<RangeDomain>(emitter, other.getDefiningOp(), size);
+}
+
+/// The interval of a query at `time`, an i32 or a vector of them.
+RangeDomain::Interval RangeDomain::getInterval(TileBuilder &b,
+                                               Value time) const {
+  Value zero = b.i32(0), one = b.i32(1), keys = b.i32(chunkSize);
+  if (isa<hsa::FirstOp>(op))
+    return {zero, bound};
+  if (isa<hsa::EveryOp>(op))
+    return {zero, size.keys};
+  auto roundDown = [&](Value x) {
+    return b.mul(b.div(x, chunkSize),
+                 b.full(x.getType(), static_cast<double>(chunkSize)));
+  };
+  if (auto window = dyn_cast<hsa::WindowOp>(op)) {
+    Value high = b.add(time, one);
+    Value low = b.max(b.sub(high, bound), zero);
+    return {window.getAlign() ? roundDown(low) : low, high};
+  }
+  Value low = roundDown(b.max(time, zero));
+  Value before = b.compare(Predicate::slt, time, zero);
+  return {low, b.choose(before, b.full(low.getType(), 0), b.add(low, keys))};
+}
+
+bool RangeDomain::isUniform() const {
+  if (outside && !outside->isUniform())
+    return false;
+  return isa<hsa::FirstOp, hsa::EveryOp>(op) ||
+         !isa<RankedTensorType>(rows.time.getType());
+}
+
+std::pair<Value, Value> RangeDomain::getChunks(TileBuilder &b) const {
+  Value low = getInterval(b, rows.firstTime).low;
+  Value high = b.min(getInterval(b, rows.lastTime).high, size.keys);
+  high = b.max(b.add(high, b.i32(chunkSize - 1)), b.i32(0));
+  return {b.div(low, chunkSize), b.div(high, chunkSize)};
+}
+
+//===----------------------------------------------------------------------===//
+// Masks
+//===----------------------------------------------------------------------===//
+
+/// lhs < rhs for a value of each row (or all rows) and one of each key: a tile,
+/// or a vector over keys if `rowValue` is shared by all rows.
+static Value compareRowsWithKeys(TileBuilder &b, Predicate predicate,
+                                 Value rowValue, Value keys) {
+  auto vector = dyn_cast<RankedTensorType>(rowValue.getType());
+  if (!vector)
+    return b.compare(predicate, rowValue, keys);
+  auto type = RankedTensorType::get(
+      {vector.getDimSize(0),
+       cast<RankedTensorType>(keys.getType()).getDimSize(0)},
+      b.getI32Type());
+  return b.compare(predicate, b.repeat(rowValue, 1, type),
+                   b.repeat(keys, 0, type));
+}
+
+/// Both masks, where one may be over keys and the other over rows and keys.
+static Value intersect(TileBuilder &b, Value lhs, Value rhs) {
+  auto left = cast<RankedTensorType>(lhs.getType());
+  auto right = cast<RankedTensorType>(rhs.getType());
+  if (left.getRank() < right.getRank())
+    lhs = b.repeat(lhs, 0, right);
+  else if (right.getRank() < left.getRank())
+    rhs = b.repeat(rhs, 0, left);
+  return b.both(lhs, rhs);
+}
+
+Value RangeDomain::getMask(TileBuilder &b, Value keys) const {
+  Interval interval = getInterval(b, rows.time);
+  Value mask = compareRowsWithKeys(b, Predicate::sgt, interval.high, keys);
+  if (isa<hsa::WindowOp, hsa::OwnOp>(op))
+    mask = intersect(
+        b, mask, compareRowsWithKeys(b, Predicate::sle, interval.low, keys));
+  if (outside)
+    mask = intersect(b, mask, b.invert(outside->getMask(b, keys)));
+  return mask;
+}
+
+/// Rows with a valid key in the chunk.
+static Value getVisited(TileBuilder &b, const Chunk &chunk, int64_t rows) {
+  Value visited;
+  for (unsigned part = 0; part < chunk.keys.size(); ++part) {
+    Value mask = chunk.valid(b, part);
+    int64_t keys = cast<RankedTensorType>(mask.getType()).getShape().back();
+    auto type = RankedTensorType::get({rows, keys}, b.getF32Type());
+    mask = b.repeat(mask, 0, type);
+    Value count = b.reduce(tile::Combine::Max,
+                           b.choose(mask, b.full(type, 1), b.full(type, 0)), 1);
+    Value some = b.create<arith::CmpFOp>(arith::CmpFPredicate::OGT, count,
+                                         b.full(count.getType(), 0));
+    visited = b.either(visited, some);
+  }
+  return visited;
+}
+
+/// Whether some row does not have all keys of the chunk.
+Value RangeDomain::needsMask(TileBuilder &b, const Chunk &chunk) const {
+  Value end = b.add(chunk.first, b.i32(chunkSize));
+  Value high = getInterval(b, rows.firstTime).high;
+  Value needs = b.compare(Predicate::sgt, end, high);
+  Value low = getInterval(b, rows.lastTime).low;
+  needs = b.either(needs, b.compare(Predicate::slt, chunk.first, low));
+  if (outside) {
+    Value from = outside->getInterval(b, rows.firstTime).low;
+    Value to = outside->getInterval(b, rows.lastTime).high;
+    Value meets = b.both(b.compare(Predicate::slt, chunk.first, to),
+                         b.compare(Predicate::sgt, end, from));
+    needs = b.either(needs, meets);
+  }
+  return needs;
+}
+
+void RangeDomain::restrict(TileBuilder &b, Chunk &chunk) const {
+  if (isa<hsa::EveryOp>(op) && !outside)
+    return;
+  if (chunk.partial)
+    chunk.partial = b.either(chunk.partial, needsMask(b, chunk));
+  chunk.valid = [this, keys = chunk.keys, live = chunk.live](TileBuilder &inner,
+                                                             unsigned part) {
+    return intersect(inner, live[part], getMask(inner, keys[part]));
+  };
+  if (outside || !isUniform())
+    chunk.visited = [count = rowCount, &chunk](TileBuilder &inner) {
+      return getVisited(inner, chunk, count);
+    };
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- Domains.h - Which keys a query may see -------------------*- C++ -*-===//
+//
+// Every domain without slots is an interval of keys for a query at t, and both
+// ends grow with t:
+//
+//     window last W          [max(t - W + 1, 0), t + 1)   aligned: rounded down
+//     own                    [S floor(t / S), S floor(t / S) + S)
+//     first n                [0, n)
+//     every                  [0, N)
+//
+// From the intervals of the first and the last query of a tile follow the
+// chunks to visit, and whether a chunk needs a mask at all.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef RAMIFY_LIB_CONVERSION_HSATOTILE_DOMAINS_H
+#define RAMIFY_LIB_CONVERSION_HSATOTILE_DOMAINS_H
+
+#include "BodyEmitter.h"
+
+namespace ramify {
+
+/// A range domain at work in a program of the grid.
+class RangeDomain {
+public:
+  RangeDomain(BodyEmitter &emitter, mlir::Operation *op, PartitionSize size);
+
+  /// The chunks to visit, as i32: first and behind the last.
+  std::pair<mlir::Value, mlir::Value> getChunks(TileBuilder &b) const;
+
+  /// Fills in which keys of the chunk are valid.
+  void restrict(TileBuilder &b, Chunk &chunk) const;
+
+private:
+  struct Interval {
+    mlir::Value low, high;
+  };
+  Interval getInterval(TileBuilder &b, mlir::Value time) const;
+  mlir::Value getMask(TileBuilder &b, mlir::Value keys) const;
+  mlir::Value needsMask(TileBuilder &b, const Chunk &chunk) const;
+  /// Whether all rows share their interval.
+  bool isUniform() const;
+
+  mlir::Operation *op;
+  const Rows &rows;
+  PartitionSize size;
+  int64_t rowCount, chunkSize;
+  mlir::Value bound; ///< W or n, not negative
+  std::shared_ptr<RangeDomain> outside;
+};
+
+/// A chunk by its number, all of its keys valid. `number` is an i32.
+Chunk getChunk(BodyEmitter &emitter, mlir::Value number, int64_t keys,
+               PartitionSize size);
+
+} // namespace ramify
+
+#endif // RAMIFY_LIB_CONVERSION_HSATOTILE_DOMAINS_H

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- EmitAccess.cpp - Reading parameters, positions ---------------------===//
+
+#include "BodyEmitter.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+using namespace ramify;
+using hsa::Axis;
+
+//===----------------------------------------------------------------------===//
+// Queries, chunks, weights
+//===----------------------------------------------------------------------===//
+
+LogicalResult BodyEmitter::emitOp(hsa::LoadOp op) {
+  if (isa<hsa::ArrayType>(op.getSource().getType())) {
+    FailureOr<Value> value = emitArray(op, op.getSource(), /*part=*/0);
+    if (failed(value))
+      return failure();
+    set(op, {*value});
+    return success();
+  }
+  set(op, {b.create<tile::GatherOp>(
+              shape.getTile(op.getType()), get(op.getSource()),
+              ValueRange{rows.batch, rows.query, rows.head}, rows.inside)});
+  return success();
+}
+
+LogicalResult BodyEmitter::emitOp(hsa::ChunkOp op) {
+  bool array = isa<hsa::ArrayType>(op.getSource().getType());
+  Tiles tiles;
+  for (unsigned part = 0; part < countParts(op.getType()); ++part) {
+    if (array) {
+      FailureOr<Value> value = emitArray(op, op.getSource(), part);
+      if (failed(value))
+        return failure();
+      tiles.push_back(*value);
+      continue;
+    }
+    tiles.push_back(b.create<tile::GatherOp>(
+        shape.getTile(op.getType()), get(op.getSource()),
+        ValueRange{rows.batch, chunk->keys[part], rows.keyHead},
+        chunk->live[part]));
+  }
+  set(op, tiles);
+  return success();
+}
+
+LogicalResult BodyEmitter::emitOp(hsa::AtOp op) {
+  hsa::Heads heads = op.getSource().getType().getHeads();
+  Value weights = get(op.getSource());
+  if (heads == hsa::Heads::Query && shape.heads > 1) {
+    set(op, {b.create<tile::LookupOp>(
+                shape.getTile(op.getType()), weights,
+                ValueRange{rows.batch, rows.block, rows.head, chunk->slot},
+                rows.inside)});
+    return success();
+  }
+  Value head = heads == hsa::Heads::One     ? b.index(0)
+               : heads == hsa::Heads::Query ? rows.firstHead
+                                            : rows.keyHead;
+  Value weight = b.create<memref::LoadOp>(
+      weights, ValueRange{rows.batch, rows.block, head, chunk->slot});
+  if (heads == hsa::Heads::Query)
+    weight = b.splat(weight, {shape.rows});
+  set(op, {weight});
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Other arrays
+//===----------------------------------------------------------------------===//
+
+FailureOr<Value> BodyEmitter::emitArray(Operation *op, Value source,
+                                        unsigned part) {
+  auto type = cast<hsa::ArrayType>(source.getType());
+  auto tileType =
+      dyn_cast<RankedTensorType>(shape.getTile(op->getResult(0).getType()));
+  SmallVector<Value> indices;
+  if (type.getBatch())
+    indices.push_back(rows.batch);
+  Value mask;
+  int64_t dim = 0;
+  for (auto [axis, size] : hsa::getSizedAxes(type)) {
+    if (dim)
+      return op->emitOpError("reads an array whose dim axis is not the last");
+    if (axis == Axis::Pos || axis == Axis::Head) {
+      indices.push_back(axis == Axis::Pos ? rows.query : rows.head);
+      mask = rows.inside;
+    } else if (axis == Axis::Chunk) {
+      indices.push_back(b.toIndex(chunk->index));
+    } else if (axis == Axis::Key) {
+      indices.push_back(chunk->keys[part]);
+      mask = chunk->live[part];
+    } else {
+      dim = size;
+    }
+  }
+  Value memory = get(source);
+  if (tileType && tileType.getRank() == 2) {
+    if (!dim)
+      return op->emitOpError("reads an array that has a key axis beside pos or "
+                             "head");
+    return b.create<tile::GatherOp>(tileType, memory, indices, mask)
+        .getResult();
+  }
+  if (dim) {
+    Value columns = b.iota(tileType.getDimSize(0));
+    if (shape.isPadded(dim))
+      mask = b.compare(arith::CmpIPredicate::slt, columns, b.i32(dim));
+    indices.push_back(columns);
+  }
+  if (llvm::any_of(indices, [](Value index) {
+        return isa<RankedTensorType>(index.getType());
+      }))
+    return b.create<tile::LookupOp>(tileType, memory, indices, mask)
+        .getResult();
+  Value scalar = b.create<memref::LoadOp>(memory, indices);
+  return tileType ? b.splat(scalar, tileType.getShape()) : scalar;
+}
+
+//===----------------------------------------------------------------------===//
+// Positions
+//===----------------------------------------------------------------------===//
+
+LogicalResult BodyEmitter::emitOp(hsa::QueryPositionsOp op) {
+  set(op, {b.splat(rows.time, {shape.rows})});
+  return success();
+}
+
+LogicalResult BodyEmitter::emitOp(hsa::KeyPositionsOp op) {
+  set(op, chunk->keys);
+  return success();
+}
+
+LogicalResult BodyEmitter::emitOp(hsa::ChunkIndexOp op) {
+  set(op, {chunk->index});
+  return success();
+}

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- EmitReductions.cpp - Products, folds, softmax ----------------------===//
+
+#include "BodyEmitter.h"
+
+using namespace mlir;
+using namespace ramify;
+using hsa::Axis;
+
+/// Whether `value` comes straight from memory, so that its padding is zero.
+static bool isRead(Value value) {
+  while (value.getDefiningOp<arith::ExtFOp>())
+    value = value.getDefiningOp()->getOperand(0);
+  return value.getDefiningOp<hsa::LoadOp>() ||
+         value.getDefiningOp<hsa::ChunkOp>();
+}
+
+/// Puts `neutral` where a dim axis is padded, unless memory gave zero there.
+Value BodyEmitter::maskDim(Value value, Value tile, double neutral) {
+  int64_t dim = getSize(value.getType(), Axis::Dim);
+  if (!shape.isPadded(dim) || (neutral == 0 && isRead(value)))
+    return tile;
+  auto type = cast<RankedTensorType>(tile.getType());
+  Value inside = b.compare(arith::CmpIPredicate::slt,
+                           b.iota(type.getShape().back()), b.i32(dim));
+  return b.choose(b.repeat(inside, 0, type), tile, b.full(type, neutral));
+}
+
+//===----------------------------------------------------------------------===//
+// dot
+//===----------------------------------------------------------------------===//
+
+static Value toElement(TileBuilder &b, Value tile, Type element) {
+  Type type = withElement(tile.getType(), element);
+  if (tile.getType() == type)
+    return tile;
+  if (element.isF32())
+    return b.create<arith::ExtFOp>(type, tile);
+  return b.create<arith::TruncFOp>(type, tile);
+}
+
+/// Two operands of a matrix product have one type: the narrower.
+static void matchElements(TileBuilder &b, Value &lhs, Value &rhs) {
+  Type left = getElementTypeOrSelf(lhs), right = getElementTypeOrSelf(rhs);
+  Type element = left.isF32() ? right : left;
+  lhs = toElement(b, lhs, element);
+  rhs = toElement(b, rhs, element);
+}
+
+/// The dot as sides of a matrix product: rows on the left, none on the right,
+/// and an axis on each that the other does not have.
+static std::optional<std::pair<Value, Value>> asMatrixProduct(hsa::DotOp op) {
+  Axis other = op.getOver() == Axis::Dim ? Axis::Key : Axis::Dim;
+  auto fits = [&](Value left, Value right) {
+    return hasRows(left.getType()) && !hasAxis(left.getType(), other) &&
+           !hasRows(right.getType()) && hasAxis(right.getType(), other);
+  };
+  if (fits(op.getLhs(), op.getRhs()))
+    return std::pair<Value, Value>(op.getLhs(), op.getRhs());
+  if (fits(op.getRhs(), op.getLhs()))
+    return std::pair<Value, Value>(op.getRhs(), op.getLhs());
+  return std::nullopt;
+}
+
+LogicalResult BodyEmitter::emitMatrixProduct(hsa::DotOp op, Value left,
+                                             Value right) {
+  Type type = shape.getTile(op.getType());
+  Tiles tiles, lefts = getTiles(left);
+  bool overKey = op.getOver() == Axis::Key;
+  if (overKey && !isZeroAtInvalidKeys(left)) {
+    FailureOr<Tiles> masked = maskKeys(op, lefts, 0);
+    if (failed(masked))
+      return failure();
+    lefts = *masked;
+  }
+  for (auto [part, tile] : llvm::enumerate(getTiles(right))) {
+    Value lhs = overKey ? lefts[part] : maskDim(left, lefts[0], 0);
+    Value rhs = overKey ? tile : maskDim(right, tile, 0);
+    matchElements(b, lhs, rhs);
+    Value start = overKey && part ? tiles.pop_back_val() : b.full(type, 0);
+    tiles.push_back(
+        b.create<tile::DotOp>(type, lhs, /*transposed=*/!overKey, rhs, start));
+  }
+  set(op, tiles);
+  return success();
+}
+
+/// Products of which one side has all the axes that are kept: elementwise, then
+/// summed.
+LogicalResult BodyEmitter::emitSumOfProducts(hsa::DotOp op) {
+  SmallVector<hsa::SizedAxis> axes = hsa::getSizedAxes(op.getLhs().getType());
+  llvm::append_range(axes, hsa::getSizedAxes(op.getRhs().getType()));
+  llvm::sort(axes);
+  axes.erase(llvm::unique(axes), axes.end());
+  Type element = b.getF32Type();
+  Type full = hsa::getNamedType(axes, element);
+  if (!shape.getTile(full))
+    return op.emitOpError() << "multiplies to " << full
+                            << ", which has too many axes for a tile";
+  Tiles lhs = getTiles(op.getLhs()), rhs = getTiles(op.getRhs()), products;
+  for (unsigned part = 0; part < countParts(full); ++part) {
+    auto take = [&](Value value, Tiles &tiles) {
+      Value tile = tiles[tiles.size() > 1 ? part : 0];
+      if (op.getOver() == Axis::Dim)
+        tile = maskDim(value, tile, 0);
+      return emitBroadcast(toElement(b, tile, element), value.getType(), full);
+    };
+    Value left = take(op.getLhs(), lhs);
+    products.push_back(b.mulf(left, take(op.getRhs(), rhs)));
+  }
+  if (op.getOver() == Axis::Key) {
+    FailureOr<Tiles> masked = maskKeys(op, products, 0);
+    if (failed(masked))
+      return failure();
+    products = *masked;
+  }
+  return foldTiles(op, hsa::Monoid::Sum, products, full, op.getOver());
+}
+
+LogicalResult BodyEmitter::emitOp(hsa::DotOp op) {
+  if (auto sides = asMatrixProduct(op))
+    return emitMatrixProduct(op, sides->first, sides->second);
+  return emitSumOfProducts(op);
+}
+
+//===----------------------------------------------------------------------===//
+// fold
+//===----------------------------------------------------------------------===//
+
+/// Reduces tiles of the named type `type` along `over` and sets `op`'s result.
+LogicalResult BodyEmitter::foldTiles(Operation *op, hsa::Monoid monoid,
+                                     Tiles tiles, Type type, Axis over) {
+  FailureOr<int64_t> axis = getTileAxis(op, type, over);
+  if (failed(axis))
+    return failure();
+  // Keys are spread over the tiles; any other axis is whole in each.
+  Tiles folded;
+  for (Value tile : tiles) {
+    Value one = b.reduce(getCombine(monoid), tile, *axis);
+    if (over == Axis::Key && !folded.empty())
+      folded[0] = emitCombine(b, monoid, folded[0], one);
+    else
+      folded.push_back(one);
+  }
+  set(op->getResult(0), folded);
+  return success();
+}
+
+/// The axis of the tile that holds `over`.
+FailureOr<int64_t> BodyEmitter::getTileAxis(Operation *op, Type type,
+                                            Axis over) {
+  if (over != Axis::Key && over != Axis::Dim)
+    return op->emitOpError() << "goes over " << hsa::stringifyAxis(over)
+                             << ", which this schedule keeps whole in a tile's "
+                                "rows: only key and dim can be reduced";
+  auto tile = cast<RankedTensorType>(shape.getTile(type));
+  if (tile.getRank() == 1)
+    return op->emitOpError() << "reduces " << type
+                             << " to a scalar, but only a value with another "
+                                "axis can be reduced";
+  return over == Axis::Key && hasAxis(type, Axis::Dim) ? 0 : 1;
+}
+
+LogicalResult BodyEmitter::emitOp(hsa::FoldOp op) {
+  double neutral = getNeutral(op.getMonoid());
+  Tiles tiles = getTiles(op.getInput());
+  if (op.getOver() == Axis::Key) {
+    FailureOr<Tiles> masked = maskKeys(op, tiles, neutral);
+    if (failed(masked))
+      return failure();
+    tiles = *masked;
+  } else if (op.getOver() == Axis::Dim) {
+    for (Value &tile : tiles)
+      tile = maskDim(op.getInput(), tile, neutral);
+  }
+  return foldTiles(op, op.getMonoid(), tiles, op.getInput().getType(),
+                   op.getOver());
+}
+
+//===----------------------------------------------------------------------===//
+// softmax
+//===----------------------------------------------------------------------===//
+
+/// The number that is taken out of the exponents: the maximum, with 0 for the
+/// term n, and 0 where all are -inf.
+static Value getReference(TileBuilder &b, Value maximum, bool withZero) {
+  Value zero = b.full(maximum.getType(), 0);
+  if (withZero)
+    return emitCombine(b, hsa::Monoid::Max, maximum, zero);
+  Value dead = b.equals(maximum, getNeutral(hsa::Monoid::Max));
+  return b.choose(dead, zero, maximum);
+}
+
+/// 1 / (sum + n exp(-reference)); 0 where that is 1 / 0.
+static Value getInverse(TileBuilder &b, Value sum, double n, Value reference) {
+  Value zero = b.full(sum.getType(), 0), one = b.full(sum.getType(), 1);
+  if (n == 0) {
+    Value inverse = b.create<arith::DivFOp>(one, sum);
+    return b.choose(b.equals(sum, 0), zero, inverse);
+  }
+  Value term = b.exp2(b.subf(zero, reference));
+  if (n != 1)
+    term = b.mulf(term, b.full(sum.getType(), n));
+  return b.create<arith::DivFOp>(one, b.addf(sum, term));
+}
+
+/// One softmax over what the tiles hold along `axis`.
+static void emitSoftmax(TileBuilder &b, MutableArrayRef<Value> tiles,
+                        int64_t axis, double n) {
+  Value maximum, sum;
+  for (Value tile : tiles) {
+    Value one = b.reduce(tile::Combine::Max, tile, axis);
+    maximum = maximum ? emitCombine(b, hsa::Monoid::Max, maximum, one) : one;
+  }
+  Value reference = getReference(b, maximum, n > 0);
+  for (Value &tile : tiles) {
+    tile = b.exp2(b.subf(tile, b.repeat(reference, axis, tile.getType())));
+    Value one = b.reduce(tile::Combine::Sum, tile, axis);
+    sum = sum ? b.addf(sum, one) : one;
+  }
+  Value inverse = getInverse(b, sum, n, reference);
+  for (Value &tile : tiles)
+    tile = b.mulf(tile, b.repeat(inverse, axis, tile.getType()));
+}
+
+LogicalResult BodyEmitter::emitOp(hsa::SoftmaxOp op) {
+  double negInf = getNeutral(hsa::Monoid::Max);
+  FailureOr<int64_t> axis =
+      getTileAxis(op, op.getInput().getType(), op.getOver());
+  if (failed(axis))
+    return failure();
+  double n = op.getN().convertToDouble();
+  Tiles tiles = emitScaled(op.getInput());
+  if (op.getOver() == Axis::Key) {
+    FailureOr<Tiles> masked = maskKeys(op, tiles, negInf);
+    if (failed(masked))
+      return failure();
+    tiles = *masked;
+    emitSoftmax(b, tiles, *axis, n);
+  } else {
+    for (Value &tile : tiles) {
+      tile = maskDim(op.getInput(), tile, negInf);
+      emitSoftmax(b, tile, *axis, n);
+    }
+  }
+  set(op, tiles);
+  return success();
+}

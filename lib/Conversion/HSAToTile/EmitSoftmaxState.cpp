@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- EmitSoftmaxState.cpp - Accumulators and running softmax ------------===//
+//
+// A running softmax is m, l and a for each row: the maximum of the scores to
+// base 2, the sum of 2^(s - m) and the sum of 2^(s - m) v. Adding scores moves
+// the maximum and scales what is there:
+//
+//     m' = max(m, max s)    l' = 2^(m - m') l + sum 2^(s - m')    a' likewise
+//
+// Where nothing has been added m is -inf, and 0 is taken out of the exponents
+// in its place: 2^(-inf - 0) = 0 and nothing is NaN.
+//
+//===----------------------------------------------------------------------===//
+
+#include "BodyEmitter.h"
+
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+#include <numbers>
+
+using namespace mlir;
+using namespace ramify;
+using hsa::Axis;
+
+namespace {
+struct State {
+  Value maximum, sum, values;
+};
+} // namespace
+
+/// Moves the maximum of `state` up to `maximum`; returns what the exponents of
+/// new scores take out.
+static Value raise(TileBuilder &b, State &state, Value maximum) {
+  Value next = emitCombine(b, hsa::Monoid::Max, state.maximum, maximum);
+  Value dead = b.equals(next, getNeutral(hsa::Monoid::Max));
+  Value reference = b.choose(dead, b.full(next.getType(), 0), next);
+  Value decay = b.exp2(b.subf(state.maximum, reference));
+  state.maximum = next;
+  state.sum = b.mulf(state.sum, decay);
+  state.values =
+      b.mulf(state.values, b.repeat(decay, 1, state.values.getType()));
+  return reference;
+}
+
+/// Adds scores of rows by keys, to base 2, with the values of the keys.
+static void merge(TileBuilder &b, State &state, Tiles scores, Tiles values) {
+  Value maximum;
+  for (Value tile : scores) {
+    Value one = b.reduce(tile::Combine::Max, tile, 1);
+    maximum = maximum ? emitCombine(b, hsa::Monoid::Max, maximum, one) : one;
+  }
+  Value reference = raise(b, state, maximum);
+  for (auto [tile, value] : llvm::zip(scores, values)) {
+    Value p = b.exp2(b.subf(tile, b.repeat(reference, 1, tile.getType())));
+    state.sum = b.addf(state.sum, b.reduce(tile::Combine::Sum, p, 1));
+    Type element = getElementTypeOrSelf(value);
+    if (!element.isF32())
+      p = b.create<arith::TruncFOp>(withElement(p.getType(), element), p);
+    state.values =
+        b.create<tile::DotOp>(state.values.getType(), p,
+                              /*transposed=*/false, value, state.values);
+  }
+}
+
+/// Adds one score for each row, to base 2, with its value.
+static void push(TileBuilder &b, State &state, Value score, Value value) {
+  Value reference = raise(b, state, score);
+  Value p = b.exp2(b.subf(score, reference));
+  state.sum = b.addf(state.sum, p);
+  Type type = state.values.getType();
+  Value weighted = b.mulf(b.repeat(p, 1, type), b.repeat(value, 0, type));
+  state.values = b.addf(state.values, weighted);
+}
+
+//===----------------------------------------------------------------------===//
+// Operations on states
+//===----------------------------------------------------------------------===//
+
+LogicalResult BodyEmitter::emitOp(hsa::OnlineSoftmaxOp op) {
+  auto type = op.getType();
+  Type row = shape.getTile(type.getRowType());
+  set(op, {b.negInf(row), b.full(row, 0),
+           b.full(shape.getTile(type.getValue()), 0)});
+  return success();
+}
+
+LogicalResult BodyEmitter::emitOp(hsa::PushOp op) {
+  Tiles before = getTiles(op.getState());
+  State state{before[0], before[1], before[2]};
+  push(b, state, emitScaled(op.getLogit())[0], get(op.getValue()));
+  set(op, {state.maximum, state.sum, state.values});
+  return success();
+}
+
+LogicalResult BodyEmitter::emitOp(hsa::ValueOp op) {
+  Tiles state = getTiles(op.getState());
+  Value sum = state[1], values = state[2];
+  Type row = sum.getType();
+  Value inverse = b.create<arith::DivFOp>(b.full(row, 1), sum);
+  inverse = b.choose(b.equals(sum, 0), b.full(row, 0), inverse);
+  set(op, {b.mulf(values, b.repeat(inverse, 1, values.getType()))});
+  return success();
+}
+
+LogicalResult BodyEmitter::emitOp(hsa::LseOp op) {
+  Tiles state = getTiles(op.getState());
+  Value maximum = state[0], sum = state[1];
+  Type row = sum.getType();
+  Value lse = b.addf(b.mulf(maximum, b.full(row, std::numbers::ln2)),
+                     b.create<math::LogOp>(sum));
+  set(op, {b.choose(b.equals(sum, 0), b.negInf(row), lse)});
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Accumulation
+//===----------------------------------------------------------------------===//
+
+unsigned BodyEmitter::countStates(Type type) {
+  return isa<hsa::SoftmaxStateType>(type) ? 3 : 1;
+}
+
+/// Whether a visit without valid keys yields zero.
+static bool isZeroWithoutKeys(Value value) {
+  if (auto dot = value.getDefiningOp<hsa::DotOp>())
+    return dot.getOver() == Axis::Key;
+  if (auto product = value.getDefiningOp<arith::MulFOp>())
+    return isZeroWithoutKeys(product.getLhs()) ||
+           isZeroWithoutKeys(product.getRhs());
+  return false;
+}
+
+/// Replaces rows that do not visit the chunk by `neutral`.
+static Value maskRows(TileBuilder &b, const Chunk &chunk, Value tile,
+                      double neutral) {
+  if (!chunk.visited)
+    return tile;
+  auto type = cast<RankedTensorType>(tile.getType());
+  Value visited = chunk.visited(b);
+  return b.choose(b.repeat(visited, 1, type), tile, b.full(type, neutral));
+}
+
+FailureOr<Tiles> BodyEmitter::emitAccumulation(hsa::ReduceOp op,
+                                               ValueRange before) {
+  double negInf = getNeutral(hsa::Monoid::Max);
+  Tiles after(before.begin(), before.end());
+  unsigned at = 0;
+  for (unsigned index = 0; index < op.getNumResults(); ++index) {
+    hsa::Monoid monoid = op.getMonoid(index);
+    auto yielded = op.getYielded(index);
+    Value *slots = &after[at];
+    at += countStates(op.getResult(index).getType());
+    if (monoid != hsa::Monoid::Softmax) {
+      Value tile = get(yielded[0]);
+      if (monoid != hsa::Monoid::Sum || !isZeroWithoutKeys(yielded[0]))
+        tile = maskRows(b, *chunk, tile, getNeutral(monoid));
+      slots[0] = emitCombine(b, monoid, slots[0], tile);
+      continue;
+    }
+    State state{slots[0], slots[1], slots[2]};
+    if (hasAxis(yielded[0].getType(), Axis::Key)) {
+      FailureOr<Tiles> scores = maskKeys(op, emitScaled(yielded[0]), negInf);
+      if (failed(scores))
+        return failure();
+      merge(b, state, *scores, getTiles(yielded[1]));
+    } else {
+      Value score = emitScaled(yielded[0])[0];
+      push(b, state, maskRows(b, *chunk, score, negInf), get(yielded[1]));
+    }
+    std::tie(slots[0], slots[1], slots[2]) =
+        std::tie(state.maximum, state.sum, state.values);
+  }
+  return after;
+}

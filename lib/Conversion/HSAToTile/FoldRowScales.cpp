@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- FoldRowScales.cpp - Products straight into their accumulator -------===//
+//
+// A weighted sum of products is accumulated by the product itself, and what
+// scales its rows moves to the smaller side, beside the scales that are there:
+//
+//     %p  = arith.mulf %e, broadcast(%r)          %t  = arith.mulf %r, %w
+//     %o  = tile.dot %p, %v, 0              ->    %p  = arith.mulf %e,
+//     broadcast(%t) %ow = arith.mulf broadcast(%w), %o          %a' = tile.dot
+//     %p, %v, %a %a' = arith.addf %a, %ow
+//
+// This saves a multiplication and an addition for each element of the result,
+// and its registers. A bf16 operand is rounded as well after the scale as
+// before it; f16 has no exponents for that, so there only the addition is
+// folded.
+//
+//===----------------------------------------------------------------------===//
+
+#include "ramify/Conversion/HSAToTile.h"
+
+#include "dialects/Tile/IR/Tile.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+using namespace mlir;
+using namespace ramify;
+
+namespace ramify {
+#define GEN_PASS_DEF_FOLDROWSCALES
+#include "lib/Conversion/HSAToTile/Passes.h.inc"
+} // namespace ramify
+
+/// The scalar or the vector over rows that `tile` repeats, or null.
+static Value getRowScale(Value tile) {
+  if (auto splat = tile.getDefiningOp<tensor::SplatOp>())
+    return splat.getInput();
+  auto broadcast = tile.getDefiningOp<tile::BroadcastOp>();
+  return broadcast && broadcast.getAxis() == 1 ? broadcast.getInput() : nullptr;
+}
+
+/// Takes `product` apart into something and the scale of its rows.
+static std::pair<Value, Value> splitRowScale(Value product) {
+  auto mul = product.getDefiningOp<arith::MulFOp>();
+  if (!mul)
+    return {};
+  if (Value scale = getRowScale(mul.getRhs()))
+    return {mul.getLhs(), scale};
+  if (Value scale = getRowScale(mul.getLhs()))
+    return {mul.getRhs(), scale};
+  return {};
+}
+
+static Value toVector(OpBuilder &b, Location loc, Value scale, int64_t rows) {
+  if (isa<RankedTensorType>(scale.getType()))
+    return scale;
+  auto type = RankedTensorType::get({rows}, scale.getType());
+  return b.create<tensor::SplatOp>(loc, type, scale);
+}
+
+/// lhs with its rows scaled, or null where that would lose accuracy. A scale
+/// that is there already is multiplied with the new one.
+static Value scaleRows(OpBuilder &b, Location loc, Value lhs, Value scale) {
+  auto type = cast<RankedTensorType>(lhs.getType());
+  Value wide = lhs;
+  if (!type.getElementType().isF32()) {
+    auto narrow = lhs.getDefiningOp<arith::TruncFOp>();
+    if (!narrow || !type.getElementType().isBF16())
+      return nullptr;
+    wide = narrow.getIn();
+  }
+  Value factor = toVector(b, loc, scale, type.getDimSize(0));
+  auto [rest, own] = splitRowScale(wide);
+  if (rest) {
+    wide = rest;
+    own = toVector(b, loc, own, type.getDimSize(0));
+    factor = b.create<arith::MulFOp>(loc, own, factor);
+  }
+  Value repeated =
+      b.create<tile::BroadcastOp>(loc, wide.getType(), factor, /*axis=*/1);
+  Value scaled = b.create<arith::MulFOp>(loc, wide, repeated);
+  return wide.getType() == type ? scaled
+                                : b.create<arith::TruncFOp>(loc, type, scaled);
+}
+
+namespace {
+struct FoldIntoProduct : OpRewritePattern<arith::AddFOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(arith::AddFOp op,
+                                PatternRewriter &rewriter) const override {
+    return success(succeeded(fold(op, op.getRhs(), op.getLhs(), rewriter)) ||
+                   succeeded(fold(op, op.getLhs(), op.getRhs(), rewriter)));
+  }
+
+private:
+  /// Folds acc + [scale *] dot, where nothing else needs the product.
+  static LogicalResult fold(arith::AddFOp op, Value term, Value acc,
+                            PatternRewriter &rewriter) {
+    auto [rest, scale] = splitRowScale(term);
+    Value product = rest ? rest : term;
+    auto dot = product.getDefiningOp<tile::DotOp>();
+    if (!dot || !dot->hasOneUse() || (rest && !term.hasOneUse()))
+      return failure();
+    Location loc = op.getLoc();
+    Value lhs = dot.getLhs();
+    if (rest)
+      lhs = scaleRows(rewriter, loc, lhs, scale);
+    if (!lhs)
+      return failure();
+    // What the product itself starts from is added first, scaled likewise; a
+    // chain of products folds from its end to its beginning.
+    if (!matchPattern(dot.getAcc(), m_AnyZeroFloat())) {
+      Value start = dot.getAcc();
+      if (rest) {
+        Value repeated = rewriter.create<tile::BroadcastOp>(
+            loc, start.getType(),
+            toVector(rewriter, loc, scale, dot.getType().getDimSize(0)), 1);
+        start = rewriter.create<arith::MulFOp>(loc, start, repeated);
+      }
+      acc = rewriter.create<arith::AddFOp>(loc, acc, start);
+    }
+    rewriter.replaceOpWithNewOp<tile::DotOp>(
+        op, op.getType(), lhs, dot.getTransposed(), dot.getRhs(), acc);
+    return success();
+  }
+};
+
+class FoldRowScalesPass
+    : public ramify::impl::FoldRowScalesBase<FoldRowScalesPass> {
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    patterns.add<FoldIntoProduct>(&getContext());
+    if (failed(
+            applyPatternsAndFoldGreedily(getOperation(), std::move(patterns))))
+      signalPassFailure();
+  }
+};
+} // namespace

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- Parameters.cpp - Roles of parameters as arrays in memory -----------===//
+
+#include "Parameters.h"
+
+#include "TileShape.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace ramify;
+using hsa::Axis;
+
+//===----------------------------------------------------------------------===//
+// Types
+//===----------------------------------------------------------------------===//
+
+/// An array whose last dimension is contiguous.
+static MemRefType getArray(ArrayRef<int64_t> shape, Type element) {
+  SmallVector<int64_t> strides(shape.size(), ShapedType::kDynamic);
+  if (strides.empty())
+    return MemRefType::get({}, element);
+  strides.back() = 1;
+  auto layout =
+      StridedLayoutAttr::get(element.getContext(), /*offset=*/0, strides);
+  return MemRefType::get(shape, element, layout);
+}
+
+static MemRefType getArray(hsa::ArrayType type) {
+  SmallVector<int64_t> shape(type.getBatch() ? 1 : 0, ShapedType::kDynamic);
+  for (auto [axis, size] : hsa::getSizedAxes(type))
+    shape.push_back(axis == Axis::Dim ? size : ShapedType::kDynamic);
+  return getArray(shape, type.getElementType());
+}
+
+Type ramify::getMemoryType(Type role) {
+  constexpr int64_t any = ShapedType::kDynamic;
+  return TypeSwitch<Type, Type>(role)
+      .Case<hsa::QueryType, hsa::ChunksType>([](auto type) {
+        return getArray({any, any, any, type.getDim()}, type.getElementType());
+      })
+      .Case<hsa::IndicesType, hsa::WeightsType>([](auto type) {
+        return getArray({any, any, any, any}, type.getElementType());
+      })
+      .Case([](hsa::ArrayType type) { return getArray(type); })
+      .Default([](Type type) { return type; });
+}
+
+//===----------------------------------------------------------------------===//
+// Names of sizes
+//===----------------------------------------------------------------------===//
+
+/// Sizes of the first partition or indices are N, C, K; those of others carry
+/// its name.
+static std::string getSizeName(hsa::ProgramOp program, StringRef size,
+                               StringRef owner) {
+  for (auto [index, type] : llvm::enumerate(program.getArgumentTypes())) {
+    StringRef first;
+    if (size == "K" && isa<hsa::IndicesType>(type))
+      first = program.getParameterName(index);
+    else if (auto chunks = dyn_cast<hsa::ChunksType>(type);
+             chunks && size != "K")
+      first = chunks.getPartition();
+    if (!first.empty())
+      return first == owner ? size.str() : (size + "_" + owner).str();
+  }
+  return (size + "_" + owner).str();
+}
+
+static StringRef getHeadsName(hsa::Heads heads) {
+  switch (heads) {
+  case hsa::Heads::One:
+    return "1";
+  case hsa::Heads::KV:
+    return "H";
+  case hsa::Heads::Query:
+    return "HQ";
+  }
+  llvm_unreachable("all cases are covered");
+}
+
+static std::string getAxisName(hsa::ProgramOp program, hsa::ArrayType type,
+                               Axis axis, int64_t size) {
+  switch (axis) {
+  case Axis::Pos:
+    return "L";
+  case Axis::Head:
+    return "HQ";
+  case Axis::Chunk:
+    return getSizeName(program, "C", type.getPartition());
+  case Axis::Key:
+    return getSizeName(program, "N", type.getPartition());
+  default:
+    return std::to_string(size);
+  }
+}
+
+static SmallVector<std::string> getDims(hsa::ProgramOp program, StringRef name,
+                                        Type role) {
+  SmallVector<std::string> dims;
+  auto slots = [&](hsa::Heads heads, StringRef indices) {
+    dims = {"B", "rows", getHeadsName(heads).str(),
+            getSizeName(program, "K", indices)};
+  };
+  if (auto type = dyn_cast<hsa::QueryType>(role)) {
+    dims = {"B", "L", "HQ", std::to_string(type.getDim())};
+  } else if (auto type = dyn_cast<hsa::ChunksType>(role)) {
+    dims = {"B", getSizeName(program, "N", type.getPartition()), "H",
+            std::to_string(type.getDim())};
+  } else if (auto type = dyn_cast<hsa::IndicesType>(role)) {
+    slots(type.getHeads(), name);
+  } else if (auto type = dyn_cast<hsa::WeightsType>(role)) {
+    slots(type.getHeads(), type.getIndices());
+  } else if (auto type = dyn_cast<hsa::ArrayType>(role)) {
+    if (type.getBatch())
+      dims.push_back("B");
+    for (auto [axis, size] : hsa::getSizedAxes(type))
+      dims.push_back(getAxisName(program, type, axis, size));
+  }
+  return dims;
+}
+
+Attribute Parameters::getDim(StringRef name) {
+  // A parameter may have the name of a size.
+  std::string free = name.str();
+  while (program.getParameter(free))
+    free += "_";
+  return StringAttr::get(program.getContext(), free);
+}
+
+//===----------------------------------------------------------------------===//
+// Parameters
+//===----------------------------------------------------------------------===//
+
+/// Whether some operation asks where the queries stand among the keys.
+static bool needsStart(hsa::ProgramOp program) {
+  return program
+      .walk([](Operation *op) {
+        return isa<hsa::QueryPositionsOp, hsa::WindowOp, hsa::OwnOp>(op)
+                   ? WalkResult::interrupt()
+                   : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
+Parameters::Parameters(hsa::ProgramOp program) : program(program) {
+  for (BlockArgument argument : program.getBody().getArguments())
+    addParameter(argument);
+  if (needsStart(program))
+    addStart();
+  addResults();
+}
+
+void Parameters::addParameter(BlockArgument argument) {
+  StringRef name = program.getParameterName(argument.getArgNumber());
+  if (isa<hsa::QueryType>(argument.getType()) && !query)
+    query = argument;
+  types.push_back(getMemoryType(argument.getType()));
+  Builder b(program.getContext());
+  NamedAttrList attrs;
+  attrs.set("ramify.name", b.getStringAttr(name));
+  if (isa<MemRefType>(types.back())) {
+    SmallVector<Attribute> dims;
+    for (const std::string &dim : getDims(program, name, argument.getType()))
+      dims.push_back(getDim(dim));
+    attrs.set("ramify.dims", b.getArrayAttr(dims));
+  }
+  attributes.push_back(attrs.getDictionary(program.getContext()));
+}
+
+void Parameters::addStart() {
+  Builder b(program.getContext());
+  start = types.size();
+  types.push_back(b.getI32Type());
+  attributes.push_back(b.getDictionaryAttr(
+      {b.getNamedAttr("ramify.name", b.getStringAttr("q_start")),
+       b.getNamedAttr("ramify.role", b.getStringAttr("q_start"))}));
+}
+
+void Parameters::addResults() {
+  constexpr int64_t any = ShapedType::kDynamic;
+  for (Type type : program.getResultTypes()) {
+    if (int64_t dim = getSize(type, Axis::Dim)) {
+      Type element = cast<hsa::QueryType>(query.getType()).getElementType();
+      results.push_back(getArray({any, any, any, dim}, element));
+    } else {
+      results.push_back(getArray({any, any, any}, getElementTypeOrSelf(type)));
+    }
+  }
+}
+
+SmallVector<Type> Parameters::getKernelTypes() const {
+  SmallVector<Type> all(types);
+  llvm::append_range(all, results);
+  return all;
+}
+
+//===----------------------------------------------------------------------===//
+// Sizes of partitions
+//===----------------------------------------------------------------------===//
+
+/// The dimension of the array that counts the partition's keys or chunks.
+static std::optional<std::pair<Axis, int64_t>> findSize(Type role,
+                                                        StringRef partition) {
+  if (auto chunks = dyn_cast<hsa::ChunksType>(role))
+    if (chunks.getPartition() == partition)
+      return std::pair(Axis::Key, 1);
+  auto array = dyn_cast<hsa::ArrayType>(role);
+  if (!array || array.getPartition() != partition)
+    return std::nullopt;
+  for (auto [index, axis] : llvm::enumerate(array.getAxes()))
+    if (axis == Axis::Key || axis == Axis::Chunk)
+      return std::pair(axis, index + (array.getBatch() ? 1 : 0));
+  return std::nullopt;
+}
+
+PartitionSize ramify::getPartitionSize(TileBuilder &b, hsa::ProgramOp program,
+                                       StringRef partition,
+                                       function_ref<Value(Value)> memory) {
+  int64_t chunk = std::max<int64_t>(program.getChunkSize(partition), 1);
+  PartitionSize size;
+  for (BlockArgument argument : program.getBody().getArguments()) {
+    auto found = findSize(argument.getType(), partition);
+    if (!found)
+      continue;
+    Value count = b.toI32(
+        b.create<memref::DimOp>(memory(argument), b.index(found->second)));
+    if (found->first == Axis::Key) {
+      Value chunks = b.div(b.add(count, b.i32(chunk - 1)), chunk);
+      return {count, chunks};
+    }
+    if (!size.chunks)
+      size = {b.mul(count, b.i32(chunk)), count};
+  }
+  return size;
+}

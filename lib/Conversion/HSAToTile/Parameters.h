@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- Parameters.h - Roles of parameters as arrays in memory ---*- C++ -*-===//
+//
+// Each parameter of a program has a role; here is what it is in memory:
+//
+//     query    [B, L, HQ, D]          indices, weights  [B, rows, heads, K]
+//     chunks   [B, N, H, D]           array  its axes, batch first if flagged
+//
+// Kernel and plan take the parameters in the program's order. A program that
+// asks where its queries stand gets one more, `q_start`, at the end, and the
+// kernel gets the results behind all of them. Arguments of the plan carry the
+// attributes `ramify.name`, `ramify.dims` (a name for each size, or a number;
+// equal names are equal sizes) and, for what the language supplies itself,
+// `ramify.role`.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef RAMIFY_LIB_CONVERSION_HSATOTILE_PARAMETERS_H
+#define RAMIFY_LIB_CONVERSION_HSATOTILE_PARAMETERS_H
+
+#include "TileBuilder.h"
+
+#include "dialects/HSA/IR/HSA.h"
+#include "dialects/Tile/IR/Tile.h"
+
+namespace ramify {
+
+class Parameters {
+public:
+  explicit Parameters(hsa::ProgramOp program);
+
+  /// Types of the arguments of the plan; and of the kernel, with the results.
+  llvm::ArrayRef<mlir::Type> getPlanTypes() const { return types; }
+  llvm::SmallVector<mlir::Type> getKernelTypes() const;
+  llvm::ArrayRef<mlir::Type> getResultTypes() const { return results; }
+
+  /// The argument attributes of the plan.
+  llvm::ArrayRef<mlir::Attribute> getAttributes() const { return attributes; }
+
+  /// Position of `q_start` among the arguments, or -1.
+  int64_t getStart() const { return start; }
+
+  /// The query parameter; null if there is none.
+  mlir::BlockArgument getQuery() const { return query; }
+
+private:
+  void addParameter(mlir::BlockArgument argument);
+  void addStart();
+  void addResults();
+  mlir::Attribute getDim(llvm::StringRef name);
+
+  hsa::ProgramOp program;
+  llvm::SmallVector<mlir::Type> types, results;
+  llvm::SmallVector<mlir::Attribute> attributes;
+  mlir::BlockArgument query;
+  int64_t start = -1;
+};
+
+/// The array in memory behind a role type; any other type is itself.
+mlir::Type getMemoryType(mlir::Type role);
+
+/// The number of keys in `partition`, and of its chunks, as i32; found from the
+/// first parameter that tells. `memory` maps parameters to arrays.
+struct PartitionSize {
+  mlir::Value keys, chunks;
+};
+PartitionSize
+getPartitionSize(TileBuilder &b, hsa::ProgramOp program,
+                 llvm::StringRef partition,
+                 llvm::function_ref<mlir::Value(mlir::Value)> memory);
+
+} // namespace ramify
+
+#endif // RAMIFY_LIB_CONVERSION_HSATOTILE_PARAMETERS_H

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- QueryMajor.cpp - A program owns one query block --------------------===//
+//
+// The grid is (query blocks, heads of a block, batch). A program holds the rows
+// of its query block, visits the chunks of each domain one after the other and
+// keeps the accumulators in registers:
+//
+//     %o = hsa.reduce (%slot, %c) in %selected into (sum %zero) { ... yield %x
+//     }
+//
+//     %o = scf.for %slot = 0 to K iter_args(%acc = zero) {
+//       %c = memref.load %indices[b, block, head, %slot]
+//       %next = scf.if %c <u C { ... yield %acc + %x } else { yield %acc }
+//     }
+//
+// It suits few tokens and large groups: each query block reads its chunks from
+// the cache anew. A block with more rows than a tile should have is cut into
+// row blocks, neighbours in the grid, which read the same chunks.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Schedule.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace ramify;
+using Predicate = arith::CmpIPredicate;
+
+//===----------------------------------------------------------------------===//
+// Rows
+//===----------------------------------------------------------------------===//
+
+/// Rows of a query block: their number in the block, from `firstRow`.
+static void emitPlaces(TileBuilder &b, const TileShape &shape, Rows &rows,
+                       Value rowBlock, Value queries) {
+  Value number = b.iota(shape.rows);
+  if (shape.rowBlocks > 1)
+    number = b.add(number, b.mul(b.toI32(rowBlock), b.i32(shape.rows)));
+  Value firstHead = b.toI32(rows.firstHead);
+  if (shape.hasPaddedRows())
+    rows.inside =
+        b.compare(Predicate::slt, number, b.i32(shape.positions * shape.heads));
+  if (shape.hasOnePosition()) {
+    rows.query = rows.block;
+    rows.head = b.add(number, firstHead);
+    return;
+  }
+  Value position = b.div(number, shape.heads);
+  rows.head = b.add(b.rem(number, shape.heads), firstHead);
+  Value block = b.mul(b.toI32(rows.block), b.i32(shape.positions));
+  rows.query = b.add(position, block);
+  Value present = b.compare(Predicate::slt, rows.query, queries);
+  rows.inside = b.both(rows.inside, present);
+}
+
+/// Where the rows stand among the keys.
+static void emitTimes(TileBuilder &b, const TileShape &shape, Rows &rows,
+                      Value rowBlock, Value queries, Value start) {
+  Value block = b.mul(b.toI32(rows.block), b.i32(shape.positions));
+  if (shape.hasOnePosition()) {
+    rows.time = rows.firstTime = rows.lastTime = b.add(block, start);
+    return;
+  }
+  rows.time = b.add(rows.query, start);
+  Value first = b.i32(0), last = b.i32(shape.positions - 1);
+  if (shape.rowBlocks > 1) {
+    Value row = b.mul(b.toI32(rowBlock), b.i32(shape.rows));
+    first = b.div(row, shape.heads);
+    last = b.min(b.div(b.add(row, b.i32(shape.rows - 1)), shape.heads), last);
+  }
+  last = b.min(b.add(block, last), b.sub(queries, b.i32(1)));
+  rows.firstTime = b.add(b.add(block, first), start);
+  rows.lastTime = b.add(last, start);
+}
+
+static void emitRows(BodyEmitter &emitter, const Parameters &parameters,
+                     tile::KernelOp kernel) {
+  TileBuilder &b = emitter.b;
+  const TileShape &shape = emitter.shape;
+  Rows &rows = emitter.rows;
+  Value x = b.create<tile::ProgramIdOp>(tile::GridAxis::X);
+  Value heads = b.create<tile::ProgramIdOp>(tile::GridAxis::Y);
+  rows.batch = b.create<tile::ProgramIdOp>(tile::GridAxis::Z);
+  rows.block = b.div(x, shape.rowBlocks);
+  Value rowBlock = b.rem(x, shape.rowBlocks);
+  rows.firstHead = b.mul(heads, b.index(shape.heads));
+  rows.keyHead = b.div(rows.firstHead, shape.group);
+  if (shape.heads == shape.group)
+    rows.keyHead = heads;
+  Value query = emitter.get(parameters.getQuery());
+  Value queries = b.toI32(b.create<memref::DimOp>(query, b.index(1)));
+  emitPlaces(b, shape, rows, rowBlock, queries);
+  if (int64_t start = parameters.getStart(); start >= 0)
+    emitTimes(b, shape, rows, rowBlock, queries,
+              kernel.getBody().getArgument(start));
+}
+
+//===----------------------------------------------------------------------===//
+// Visits
+//===----------------------------------------------------------------------===//
+
+/// Emits the body of `op` for `chunk`; returns the accumulators after it.
+static FailureOr<Tiles> emitVisit(BodyEmitter &emitter, hsa::ReduceOp op,
+                                  Chunk &chunk, ValueRange before) {
+  emitter.chunk = &chunk;
+  for (Operation &inner : op.getBody().front().without_terminator())
+    if (failed(emitter.emit(&inner)))
+      return failure();
+  emitter.b.setLoc(op.getLoc());
+  FailureOr<Tiles> after = emitter.emitAccumulation(op, before);
+  emitter.chunk = nullptr;
+  return after;
+}
+
+/// Index of the slot as it is stored, and whether it is a chunk's.
+static std::pair<Value, Value> emitSlot(BodyEmitter &emitter,
+                                        hsa::SelectedOp selected, Value slot,
+                                        Value chunks) {
+  TileBuilder &b = emitter.b;
+  const Rows &rows = emitter.rows;
+  hsa::Heads heads = selected.getIndices().getType().getHeads();
+  Value head = heads == hsa::Heads::One     ? b.index(0)
+               : heads == hsa::Heads::Query ? rows.firstHead
+                                            : rows.keyHead;
+  Value index =
+      b.create<memref::LoadOp>(emitter.get(selected.getIndices()),
+                               ValueRange{rows.batch, rows.block, head, slot});
+  if (index.getType().isInteger(64)) {
+    Value count = b.create<arith::ExtUIOp>(index.getType(), chunks);
+    Value valid = b.compare(Predicate::ult, index, count);
+    return {b.create<arith::TruncIOp>(b.getI32Type(), index), valid};
+  }
+  return {index, b.compare(Predicate::ult, index, chunks)};
+}
+
+/// What a reduction loops over: the bounds, and the chunk of each turn.
+namespace {
+struct Loop {
+  BodyEmitter &emitter;
+  hsa::ReduceOp op;
+  int64_t keys; ///< of a chunk
+  PartitionSize size;
+
+  LogicalResult overSlots(hsa::SelectedOp selected, Tiles &states);
+  LogicalResult overRange(Operation *domain, Tiles &states);
+
+private:
+  LogicalResult
+  emitLoop(Value low, Value high, Tiles &states,
+           function_ref<FailureOr<Tiles>(Value, ValueRange)> turn);
+};
+} // namespace
+
+LogicalResult
+Loop::emitLoop(Value low, Value high, Tiles &states,
+               function_ref<FailureOr<Tiles>(Value, ValueRange)> turn) {
+  TileBuilder &b = emitter.b;
+  auto loop = b.create<scf::ForOp>(low, high, b.index(1), states);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  FailureOr<Tiles> after =
+      turn(loop.getInductionVar(), loop.getRegionIterArgs());
+  if (failed(after))
+    return failure();
+  b.create<scf::YieldOp>(*after);
+  states.assign(loop.getResults().begin(), loop.getResults().end());
+  return success();
+}
+
+LogicalResult Loop::overSlots(hsa::SelectedOp selected, Tiles &states) {
+  TileBuilder &b = emitter.b;
+  Value indices = emitter.get(selected.getIndices());
+  Value slots = b.create<memref::DimOp>(indices, b.index(3));
+  auto turn = [&](Value slot, ValueRange before) -> FailureOr<Tiles> {
+    auto [index, valid] = emitSlot(emitter, selected, slot, size.chunks);
+    auto branch = b.create<scf::IfOp>(before.getTypes(), valid,
+                                      /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(branch.elseBlock());
+    b.create<scf::YieldOp>(before);
+    b.setInsertionPointToStart(branch.thenBlock());
+    Chunk chunk = getChunk(emitter, index, keys, size);
+    chunk.slot = slot;
+    FailureOr<Tiles> after = emitVisit(emitter, op, chunk, before);
+    if (failed(after))
+      return failure();
+    b.create<scf::YieldOp>(*after);
+    return Tiles(branch.getResults().begin(), branch.getResults().end());
+  };
+  return emitLoop(b.index(0), slots, states, turn);
+}
+
+LogicalResult Loop::overRange(Operation *domain, Tiles &states) {
+  TileBuilder &b = emitter.b;
+  RangeDomain range(emitter, domain, size);
+  auto [low, high] = range.getChunks(b);
+  auto turn = [&](Value number, ValueRange before) -> FailureOr<Tiles> {
+    Chunk chunk = getChunk(emitter, b.toI32(number), keys, size);
+    range.restrict(b, chunk);
+    return emitVisit(emitter, op, chunk, before);
+  };
+  return emitLoop(b.toIndex(low), b.toIndex(high), states, turn);
+}
+
+static LogicalResult emitReduce(BodyEmitter &emitter, hsa::ReduceOp op) {
+  TileBuilder &b = emitter.b;
+  b.setLoc(op.getLoc());
+  StringRef partition =
+      cast<hsa::DomainType>(op.getDomain().getType()).getPartition();
+  int64_t keys = emitter.program.getChunkSize(partition);
+  if (!keys)
+    return op.emitOpError() << "visits the partition \"" << partition
+                            << "\", whose chunk size no parameter tells";
+  auto size = getPartitionSize(b, emitter.program, partition,
+                               [&](Value value) { return emitter.get(value); });
+  Tiles states;
+  for (Value init : op.getAccumulators())
+    llvm::append_range(states, emitter.getTiles(init));
+  Operation *domain = op.getDomain().getDefiningOp();
+  Loop loop{emitter, op, keys, size};
+  auto selected = dyn_cast<hsa::SelectedOp>(domain);
+  if (failed(selected ? loop.overSlots(selected, states)
+                      : loop.overRange(domain, states)))
+    return failure();
+  ArrayRef<Value> rest = states;
+  for (Value result : op.getResults()) {
+    unsigned count = BodyEmitter::countStates(result.getType());
+    emitter.set(result, Tiles(rest.take_front(count)));
+    rest = rest.drop_front(count);
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// The schedule
+//===----------------------------------------------------------------------===//
+
+/// Indices per query head need a program for each query head.
+static LogicalResult checkHeads(hsa::ProgramOp program,
+                                const TileShape &shape) {
+  for (Type type : program.getArgumentTypes())
+    if (auto indices = dyn_cast<hsa::IndicesType>(type))
+      if (indices.getHeads() == hsa::Heads::Query && shape.heads != 1)
+        return program.emitOpError()
+               << "selects for each query head, so its head axis must be 1, "
+                  "but it is "
+               << shape.heads;
+  return success();
+}
+
+LogicalResult ramify::lowerQueryMajor(hsa::ProgramOp program,
+                                      const TileLimits &limits) {
+  Parameters parameters(program);
+  if (!parameters.getQuery())
+    return program.emitOpError("has no query, which query_major needs");
+  TileShape shape(program, limits);
+  if (failed(checkHeads(program, shape)))
+    return failure();
+  TileBuilder b(program.getLoc(), program);
+  BodyEmitter emitter(b, program, shape);
+  tile::KernelOp kernel =
+      createKernel(emitter, parameters, program.getSymName());
+  emitRows(emitter, parameters, kernel);
+  if (failed(emitProgram(
+          emitter, [&](hsa::ReduceOp op) { return emitReduce(emitter, op); })))
+    return failure();
+  emitResults(emitter, kernel,
+              cast<hsa::ReturnOp>(program.getBody().front().getTerminator()));
+  createPlan(
+      b, program, parameters, kernel, [&](TileBuilder &plan, PlanSizes sizes) {
+        Value last = plan.index(shape.positions - 1);
+        Value blocks =
+            plan.div(plan.createOrFold<arith::AddIOp>(sizes.queries, last),
+                     shape.positions);
+        blocks = plan.createOrFold<arith::MulIOp>(blocks,
+                                                  plan.index(shape.rowBlocks));
+        return std::array<Value, 3>{
+            blocks, plan.div(sizes.queryHeads, shape.heads), sizes.batch};
+      });
+  return success();
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- Schedule.cpp - What the schedules share ----------------------------===//
+
+#include "Schedule.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+using namespace ramify;
+using hsa::Axis;
+
+//===----------------------------------------------------------------------===//
+// Kernels
+//===----------------------------------------------------------------------===//
+
+tile::KernelOp ramify::createKernel(BodyEmitter &emitter,
+                                    const Parameters &parameters,
+                                    StringRef name) {
+  TileBuilder &b = emitter.b;
+  auto type = b.getFunctionType(parameters.getKernelTypes(), {});
+  auto kernel = b.create<tile::KernelOp>(name, type, /*arg_attrs=*/nullptr,
+                                         /*res_attrs=*/nullptr);
+  Block *body = &kernel.getBody().emplaceBlock();
+  for (Type argument : type.getInputs())
+    body->addArgument(argument, kernel.getLoc());
+  b.setInsertionPointToStart(body);
+  for (BlockArgument parameter : emitter.program.getBody().getArguments())
+    emitter.set(parameter, {body->getArgument(parameter.getArgNumber())});
+  return kernel;
+}
+
+LogicalResult
+ramify::emitProgram(BodyEmitter &emitter,
+                    function_ref<LogicalResult(hsa::ReduceOp)> reduce) {
+  for (Operation &op : emitter.program.getBody().front().without_terminator()) {
+    auto reduction = dyn_cast<hsa::ReduceOp>(op);
+    if (failed(reduction ? reduce(reduction) : emitter.emit(&op)))
+      return failure();
+  }
+  return success();
+}
+
+void ramify::emitResults(BodyEmitter &emitter, tile::KernelOp kernel,
+                         hsa::ReturnOp results) {
+  TileBuilder &b = emitter.b;
+  b.setLoc(results.getLoc());
+  const Rows &rows = emitter.rows;
+  Block &body = kernel.getBody().front();
+  unsigned first = body.getNumArguments() - results.getNumOperands();
+  for (auto [index, result] : llvm::enumerate(results.getOperands())) {
+    Value target = body.getArgument(first + index);
+    Value tile = emitter.get(result);
+    Type element = cast<MemRefType>(target.getType()).getElementType();
+    if (element != getElementTypeOrSelf(tile))
+      tile =
+          b.create<arith::TruncFOp>(withElement(tile.getType(), element), tile);
+    b.create<tile::ScatterOp>(tile, target,
+                              ValueRange{rows.batch, rows.query, rows.head},
+                              rows.inside);
+  }
+  b.create<tile::EndOp>();
+}
+
+//===----------------------------------------------------------------------===//
+// Plans
+//===----------------------------------------------------------------------===//
+
+static PlanSizes getPlanSizes(TileBuilder &b, Value query) {
+  auto dim = [&](int64_t axis) -> Value {
+    return b.create<memref::DimOp>(query, b.index(axis));
+  };
+  return {dim(0), dim(1), dim(2)};
+}
+
+void ramify::createPlan(
+    TileBuilder &b, hsa::ProgramOp program, const Parameters &parameters,
+    tile::KernelOp kernel,
+    function_ref<std::array<Value, 3>(TileBuilder &, PlanSizes)> getGrid) {
+  b.setLoc(program.getLoc());
+  b.setInsertionPoint(program);
+  auto type = b.getFunctionType(parameters.getPlanTypes(), {});
+  auto plan = b.create<tile::PlanOp>(
+      (program.getSymName() + "_plan").str(), type,
+      b.getArrayAttr(parameters.getAttributes()), /*res_attrs=*/nullptr);
+  Block *body = &plan.getBody().emplaceBlock();
+  for (Type argument : type.getInputs())
+    body->addArgument(argument, plan.getLoc());
+  b.setInsertionPointToStart(body);
+  PlanSizes sizes =
+      getPlanSizes(b, body->getArgument(parameters.getQuery().getArgNumber()));
+  SmallVector<Value> operands(body->getArguments());
+  for (Type result : parameters.getResultTypes()) {
+    SmallVector<Value> shape = {sizes.batch, sizes.queries, sizes.queryHeads};
+    auto array = cast<MemRefType>(result);
+    if (array.getRank() == 4)
+      shape.push_back(b.index(array.getDimSize(3)));
+    operands.push_back(b.create<tile::ResultOp>(result, shape));
+  }
+  auto [x, y, z] = getGrid(b, sizes);
+  b.create<tile::LaunchOp>(kernel.getSymName(), x, y, z, operands);
+  b.create<tile::EndOp>();
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- Schedule.h - The schedules, and what they share ----------*- C++ -*-===//
+//
+// A schedule turns one hsa.program into kernels and a plan, inserted before it.
+// A new schedule is one more file with one more line in `schedules`.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef RAMIFY_LIB_CONVERSION_HSATOTILE_SCHEDULE_H
+#define RAMIFY_LIB_CONVERSION_HSATOTILE_SCHEDULE_H
+
+#include "Domains.h"
+
+namespace ramify {
+
+struct Schedule {
+  llvm::StringLiteral name;
+  mlir::LogicalResult (*lower)(hsa::ProgramOp, const TileLimits &);
+};
+
+/// A program owns one query block and gathers its chunks.
+mlir::LogicalResult lowerQueryMajor(hsa::ProgramOp program,
+                                    const TileLimits &limits);
+
+inline constexpr Schedule schedules[] = {
+    {"query_major", lowerQueryMajor},
+};
+
+/// A kernel with the program's parameters and results as arguments; `emitter`
+/// learns where the parameters are.
+tile::KernelOp createKernel(BodyEmitter &emitter, const Parameters &parameters,
+                            llvm::StringRef name);
+
+/// Emits the operations of the program; `reduce` emits a reduction.
+mlir::LogicalResult
+emitProgram(BodyEmitter &emitter,
+            llvm::function_ref<mlir::LogicalResult(hsa::ReduceOp)> reduce);
+
+/// Writes the program's results to the last arguments of the kernel.
+void emitResults(BodyEmitter &emitter, tile::KernelOp kernel,
+                 hsa::ReturnOp results);
+
+/// The sizes that a plan computes its grids from.
+struct PlanSizes {
+  mlir::Value batch, queries, queryHeads;
+};
+
+/// A plan with the program's parameters as arguments, the allocation of its
+/// results and one launch of `kernel` over the grid that `getGrid` gives.
+void createPlan(
+    TileBuilder &b, hsa::ProgramOp program, const Parameters &parameters,
+    tile::KernelOp kernel,
+    llvm::function_ref<std::array<mlir::Value, 3>(TileBuilder &, PlanSizes)>
+        getGrid);
+
+} // namespace ramify
+
+#endif // RAMIFY_LIB_CONVERSION_HSATOTILE_SCHEDULE_H

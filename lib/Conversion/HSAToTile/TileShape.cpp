@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- TileShape.cpp - How named axes become rows and columns -------------===//
+
+#include "TileShape.h"
+
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace ramify;
+using hsa::Axis;
+using llvm::alignTo;
+using llvm::divideCeil;
+
+bool ramify::hasAxis(Type type, Axis axis) {
+  hsa::AxesAttr axes = hsa::getAxes(type);
+  return axes && axes.contains(axis);
+}
+
+bool ramify::hasRows(Type type) {
+  return hasAxis(type, Axis::Pos) || hasAxis(type, Axis::Head);
+}
+
+int64_t ramify::getSize(Type type, Axis axis) {
+  if (!hasAxis(type, axis))
+    return 0;
+  return cast<RankedTensorType>(type).getDimSize(hsa::getAxes(type).find(axis));
+}
+
+/// The longest chunk that the program's parameters tell of.
+static int64_t getLongestChunk(hsa::ProgramOp program) {
+  int64_t longest = 1;
+  for (Type type : program.getArgumentTypes()) {
+    if (auto chunks = dyn_cast<hsa::ChunksType>(type))
+      longest = std::max(longest, chunks.getKey());
+    if (auto array = dyn_cast<hsa::ArrayType>(type))
+      longest = std::max(longest, program.getChunkSize(array.getPartition()));
+  }
+  return longest;
+}
+
+TileShape::TileShape(hsa::ProgramOp program, const TileLimits &limits)
+    : limits(limits) {
+  positions = std::max<int64_t>(program.getAxisSize(Axis::Pos), 1);
+  heads = std::max<int64_t>(program.getAxisSize(Axis::Head), 1);
+  group = program.getGroup();
+  // The scores of a whole chunk stand in registers at once, so that each chunk
+  // is read once: longer chunks leave room for fewer rows.
+  int64_t tiles = getKeyTiles(getLongestChunk(program));
+  int64_t most = std::max(alignTo(std::max<int64_t>(limits.maxRows / tiles, 1),
+                                  limits.rowsMultiple),
+                          static_cast<uint64_t>(limits.rowsMultiple));
+  int64_t total = positions * heads;
+  rowBlocks = divideCeil(total, most);
+  rows = alignTo(divideCeil(total, rowBlocks), limits.rowsMultiple);
+  rowBlocks = divideCeil(total, rows);
+}
+
+int64_t TileShape::getKeyTiles(int64_t keys) const {
+  return divideCeil(keys, limits.maxKeyTile);
+}
+
+int64_t TileShape::getKeyTile(int64_t keys) const {
+  return alignTo(divideCeil(keys, getKeyTiles(keys)), limits.colsMultiple);
+}
+
+int64_t TileShape::getPaddedDim(int64_t dim) const {
+  return alignTo(dim, limits.colsMultiple);
+}
+
+Type TileShape::getTile(Type type) const {
+  if (!hsa::isNamedTensor(type))
+    return type;
+  SmallVector<int64_t> shape;
+  if (hasRows(type))
+    shape.push_back(rows);
+  for (auto [axis, size] : hsa::getSizedAxes(type)) {
+    if (axis == Axis::Key)
+      shape.push_back(getKeyTile(size));
+    else if (axis == Axis::Dim)
+      shape.push_back(getPaddedDim(size));
+    else if (axis == Axis::Chunk || axis == Axis::Slot)
+      return nullptr;
+  }
+  if (shape.size() > 2)
+    return nullptr;
+  return RankedTensorType::get(shape, getElementTypeOrSelf(type));
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- TileShape.h - How named axes become rows and columns -----*- C++ -*-===//
+//
+// A tile has at most two dimensions. The axes pos and head of a query block are
+// its rows, pos-major, head fastest: row r is position r / heads and head
+// r % heads of the block. The columns are the keys of a chunk or a dim axis.
+//
+//     tensor<1x16x64xf32, #hsa.axes<pos, head, key>>  ->  tensor<16x64xf32>
+//     tensor<16xf32, #hsa.axes<head>>                 ->  tensor<16xf32>
+//     tensor<64x80xf32, #hsa.axes<key, dim>>          ->  tensor<64x80xf32>
+//
+// Everything with a pos or head axis has all rows, so axes that only one side
+// of an operation has need no broadcast. Rows, keys and dims are padded to the
+// multiples that the target asks for. A query block with too many rows is cut
+// over several programs, a chunk with too many keys into several tiles,
+// equally.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef RAMIFY_LIB_CONVERSION_HSATOTILE_TILESHAPE_H
+#define RAMIFY_LIB_CONVERSION_HSATOTILE_TILESHAPE_H
+
+#include "dialects/HSA/IR/HSA.h"
+
+namespace ramify {
+
+/// What a target asks of tiles.
+struct TileLimits {
+  int64_t rowsMultiple = 16;
+  int64_t colsMultiple = 16;
+  int64_t maxRows = 64;
+  int64_t maxKeyTile = 128;
+};
+
+class TileShape {
+public:
+  TileShape(hsa::ProgramOp program, const TileLimits &limits);
+
+  /// The scalar or tile that stands for a value of `type`: one for each tile of
+  /// a chunk if the type has a key axis. Null if it has too many axes.
+  mlir::Type getTile(mlir::Type type) const;
+
+  /// Tiles of a chunk of `keys` keys, and the keys of each.
+  int64_t getKeyTiles(int64_t keys) const;
+  int64_t getKeyTile(int64_t keys) const;
+  int64_t getPaddedDim(int64_t dim) const;
+  bool isPadded(int64_t dim) const { return getPaddedDim(dim) != dim; }
+
+  int64_t positions = 1; ///< of a query block
+  int64_t heads = 1;     ///< of a query block
+  int64_t group = 1;     ///< query heads for each key/value head
+  int64_t rows = 1;      ///< of a tile
+  int64_t rowBlocks = 1; ///< programs for each query block
+
+  /// All rows are at one position.
+  bool hasOnePosition() const { return positions == 1; }
+  /// The last program of a block, or every one, has rows that stand for
+  /// nothing.
+  bool hasPaddedRows() const { return rows * rowBlocks != positions * heads; }
+
+private:
+  TileLimits limits;
+};
+
+/// Whether a value of `type` has rows, keys, a dim.
+bool hasRows(mlir::Type type);
+bool hasAxis(mlir::Type type, hsa::Axis axis);
+/// The size of that axis, or 0.
+int64_t getSize(mlir::Type type, hsa::Axis axis);
+
+} // namespace ramify
+
+#endif // RAMIFY_LIB_CONVERSION_HSATOTILE_TILESHAPE_H
