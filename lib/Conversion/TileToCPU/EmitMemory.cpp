@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- EmitMemory.cpp - Reading and writing arrays ------------------------===//
+
+#include "KernelEmitter.h"
+
+using namespace mlir;
+using namespace ramify;
+using namespace ramify::cpu;
+
+//===----------------------------------------------------------------------===//
+// Elements
+//===----------------------------------------------------------------------===//
+
+static Type like(Type type, Type element) {
+  auto vector = dyn_cast<VectorType>(type);
+  return vector ? Type(vector.cloneWith({}, element)) : element;
+}
+
+/// Loads one element of an array, or `width` neighbours, as they are computed
+/// with.
+Value KernelEmitter::loadElement(Type elementType, Value pointer,
+                                 int64_t width) {
+  auto typed = [&](Type element) -> Type {
+    return width ? VectorType::get({width}, element) : element;
+  };
+  int64_t bytes = elementType.getIntOrFloatBitWidth() / 8;
+  if (elementType.isBF16()) {
+    Value bits = loadVector(typed(b.getI16Type()), pointer, bytes);
+    Value wide = b.create<arith::ExtUIOp>(typed(b.getI32Type()), bits);
+    TypedAttr sixteen = b.getI32IntegerAttr(16);
+    if (width)
+      sixteen = DenseElementsAttr::get(cast<VectorType>(wide.getType()),
+                                       Attribute(sixteen));
+    wide = b.create<arith::ShLIOp>(wide, b.create<arith::ConstantOp>(sixteen));
+    return b.create<arith::BitcastOp>(typed(b.getF32Type()), wide);
+  }
+  Value loaded = loadVector(typed(elementType), pointer, bytes);
+  return elementType.isF16()
+             ? b.create<arith::ExtFOp>(typed(b.getF32Type()), loaded)
+             : loaded;
+}
+
+/// Stores what `loadElement` gives. A 16-bit float has been rounded before.
+void KernelEmitter::storeElement(Type elementType, Value value, Value pointer) {
+  Type type = value.getType();
+  if (elementType.isBF16()) {
+    Value bits = b.create<arith::BitcastOp>(like(type, b.getI32Type()), value);
+    TypedAttr sixteen = b.getI32IntegerAttr(16);
+    if (auto vector = dyn_cast<VectorType>(bits.getType()))
+      sixteen = DenseElementsAttr::get(vector, Attribute(sixteen));
+    bits = b.create<arith::ShRUIOp>(bits, b.create<arith::ConstantOp>(sixteen));
+    value = b.create<arith::TruncIOp>(like(type, b.getI16Type()), bits);
+  } else if (elementType.isF16()) {
+    value = b.create<arith::TruncFOp>(like(type, b.getF16Type()), value);
+  }
+  storeVector(value, pointer, elementType.getIntOrFloatBitWidth() / 8);
+}
+
+/// The address of array[indices..., 0]; indices that are tensors are taken at
+/// `row`.
+Value KernelEmitter::addressOf(const ArrayArgument &array, Type elementType,
+                               ValueRange indices, Value row) {
+  Value offset;
+  for (auto [index, stride] :
+       llvm::zip(indices, ArrayRef<Value>(array.strides))) {
+    bool isTensor = isa<RankedTensorType>(index.getType());
+    Value number = isTensor ? element(index, row)
+                   : scalars.contains(index) ? scalars.lookup(index)
+                                             : index;
+    number = castInteger(number, b.getI64Type(), true);
+    Value term = b.create<arith::MulIOp>(number, stride);
+    offset = offset ? b.create<arith::AddIOp>(offset, term) : term;
+  }
+  return offset ? address(elementType, array.pointer, offset) : array.pointer;
+}
+
+//===----------------------------------------------------------------------===//
+// Gather
+//===----------------------------------------------------------------------===//
+
+static bool isWantedAs(Value tile, bool asRows) {
+  return llvm::any_of(tile.getUses(), [&](OpOperand &use) {
+    Operation *user = use.getOwner();
+    if (auto dot = dyn_cast<tile::DotOp>(user))
+      return (&use == &dot.getRhsMutable()) == asRows;
+    if (isLazy(user))
+      return isWantedAs(user->getResult(0), asRows);
+    if (isa<scf::YieldOp>(user) && isLazy(user->getParentOp()))
+      return isWantedAs(user->getParentOp()->getResult(use.getOperandNumber()),
+                        asRows);
+    return !asRows;
+  });
+}
+
+void KernelEmitter::emitGather(tile::GatherOp op) {
+  if (isWantedAs(op.getResult(), /*asRows=*/true))
+    rows[op.getResult()] = gatherRows(op);
+  if (isWantedAs(op.getResult(), /*asRows=*/false))
+    gatherColumns(op);
+}
+
+/// How many columns of the tile the array has; the others are zero.
+static int64_t columnsRead(tile::GatherOp op) {
+  auto type = cast<RankedTensorType>(op.getResult().getType());
+  int64_t width = op.getSource().getType().getShape().back();
+  return ShapedType::isDynamic(width)
+             ? type.getDimSize(1)
+             : std::min(type.getDimSize(1), width);
+}
+
+void KernelEmitter::whereTrue(Value mask, Value row,
+                              llvm::function_ref<void()> body) {
+  if (!mask)
+    return body();
+  auto branch = b.create<scf::IfOp>(element(mask, row), false);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(branch.thenBlock()->getTerminator());
+  body();
+}
+
+/// Rows are read along the array and written across the lanes.
+void KernelEmitter::gatherColumns(tile::GatherOp op) {
+  Value tile = op.getResult();
+  auto type = cast<RankedTensorType>(tile.getType());
+  Type memory = type.getElementType(), held = computeType(memory);
+  Value place = allocateTile(tile);
+  if (op.getMask() || lanesOf(tile) != type.getDimSize(0) ||
+      columnsRead(op) != type.getDimSize(1)) {
+    Value zero = b.create<arith::ConstantOp>(b.getZeroAttr(columnType(tile)));
+    forEachColumn(tile, {}, 1, [&](int64_t, Value index, auto &) {
+      storeColumn(tile, place, index, zero);
+    });
+  }
+  const ArrayArgument &array = arguments.find(op.getSource())->second;
+  loop(type.getDimSize(0), 1, {}, [&](Value row, ValueRange) {
+    whereTrue(op.getMask(), row, [&] {
+      Value from = addressOf(array, memory, op.getIndices(), row);
+      loop(columnsRead(op), 1, {}, [&](Value index, ValueRange) {
+        Value one = loadElement(memory, address(memory, from, index));
+        Value lane = address(held, columnAddress(tile, place, index), row);
+        storeVector(one, lane, 0);
+        return SmallVector<Value>();
+      });
+    });
+    return SmallVector<Value>();
+  });
+  tiles[tile] = place;
+}
+
+/// How much an index grows from row to row, where that is known.
+static std::optional<int64_t> slope(Value index) {
+  if (!isa<RankedTensorType>(index.getType()))
+    return 0;
+  Operation *op = index.getDefiningOp();
+  if (isa_and_nonnull<tensor::SplatOp>(op))
+    return 0;
+  if (isa_and_nonnull<tile::IotaOp>(op))
+    return 1;
+  DenseElementsAttr attr;
+  if (matchPattern(index, m_Constant(&attr)) && attr.isSplat())
+    return 0;
+  if (!isa_and_nonnull<arith::AddIOp, arith::SubIOp>(op))
+    return std::nullopt;
+  auto lhs = slope(op->getOperand(0)), rhs = slope(op->getOperand(1));
+  if (!lhs || !rhs)
+    return std::nullopt;
+  return isa<arith::AddIOp>(op) ? *lhs + *rhs : *lhs - *rhs;
+}
+
+/// The stride between rows of the gather in the array, if all are one apart.
+std::optional<Value> KernelEmitter::rowStride(tile::GatherOp op) {
+  const ArrayArgument &array = arguments.find(op.getSource())->second;
+  std::optional<Value> stride;
+  for (auto [index, step] :
+       llvm::zip(op.getIndices(), ArrayRef<Value>(array.strides))) {
+    std::optional<int64_t> growth = slope(index);
+    if (!growth || *growth < 0 || *growth > 1 || (*growth == 1 && stride))
+      return std::nullopt;
+    if (*growth == 1)
+      stride = step;
+  }
+  return stride;
+}
+
+/// Whether the first `count` elements of the mask are true.
+Value KernelEmitter::allTrue(Value mask, int64_t count) {
+  Value whole = vectorOf(mask, count);
+  return b.create<vector::ReductionOp>(vector::CombiningKind::AND, whole);
+}
+
+/// Rows of f32 that are equally far apart and all there are read in place;
+/// others are copied, converted and completed with zeros.
+RowView KernelEmitter::gatherRows(tile::GatherOp op) {
+  auto type = cast<RankedTensorType>(op.getResult().getType());
+  int64_t height = type.getDimSize(0);
+  const ArrayArgument &array = arguments.find(op.getSource())->second;
+  std::optional<Value> stride = rowStride(op);
+  bool inPlace = stride && type.getElementType().isF32() &&
+                 columnsRead(op) == type.getDimSize(1);
+  if (!inPlace)
+    return copyRows(op);
+  Value first =
+      addressOf(array, type.getElementType(), op.getIndices(), i64(0));
+  if (!op.getMask())
+    return {first, *stride};
+  auto branch = b.create<scf::IfOp>(
+      TypeRange{first.getType(), b.getI64Type()}, allTrue(op.getMask(), height),
+      /*withElse=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToEnd(branch.thenBlock());
+  b.create<scf::YieldOp>(ValueRange{first, *stride});
+  b.setInsertionPointToEnd(branch.elseBlock());
+  RowView copy = copyRows(op);
+  b.create<scf::YieldOp>(ValueRange{copy.pointer, copy.stride});
+  return {branch.getResult(0), branch.getResult(1)};
+}
+
+RowView KernelEmitter::copyRows(tile::GatherOp op) {
+  auto type = cast<RankedTensorType>(op.getResult().getType());
+  int64_t height = type.getDimSize(0), width = type.getDimSize(1);
+  int64_t read = columnsRead(op);
+  Type memory = type.getElementType(), f32 = b.getF32Type();
+  const ArrayArgument &array = arguments.find(op.getSource())->second;
+  RowView view{allocate(f32, height * width), i64(width)};
+  loop(height, 1, {}, [&](Value row, ValueRange) {
+    Value to = address(f32, view.pointer,
+                       b.create<arith::MulIOp>(row, view.stride));
+    if (op.getMask() || read != width)
+      storeVector(b.create<arith::ConstantOp>(
+                      b.getZeroAttr(VectorType::get({width}, f32))),
+                  to, 4);
+    whereTrue(op.getMask(), row, [&] {
+      Value from = addressOf(array, memory, op.getIndices(), row);
+      storeVector(loadElement(memory, from, read), to, 4);
+    });
+    return SmallVector<Value>();
+  });
+  return view;
+}
+
+//===----------------------------------------------------------------------===//
+// Lookup and scatter
+//===----------------------------------------------------------------------===//
+
+void KernelEmitter::emitLookup(tile::LookupOp op) {
+  auto type = cast<RankedTensorType>(op.getResult().getType());
+  Type memory = type.getElementType(), held = computeType(memory);
+  int64_t lanes = paddedRows(type.getDimSize(0), shape);
+  auto vector = VectorType::get({lanes}, held);
+  Value place = allocate(held, lanes);
+  storeVector(b.create<arith::ConstantOp>(b.getZeroAttr(vector)), place, 4);
+  const ArrayArgument &array = arguments.find(op.getSource())->second;
+  loop(type.getDimSize(0), 1, {}, [&](Value row, ValueRange) {
+    whereTrue(op.getMask(), row, [&] {
+      Value from = addressOf(array, memory, op.getIndices(), row);
+      storeVector(loadElement(memory, from), address(held, place, row), 0);
+    });
+    return SmallVector<Value>();
+  });
+  elements[op.getResult()] = place;
+  vectors[op.getResult()] = loadVector(vector, place, 4);
+}
+
+void KernelEmitter::emitScatter(tile::ScatterOp op) {
+  Value value = op.getValue();
+  auto type = cast<RankedTensorType>(value.getType());
+  Type memory = type.getElementType(), held = computeType(memory);
+  bool isTile = type.getRank() == 2;
+  Value place = isTile ? materialize(value) : Value();
+  const ArrayArgument &array = arguments.find(op.getTarget())->second;
+  loop(type.getDimSize(0), 1, {}, [&](Value row, ValueRange) {
+    whereTrue(op.getMask(), row, [&] {
+      Value to = addressOf(array, memory, op.getIndices(), row);
+      if (!isTile)
+        return storeElement(memory, element(value, row), to);
+      int64_t size = op.getTarget().getType().getShape().back();
+      int64_t written = ShapedType::isDynamic(size)
+                            ? type.getDimSize(1)
+                            : std::min(size, type.getDimSize(1));
+      loop(written, 1, {}, [&](Value index, ValueRange) {
+        Value lane = address(held, columnAddress(value, place, index), row);
+        storeElement(memory, loadVector(held, lane, 0),
+                     address(memory, to, index));
+        return SmallVector<Value>();
+      });
+    });
+    return SmallVector<Value>();
+  });
+}

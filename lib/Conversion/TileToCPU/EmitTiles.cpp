@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- EmitTiles.cpp - Tiles in memory ------------------------------------===//
+
+#include "KernelEmitter.h"
+
+#include "llvm/ADT/SetVector.h"
+
+using namespace mlir;
+using namespace ramify;
+using namespace ramify::cpu;
+
+static int64_t columnsOf(Value tile) {
+  return cast<RankedTensorType>(tile.getType()).getDimSize(1);
+}
+
+static bool isMatrix(Value value) {
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  return type && type.getRank() == 2;
+}
+
+//===----------------------------------------------------------------------===//
+// Which lazy tiles are stored
+//===----------------------------------------------------------------------===//
+
+/// Whether evaluating the op alone takes more than a few instructions.
+static bool isDear(Operation *op) {
+  return isa<arith::DivFOp>(op) ||
+         (isa<math::MathDialect>(op->getDialect()) && !isa<math::AbsFOp>(op));
+}
+
+static bool isDear(Value value) {
+  Operation *op = lazyDefinition(value);
+  if (!op || !isMatrix(value))
+    return false;
+  return isDear(op) || llvm::any_of(op->getOperands(), [](Value operand) {
+           return isDear(operand);
+         });
+}
+
+/// Collects the ops whose loops evaluate `value`.
+static void findConsumers(Value value, llvm::SetVector<Operation *> &consumers) {
+  for (Operation *user : value.getUsers()) {
+    Operation *lazy = isa<scf::YieldOp>(user) ? user->getParentOp() : user;
+    if (!isLazy(lazy))
+      consumers.insert(user);
+    else
+      for (Value result : lazy->getResults())
+        findConsumers(result, consumers);
+  }
+}
+
+void KernelEmitter::planStores(tile::KernelOp kernel) {
+  kernel.walk([&](Operation *op) {
+    if (!isLazy(op) || isa<scf::IfOp>(op))
+      return;
+    Value value = op->getResult(0);
+    if (value.hasOneUse() || !isDear(value))
+      return;
+    llvm::SetVector<Operation *> consumers;
+    findConsumers(value, consumers);
+    if (consumers.size() > 1)
+      keep.insert(value);
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Columns in memory
+//===----------------------------------------------------------------------===//
+
+int64_t KernelEmitter::lanesOf(Value tile) {
+  return paddedRows(cast<RankedTensorType>(tile.getType()).getDimSize(0),
+                    shape);
+}
+
+/// How a column is held in registers, and in memory, where i1 takes a byte.
+Type KernelEmitter::columnType(Value tile) {
+  return VectorType::get({lanesOf(tile)},
+                         computeType(getElementTypeOrSelf(tile)));
+}
+
+Type KernelEmitter::vectorType(Value vector) {
+  return columnType(vector);
+}
+
+static Type memoryElement(Type element) {
+  return element.isInteger(1) ? IntegerType::get(element.getContext(), 8)
+                              : element;
+}
+
+Value KernelEmitter::allocateTile(Value tile) {
+  Type element = computeType(getElementTypeOrSelf(tile));
+  return allocate(memoryElement(element), columnsOf(tile) * lanesOf(tile));
+}
+
+Value KernelEmitter::columnAddress(Value tile, Value place, Value index) {
+  Type element = computeType(getElementTypeOrSelf(tile));
+  Value offset = b.create<arith::MulIOp>(index, i64(lanesOf(tile)));
+  return address(memoryElement(element), place, offset);
+}
+
+int64_t KernelEmitter::columnAlignment(Value tile) {
+  Type element = computeType(getElementTypeOrSelf(tile));
+  int64_t bytes = element.isInteger(1) ? 1 : element.getIntOrFloatBitWidth() / 8;
+  return std::min<int64_t>(64, llvm::bit_floor<uint64_t>(lanesOf(tile)) * bytes);
+}
+
+Value KernelEmitter::loadColumn(Value tile, Value place, Value index) {
+  auto type = cast<VectorType>(columnType(tile));
+  Type memory = type.cloneWith({}, memoryElement(type.getElementType()));
+  Value loaded = loadVector(memory, columnAddress(tile, place, index),
+                            columnAlignment(tile));
+  return memory == type ? loaded : b.create<arith::TruncIOp>(type, loaded);
+}
+
+void KernelEmitter::storeColumn(Value tile, Value place, Value index,
+                                Value value) {
+  auto type = cast<VectorType>(value.getType());
+  Type memory = type.cloneWith({}, memoryElement(type.getElementType()));
+  if (memory != type)
+    value = b.create<arith::ExtUIOp>(memory, value);
+  storeVector(value, columnAddress(tile, place, index), columnAlignment(tile));
+}
+
+SmallVector<Value> KernelEmitter::forEachColumn(
+    Value tile, ValueRange carried, int64_t unroll,
+    llvm::function_ref<void(int64_t, Value, SmallVector<Value> &)> body) {
+  auto results = loop(
+      columnsOf(tile), unroll, carried, [&](Value first, ValueRange arguments) {
+        SmallVector<Value> values(arguments);
+        for (int64_t u = 0; u < unroll; ++u)
+          body(u, u ? b.create<arith::AddIOp>(first, i64(u)) : first, values);
+        return values;
+      });
+  // What the loop has stored on the way is in memory from now on.
+  for (auto &[value, place] : storing)
+    tiles[value] = place;
+  storing.clear();
+  return results;
+}
+
+/// Columns that a loop treats at once: four registers' worth.
+int64_t KernelEmitter::unrollOf(Value tile) {
+  int64_t unroll = std::max<int64_t>(1, 4 * shape.lanes / lanesOf(tile));
+  unroll = std::min<int64_t>(unroll, 4);
+  while (columnsOf(tile) % unroll != 0)
+    unroll /= 2;
+  return unroll;
+}
+
+void KernelEmitter::evaluateInto(Value tile, Value place) {
+  forEachColumn(tile, {}, unrollOf(tile),
+                [&](int64_t, Value index, SmallVector<Value> &) {
+                  storeColumn(tile, place, index, column(tile, index));
+                });
+}
+
+Value KernelEmitter::materialize(Value tile) {
+  if (Value place = tiles.lookup(tile))
+    return place;
+  Value place = allocateTile(tile);
+  evaluateInto(tile, place);
+  if (tile.getParentBlock() == currentBlock)
+    tiles[tile] = place;
+  return place;
+}
+
+/// The tile as rows of f32, for the right-hand side of a product.
+RowView KernelEmitter::rowsOf(Value tile) {
+  if (rows.contains(tile))
+    return rows.lookup(tile);
+  auto type = cast<RankedTensorType>(tile.getType());
+  int64_t height = type.getDimSize(0), width = type.getDimSize(1);
+  RowView view{allocate(b.getF32Type(), height * width), i64(width)};
+  auto rowAddress = [&](Value row) {
+    return address(b.getF32Type(), view.pointer,
+                   b.create<arith::MulIOp>(row, view.stride));
+  };
+  if (lazyDefinition(tile) && !tiles.contains(tile)) {
+    loop(height, 1, {}, [&](Value row, ValueRange) -> SmallVector<Value> {
+      Scope scope{Form::Row, row, width};
+      storeVector(evaluate(tile, scope), rowAddress(row), 4);
+      return {};
+    });
+  } else {
+    Value place = tiles.lookup(tile);
+    loop(height, 1, {}, [&](Value row, ValueRange) -> SmallVector<Value> {
+      loop(width, 1, {}, [&](Value col, ValueRange) -> SmallVector<Value> {
+        Value from = columnAddress(tile, place, col);
+        Value one = loadVector(b.getF32Type(),
+                               address(b.getF32Type(), from, row), 0);
+        storeVector(one, address(b.getF32Type(), rowAddress(row), col), 0);
+        return {};
+      });
+      return {};
+    });
+  }
+  if (tile.getParentBlock() == currentBlock)
+    rows[tile] = view;
+  return view;
+}
+
+/// The elements of a vector in memory.
+Value KernelEmitter::elementsOf(Value vector) {
+  if (Value place = elements.lookup(vector))
+    return place;
+  Value whole = vectors.lookup(vector);
+  auto type = cast<VectorType>(whole.getType());
+  Type memory = type.cloneWith({}, memoryElement(type.getElementType()));
+  Value place = allocate(memoryElement(type.getElementType()), type.getDimSize(0));
+  if (memory != type)
+    whole = b.create<arith::ExtUIOp>(memory, whole);
+  storeVector(whole, place, 4);
+  return place;
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- TileToCPU.cpp - Kernels become functions of loops and vectors ------===//
+//
+// Each tile.kernel becomes a loop over a range of programs. It comes first on
+// the way to the CPU, straight from the portable stage:
+//
+//   tile.kernel @k(%x: memref<?x8xf32, strided<[?, 1]>>) {
+//     %i = tile.program_id x
+//     ...
+//   }
+// becomes
+//   llvm.func @k(%x: !llvm.ptr, %n0: i64, %n1: i64, %s0: i64, %s1: i64,
+//                %begin: i64, %end: i64, %nx: i64, %ny: i64) {
+//     scf.for %program = %begin to %end step %c1 : i64 {
+//       %i = arith.remui %program, %nx : i64
+//       ...
+//     }
+//   }
+//   llvm.func @k_packed(%arguments: !llvm.ptr)
+//
+// How the body is treated stands in KernelEmitter.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelEmitter.h"
+
+#include "mlir/IR/BuiltinOps.h"
+
+using namespace mlir;
+using namespace ramify;
+using namespace ramify::cpu;
+
+/// The arguments of `kernel` as the ABI has them.
+static SmallVector<Type> abiTypes(tile::KernelOp kernel) {
+  MLIRContext *context = kernel.getContext();
+  Type i64 = IntegerType::get(context, 64);
+  SmallVector<Type> types;
+  for (Type type : kernel.getArgumentTypes()) {
+    auto memref = dyn_cast<MemRefType>(type);
+    if (!memref) {
+      types.push_back(type.isIndex() ? i64 : type);
+      continue;
+    }
+    types.push_back(LLVM::LLVMPointerType::get(context));
+    types.append(2 * memref.getRank(), i64);
+  }
+  types.append(4, i64); // begin, end, nx, ny
+  return types;
+}
+
+static LLVM::LLVMFuncOp createFunction(OpBuilder &builder, Location loc,
+                                       const Twine &name,
+                                       ArrayRef<Type> arguments) {
+  auto type = LLVM::LLVMFunctionType::get(
+      LLVM::LLVMVoidType::get(builder.getContext()), arguments);
+  auto function = builder.create<LLVM::LLVMFuncOp>(loc, name.str(), type);
+  function.setNoUnwind(true);
+  function.addEntryBlock(builder);
+  return function;
+}
+
+/// name_packed(void **arguments): loads each argument through its pointer.
+static void createPackedEntry(OpBuilder &outer, LLVM::LLVMFuncOp target) {
+  OpBuilder::InsertionGuard guard(outer);
+  auto pointer = LLVM::LLVMPointerType::get(outer.getContext());
+  LLVM::LLVMFuncOp entry = createFunction(
+      outer, target.getLoc(), target.getName() + "_packed", {pointer});
+  ImplicitLocOpBuilder b(target.getLoc(), outer);
+  b.setInsertionPointToStart(&entry.getBody().front());
+  SmallVector<Value> arguments;
+  for (auto [i, type] : llvm::enumerate(target.getArgumentTypes())) {
+    Value slot = b.create<LLVM::GEPOp>(
+        pointer, pointer, entry.getArgument(0),
+        ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(i)});
+    Value place = b.create<LLVM::LoadOp>(pointer, slot);
+    arguments.push_back(b.create<LLVM::LoadOp>(type, place));
+  }
+  b.create<LLVM::CallOp>(target, arguments);
+  b.create<LLVM::ReturnOp>(ValueRange());
+}
+
+/// Tells the emitter where the arguments are; sizes and strides that the types
+/// know become constants.
+static void mapArguments(tile::KernelOp kernel, LLVM::LLVMFuncOp function,
+                         ImplicitLocOpBuilder &b, KernelEmitter &emitter) {
+  unsigned next = 0;
+  auto take = [&](int64_t known) -> Value {
+    Value given = function.getArgument(next++);
+    if (ShapedType::isDynamic(known))
+      return given;
+    return b.create<arith::ConstantIntOp>(known, 64);
+  };
+  for (BlockArgument argument : kernel.getBody().getArguments()) {
+    auto type = dyn_cast<MemRefType>(argument.getType());
+    Value first = function.getArgument(next++);
+    if (!type) {
+      if (isa<BFloat16Type, Float16Type>(first.getType()))
+        first = b.create<LLVM::FPExtOp>(b.getF32Type(), first);
+      emitter.mapScalar(argument, first);
+      continue;
+    }
+    ArrayArgument array{first, {}, {}};
+    SmallVector<int64_t> strides;
+    int64_t offset = 0;
+    if (failed(getStridesAndOffset(type, strides, offset)))
+      strides.assign(type.getRank(), ShapedType::kDynamic);
+    for (int64_t size : type.getShape())
+      array.sizes.push_back(take(size));
+    for (int64_t stride : strides)
+      array.strides.push_back(take(stride));
+    emitter.mapArray(argument, std::move(array));
+  }
+}
+
+static LogicalResult convertKernel(tile::KernelOp kernel,
+                                   const CPUVectorShape &shape) {
+  OpBuilder outer(kernel);
+  LLVM::LLVMFuncOp function = createFunction(
+      outer, kernel.getLoc(), kernel.getSymName(), abiTypes(kernel));
+  createPackedEntry(outer, function);
+
+  ImplicitLocOpBuilder b(kernel.getLoc(), outer);
+  b.setInsertionPointToStart(&function.getBody().front());
+  KernelEmitter emitter(b, shape, function);
+  mapArguments(kernel, function, b, emitter);
+  auto arguments = function.getArguments().take_back(4);
+  Value nx = arguments[2], ny = arguments[3];
+  auto programs = b.create<scf::ForOp>(
+      arguments[0], arguments[1], b.create<arith::ConstantIntOp>(1, 64));
+  b.create<LLVM::ReturnOp>(ValueRange());
+
+  b.setInsertionPointToStart(programs.getBody());
+  Value number = programs.getInductionVar();
+  Value x = b.create<arith::RemUIOp>(number, nx);
+  Value line = b.create<arith::DivUIOp>(number, nx);
+  Value y = b.create<arith::RemUIOp>(line, ny);
+  Value z = b.create<arith::DivUIOp>(line, ny);
+  if (failed(emitter.emit(kernel, {x, y, z})))
+    return failure();
+  kernel.erase();
+  return success();
+}
+
+namespace {
+struct TileToCPUPass
+    : PassWrapper<TileToCPUPass, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(TileToCPUPass)
+
+  TileToCPUPass() = default;
+  explicit TileToCPUPass(CPUVectorShape shape) {
+    lanes = shape.lanes;
+    registers = shape.registers;
+  }
+  TileToCPUPass(const TileToCPUPass &other) : PassWrapper(other) {}
+
+  StringRef getArgument() const final { return "tile-to-cpu"; }
+  StringRef getDescription() const final {
+    return "kernels over portable tiles become functions of loops and vectors";
+  }
+  void getDependentDialects(DialectRegistry &registry) const final {
+    registry.insert<arith::ArithDialect, LLVM::LLVMDialect, math::MathDialect,
+                    scf::SCFDialect, vector::VectorDialect>();
+  }
+  void runOnOperation() final {
+    auto kernels = llvm::to_vector(getOperation().getOps<tile::KernelOp>());
+    for (tile::KernelOp kernel : kernels)
+      if (failed(convertKernel(kernel, {lanes, registers})))
+        return signalPassFailure();
+  }
+
+  Option<int64_t> lanes{*this, "lanes", llvm::cl::init(16),
+                        llvm::cl::desc("f32 in a vector register")};
+  Option<int64_t> registers{*this, "registers", llvm::cl::init(32),
+                            llvm::cl::desc("vector registers")};
+};
+} // namespace
+
+std::unique_ptr<Pass> ramify::createTileToCPUPass(CPUVectorShape shape) {
+  return std::make_unique<TileToCPUPass>(shape);
+}
