@@ -3,6 +3,7 @@
 
 #include "ramify/Target/Translations.h"
 
+#include "ramify/Target/CPU.h"
 #include "ramify/Target/LLVMTargets.h"
 #include "ramify/Target/NVPTX.h"
 
@@ -38,7 +39,38 @@ static LogicalResult emitFor(Emitter emit, StringRef name, Operation *op,
   return success();
 }
 
+static void registerCPUTranslation(StringRef name, StringRef description,
+                                   std::string (*emit)(ModuleOp)) {
+  TranslateFromMLIRRegistration registration(
+      name, description,
+      [emit](Operation *op, raw_ostream &output) -> LogicalResult {
+        auto module = dyn_cast<ModuleOp>(op);
+        if (!module)
+          return op->emitError("expected a module");
+        std::string text = emit(module);
+        output << text;
+        return success(!text.empty());
+      },
+      registerDialects);
+}
+
+static void registerCPUTranslations() {
+  registerCPUTranslation("llvm-to-cpu-object",
+                         "LLVM dialect to an object file for this processor",
+                         [](ModuleOp module) {
+                           auto bytes = emitObject(module);
+                           return std::string(bytes.begin(), bytes.end());
+                         });
+  registerCPUTranslation(
+      "llvm-to-cpu-ir", "LLVM dialect to optimised LLVM IR for this processor",
+      [](ModuleOp module) { return emitLLVMIR(module, hostCPU()); });
+  registerCPUTranslation(
+      "llvm-to-cpu-asm", "LLVM dialect to assembly for this processor",
+      [](ModuleOp module) { return emitAssembly(module, hostCPU()); });
+}
+
 void ramify::registerTargetTranslations() {
+  registerCPUTranslations();
   static llvm::cl::opt<std::string> arch(
       "arch", llvm::cl::desc("GPU architecture, e.g. sm_90a"),
       llvm::cl::init("sm_80"));

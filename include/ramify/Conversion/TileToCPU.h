@@ -4,14 +4,14 @@
 // The way of a kernel to the processor, in three passes:
 //
 //   tile-to-cpu      tile.kernel to llvm.func, loops (scf) and vectors
-//   expand-cpu-math  math on vectors to polynomials, so that no library is called
-//   cpu-to-llvm      scf, arith, vector to the LLVM dialect
+//   expand-cpu-math  math on vectors to polynomials, so that no library is
+//   called cpu-to-llvm      scf, arith, vector to the LLVM dialect
 //
 // A kernel k becomes two functions. `k` takes the arguments of the kernel ABI
-// (a memref of rank r: pointer, r sizes, r strides; a scalar: itself), then four
-// i64: the range [begin, end) of linear programs that it runs and the grid's
-// first two sizes nx, ny; program (x, y, z) has number x + nx * (y + ny * z).
-// `k_packed(void **args)` loads each of these through its pointer.
+// (a memref of rank r: pointer, r sizes, r strides; a scalar: itself), then
+// four i64: the range [begin, end) of linear programs that it runs and the
+// grid's first two sizes nx, ny; program (x, y, z) has number x + nx * (y + ny
+// * z). `k_packed(void **args)` loads each of these through its pointer.
 //
 //===----------------------------------------------------------------------===//
 

@@ -6,7 +6,9 @@
 
 namespace ramify {
 
-/// --llvm-to-ptx and --llvm-to-nvptx-ir, for the architecture of --arch.
+/// --llvm-to-ptx and --llvm-to-nvptx-ir, for the architecture of --arch;
+/// --llvm-to-cpu-object, --llvm-to-cpu-ir and --llvm-to-cpu-asm for the
+/// processor that it runs on.
 void registerTargetTranslations();
 
 } // namespace ramify

@@ -57,8 +57,7 @@ SmallVector<Value> KernelEmitter::loop(
       i64(0), i64(count), i64(step), carried,
       [&](OpBuilder &, Location, Value index, ValueRange values) {
         OpBuilder::InsertionGuard guard(b);
-        b.setInsertionPointToEnd(
-            cast<BlockArgument>(index).getOwner());
+        b.setInsertionPointToEnd(cast<BlockArgument>(index).getOwner());
         SmallVector<Value> next = body(index, values);
         b.create<scf::YieldOp>(next);
       });

@@ -2,7 +2,6 @@
 //===- CPUToLLVM.cpp - Loops and vectors to the LLVM dialect --------------===//
 //
 // The last step before LLVM IR: scf, arith, math and vector, all at once.
-// Plans are left as they are.
 //
 //   %r = vector.fma %a, %b, %c : vector<16xf32>
 // becomes
@@ -10,7 +9,6 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "dialects/Tile/IR/Tile.h"
 #include "ramify/Conversion/TileToCPU.h"
 
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
@@ -54,15 +52,13 @@ struct CPUToLLVMPass : PassWrapper<CPUToLLVMPass, OperationPass<ModuleOp>> {
     populateMathToLLVMConversionPatterns(converter, patterns);
     vector::populateVectorBroadcastLoweringPatterns(patterns);
     vector::populateVectorInsertExtractStridedSliceTransforms(patterns);
-    populateVectorToLLVMConversionPatterns(
-        converter, patterns, /*reassociateFPReductions=*/false);
+    populateVectorToLLVMConversionPatterns(converter, patterns,
+                                           /*reassociateFPReductions=*/false);
 
     LLVMConversionTarget target(getContext());
     target.addLegalOp<ModuleOp>();
-    target.addLegalOp<tile::PlanOp>();
-    target.markOpRecursivelyLegal<tile::PlanOp>();
-    if (failed(applyFullConversion(getOperation(), target,
-                                   std::move(patterns))))
+    if (failed(
+            applyFullConversion(getOperation(), target, std::move(patterns))))
       signalPassFailure();
   }
 };

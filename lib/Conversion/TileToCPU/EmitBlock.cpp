@@ -263,12 +263,13 @@ LogicalResult KernelEmitter::emitFor(scf::ForOp op) {
   SmallVector<Value> places, initial;
   for (auto [init, argument, result] : llvm::zip_equal(
            op.getInitArgs(), op.getRegionIterArgs(), op.getResults()))
-    places.push_back(isMatrix(init.getType()) ? placeFor(result, init, op, places)
-                                              : Value());
+    places.push_back(isMatrix(init.getType())
+                         ? placeFor(result, init, op, places)
+                         : Value());
   initial = yieldInto(op.getInitArgs(), places);
-  auto forOp = b.create<scf::ForOp>(
-      scalars.lookup(op.getLowerBound()), scalars.lookup(op.getUpperBound()),
-      scalars.lookup(op.getStep()), initial);
+  auto forOp = b.create<scf::ForOp>(scalars.lookup(op.getLowerBound()),
+                                    scalars.lookup(op.getUpperBound()),
+                                    scalars.lookup(op.getStep()), initial);
   scalars[op.getInductionVar()] = forOp.getInductionVar();
   bindResults(op.getRegionIterArgs(), places, forOp.getRegionIterArgs());
 
@@ -314,7 +315,8 @@ LogicalResult KernelEmitter::emitIf(scf::IfOp op) {
   SmallVector<Type> types;
   for (Value result : op.getResults()) {
     Type type = result.getType();
-    places.push_back(isMatrix(type) ? placeFor(result, Value(), op, places) : Value());
+    places.push_back(isMatrix(type) ? placeFor(result, Value(), op, places)
+                                    : Value());
     if (isVector(type))
       types.push_back(vectorType(result));
     else if (!isMatrix(type))
@@ -323,7 +325,8 @@ LogicalResult KernelEmitter::emitIf(scf::IfOp op) {
   auto branch = b.create<scf::IfOp>(types, scalars.lookup(op.getCondition()),
                                     /*withElse=*/!op.getElseRegion().empty());
   for (auto [from, to] : llvm::zip_equal(op.getRegions(), branch.getRegions()))
-    if (!from->empty() && failed(emitBranch(from->front(), to->front(), places)))
+    if (!from->empty() &&
+        failed(emitBranch(from->front(), to->front(), places)))
       return failure();
   bindResults(op.getResults(), places, branch.getResults());
   return success();

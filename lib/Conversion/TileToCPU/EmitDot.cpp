@@ -44,9 +44,7 @@ static int64_t largestDivisor(int64_t number, int64_t limit) {
       return divisor;
 }
 
-static bool isZero(Value tile) {
-  return matchPattern(tile, m_AnyZeroFloat());
-}
+static bool isZero(Value tile) { return matchPattern(tile, m_AnyZeroFloat()); }
 
 void KernelEmitter::emitDot(tile::DotOp op) {
   Value result = op.getResult(), acc = op.getAcc();

@@ -37,9 +37,9 @@ Value KernelEmitter::vectorOf(Value vector, int64_t width) {
   Value whole = vectorOf(vector);
   if (cast<VectorType>(whole.getType()).getDimSize(0) == width)
     return whole;
-  return b.create<vector::ExtractStridedSliceOp>(
-      whole, ArrayRef<int64_t>{0}, ArrayRef<int64_t>{width},
-      ArrayRef<int64_t>{1});
+  return b.create<vector::ExtractStridedSliceOp>(whole, ArrayRef<int64_t>{0},
+                                                 ArrayRef<int64_t>{width},
+                                                 ArrayRef<int64_t>{1});
 }
 
 Value KernelEmitter::evaluate(Value value, Scope &scope) {
@@ -86,8 +86,8 @@ Value KernelEmitter::evaluateLeaf(Value value, Scope &scope) {
     return Value();
   Type type = computeType(getElementTypeOrSelf(value));
   Type memory = type.isInteger(1) ? b.getI8Type() : type;
-  Value loaded = loadVector(
-      memory, address(memory, elementsOf(value), scope.index), 0);
+  Value loaded =
+      loadVector(memory, address(memory, elementsOf(value), scope.index), 0);
   return memory == type ? loaded : b.create<arith::TruncIOp>(type, loaded);
 }
 
@@ -157,15 +157,17 @@ Value KernelEmitter::constant(DenseElementsAttr attr, const Scope &scope) {
     one = b.getIntegerAttr(element, attr.getSplatValue<APInt>());
   if (!scope.width)
     return b.create<arith::ConstantOp>(one);
-  return b.create<arith::ConstantOp>(DenseElementsAttr::get(
-      VectorType::get({scope.width}, element), Attribute(one)));
+  TypedAttr all = DenseElementsAttr::get(
+      VectorType::get({scope.width}, element), Attribute(one));
+  return b.create<arith::ConstantOp>(all);
 }
 
 Value KernelEmitter::iota(const Scope &scope) {
   if (!scope.width)
     return b.create<arith::TruncIOp>(b.getI32Type(), scope.index);
-  SmallVector<int32_t> numbers(llvm::seq<int32_t>(0, scope.width));
-  return b.create<arith::ConstantOp>(b.getI32VectorAttr(numbers));
+  auto numbers = llvm::to_vector(llvm::seq<int32_t>(0, scope.width));
+  TypedAttr attr = b.getI32VectorAttr(numbers);
+  return b.create<arith::ConstantOp>(attr);
 }
 
 /// The f32 value nearest to `value` that the 16-bit type has, ties to even.
@@ -175,9 +177,10 @@ Value KernelEmitter::roundTo(Type type, Value value) {
     auto vector = dyn_cast<VectorType>(same);
     return vector ? Type(vector.cloneWith({}, element)) : element;
   };
-  if (type.isF16())
-    return b.create<arith::ExtFOp>(
-        same, b.create<arith::TruncFOp>(like(b.getF16Type()), value));
+  if (type.isF16()) {
+    Value half = b.create<arith::TruncFOp>(like(b.getF16Type()), value);
+    return b.create<arith::ExtFOp>(same, half);
+  }
   if (!type.isBF16())
     return value;
   Type bitsType = like(b.getI32Type());

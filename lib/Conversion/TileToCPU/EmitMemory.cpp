@@ -64,7 +64,7 @@ Value KernelEmitter::addressOf(const ArrayArgument &array, Type elementType,
   for (auto [index, stride] :
        llvm::zip(indices, ArrayRef<Value>(array.strides))) {
     bool isTensor = isa<RankedTensorType>(index.getType());
-    Value number = isTensor ? element(index, row)
+    Value number = isTensor                  ? element(index, row)
                    : scalars.contains(index) ? scalars.lookup(index)
                                              : index;
     number = castInteger(number, b.getI64Type(), true);
@@ -103,9 +103,8 @@ void KernelEmitter::emitGather(tile::GatherOp op) {
 static int64_t columnsRead(tile::GatherOp op) {
   auto type = cast<RankedTensorType>(op.getResult().getType());
   int64_t width = op.getSource().getType().getShape().back();
-  return ShapedType::isDynamic(width)
-             ? type.getDimSize(1)
-             : std::min(type.getDimSize(1), width);
+  return ShapedType::isDynamic(width) ? type.getDimSize(1)
+                                      : std::min(type.getDimSize(1), width);
 }
 
 void KernelEmitter::whereTrue(Value mask, Value row,
@@ -203,9 +202,9 @@ RowView KernelEmitter::gatherRows(tile::GatherOp op) {
       addressOf(array, type.getElementType(), op.getIndices(), i64(0));
   if (!op.getMask())
     return {first, *stride};
-  auto branch = b.create<scf::IfOp>(
-      TypeRange{first.getType(), b.getI64Type()}, allTrue(op.getMask(), height),
-      /*withElse=*/true);
+  auto branch = b.create<scf::IfOp>(TypeRange{first.getType(), b.getI64Type()},
+                                    allTrue(op.getMask(), height),
+                                    /*withElse=*/true);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToEnd(branch.thenBlock());
   b.create<scf::YieldOp>(ValueRange{first, *stride});
@@ -223,8 +222,8 @@ RowView KernelEmitter::copyRows(tile::GatherOp op) {
   const ArrayArgument &array = arguments.find(op.getSource())->second;
   RowView view{allocate(f32, height * width), i64(width)};
   loop(height, 1, {}, [&](Value row, ValueRange) {
-    Value to = address(f32, view.pointer,
-                       b.create<arith::MulIOp>(row, view.stride));
+    Value to =
+        address(f32, view.pointer, b.create<arith::MulIOp>(row, view.stride));
     if (op.getMask() || read != width)
       storeVector(b.create<arith::ConstantOp>(
                       b.getZeroAttr(VectorType::get({width}, f32))),

@@ -38,7 +38,8 @@ static bool isDear(Value value) {
 }
 
 /// Collects the ops whose loops evaluate `value`.
-static void findConsumers(Value value, llvm::SetVector<Operation *> &consumers) {
+static void findConsumers(Value value,
+                          llvm::SetVector<Operation *> &consumers) {
   for (Operation *user : value.getUsers()) {
     Operation *lazy = isa<scf::YieldOp>(user) ? user->getParentOp() : user;
     if (!isLazy(lazy))
@@ -78,9 +79,7 @@ Type KernelEmitter::columnType(Value tile) {
                          computeType(getElementTypeOrSelf(tile)));
 }
 
-Type KernelEmitter::vectorType(Value vector) {
-  return columnType(vector);
-}
+Type KernelEmitter::vectorType(Value vector) { return columnType(vector); }
 
 static Type memoryElement(Type element) {
   return element.isInteger(1) ? IntegerType::get(element.getContext(), 8)
@@ -100,8 +99,10 @@ Value KernelEmitter::columnAddress(Value tile, Value place, Value index) {
 
 int64_t KernelEmitter::columnAlignment(Value tile) {
   Type element = computeType(getElementTypeOrSelf(tile));
-  int64_t bytes = element.isInteger(1) ? 1 : element.getIntOrFloatBitWidth() / 8;
-  return std::min<int64_t>(64, llvm::bit_floor<uint64_t>(lanesOf(tile)) * bytes);
+  int64_t bytes =
+      element.isInteger(1) ? 1 : element.getIntOrFloatBitWidth() / 8;
+  return std::min<int64_t>(64,
+                           llvm::bit_floor<uint64_t>(lanesOf(tile)) * bytes);
 }
 
 Value KernelEmitter::loadColumn(Value tile, Value place, Value index) {
@@ -186,8 +187,8 @@ RowView KernelEmitter::rowsOf(Value tile) {
     loop(height, 1, {}, [&](Value row, ValueRange) -> SmallVector<Value> {
       loop(width, 1, {}, [&](Value col, ValueRange) -> SmallVector<Value> {
         Value from = columnAddress(tile, place, col);
-        Value one = loadVector(b.getF32Type(),
-                               address(b.getF32Type(), from, row), 0);
+        Value one =
+            loadVector(b.getF32Type(), address(b.getF32Type(), from, row), 0);
         storeVector(one, address(b.getF32Type(), rowAddress(row), col), 0);
         return {};
       });
@@ -206,7 +207,8 @@ Value KernelEmitter::elementsOf(Value vector) {
   Value whole = vectors.lookup(vector);
   auto type = cast<VectorType>(whole.getType());
   Type memory = type.cloneWith({}, memoryElement(type.getElementType()));
-  Value place = allocate(memoryElement(type.getElementType()), type.getDimSize(0));
+  Value place =
+      allocate(memoryElement(type.getElementType()), type.getDimSize(0));
   if (memory != type)
     whole = b.create<arith::ExtUIOp>(memory, whole);
   storeVector(whole, place, 4);

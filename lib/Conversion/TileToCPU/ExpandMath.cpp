@@ -112,10 +112,10 @@ struct ExpandExp : OpRewritePattern<math::ExpOp> {
     Value n = a.b.create<arith::SubFOp>(shifted, a.number(kRound));
     Value r = a.b.create<math::FmaOp>(n, a.number(-0.693359375f), x);
     r = a.b.create<math::FmaOp>(n, a.number(2.12194440e-4f), r);
-    Value p = a.horner(r, {2 * 1.9875691500e-4f, 2 * 1.3981999507e-3f,
-                           2 * 8.3334519073e-3f, 2 * 4.1665795894e-2f,
-                           2 * 1.6666665459e-1f, 2 * 5.0000001201e-1f, 2.0f,
-                           2.0f});
+    Value p =
+        a.horner(r, {2 * 1.9875691500e-4f, 2 * 1.3981999507e-3f,
+                     2 * 8.3334519073e-3f, 2 * 4.1665795894e-2f,
+                     2 * 1.6666665459e-1f, 2 * 5.0000001201e-1f, 2.0f, 2.0f});
     rewriter.replaceOpWithNewOp<arith::MulFOp>(op, p, a.halfPower(shifted));
     return success();
   }
@@ -136,8 +136,8 @@ struct ExpandCPUMathPass : PassWrapper<ExpandCPUMathPass, OperationPass<>> {
     RewritePatternSet patterns(&getContext());
     patterns.add<ExpandExp2, ExpandExp>(&getContext(), /*benefit=*/2);
     populateMathPolynomialApproximationPatterns(patterns);
-    if (failed(applyPatternsAndFoldGreedily(getOperation(),
-                                            std::move(patterns))))
+    if (failed(
+            applyPatternsAndFoldGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }
 };

@@ -42,6 +42,8 @@
 
 namespace ramify::cpu {
 
+using llvm::ArrayRef;
+using llvm::SmallVector;
 using mlir::Block;
 using mlir::LogicalResult;
 using mlir::Operation;
@@ -49,8 +51,6 @@ using mlir::RankedTensorType;
 using mlir::Type;
 using mlir::Value;
 using mlir::ValueRange;
-using llvm::ArrayRef;
-using llvm::SmallVector;
 
 /// A memref argument: its pointer and what its type leaves open.
 struct ArrayArgument {
@@ -78,9 +78,9 @@ bool isLazy(Operation *op);
 /// The lazy op that defines the value, or null.
 Operation *lazyDefinition(Value value);
 
-/// Whether `value` is read by anything that runs after `op`, uses by `op` itself
-/// and by lazy ops on its behalf excepted. True as well where `op` runs again in
-/// a loop that `value` comes from outside of.
+/// Whether `value` is read by anything that runs after `op`, uses by `op`
+/// itself and by lazy ops on its behalf excepted. True as well where `op` runs
+/// again in a loop that `value` comes from outside of.
 bool isReadAfter(Value value, Operation *op);
 
 /// Whether evaluating `value` reads the tile `source` or anything computed
@@ -104,8 +104,8 @@ public:
   }
 
 private:
-  /// What an evaluation asks for: column j of a tile (a vector over rows), row i
-  /// (a vector over columns), element i of a vector, or the whole vector.
+  /// What an evaluation asks for: column j of a tile (a vector over rows), row
+  /// i (a vector over columns), element i of a vector, or the whole vector.
   enum class Form { Column, Row, Element, Vector };
   struct Scope {
     Form form;
@@ -223,7 +223,7 @@ private:
   llvm::DenseMap<Value, Value> vectors;  // rank 1: SSA vector
   llvm::DenseMap<Value, Value> elements; // rank 1: its elements in memory
   llvm::DenseSet<Value> keep;            // lazy tiles that are stored when met
-  llvm::DenseMap<Value, Value> wanted;   // where a result should be evaluated to
+  llvm::DenseMap<Value, Value> wanted; // where a result should be evaluated to
   llvm::DenseMap<Value, Value> occupant; // of a place: the value it holds
   llvm::DenseMap<Value, Value> storing;  // tiles that the current loop stores
   Block *currentBlock = nullptr;         // of the kernel, being emitted

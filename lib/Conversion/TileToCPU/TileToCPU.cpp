@@ -18,6 +18,8 @@
 //   }
 //   llvm.func @k_packed(%arguments: !llvm.ptr)
 //
+// Plans go: they have become data for the runtime before.
+//
 // How the body is treated stands in KernelEmitter.h.
 //
 //===----------------------------------------------------------------------===//
@@ -69,9 +71,9 @@ static void createPackedEntry(OpBuilder &outer, LLVM::LLVMFuncOp target) {
   b.setInsertionPointToStart(&entry.getBody().front());
   SmallVector<Value> arguments;
   for (auto [i, type] : llvm::enumerate(target.getArgumentTypes())) {
-    Value slot = b.create<LLVM::GEPOp>(
-        pointer, pointer, entry.getArgument(0),
-        ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(i)});
+    Value slot =
+        b.create<LLVM::GEPOp>(pointer, pointer, entry.getArgument(0),
+                              ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(i)});
     Value place = b.create<LLVM::LoadOp>(pointer, slot);
     arguments.push_back(b.create<LLVM::LoadOp>(type, place));
   }
@@ -125,8 +127,8 @@ static LogicalResult convertKernel(tile::KernelOp kernel,
   mapArguments(kernel, function, b, emitter);
   auto arguments = function.getArguments().take_back(4);
   Value nx = arguments[2], ny = arguments[3];
-  auto programs = b.create<scf::ForOp>(
-      arguments[0], arguments[1], b.create<arith::ConstantIntOp>(1, 64));
+  auto programs = b.create<scf::ForOp>(arguments[0], arguments[1],
+                                       b.create<arith::ConstantIntOp>(1, 64));
   b.create<LLVM::ReturnOp>(ValueRange());
 
   b.setInsertionPointToStart(programs.getBody());
@@ -142,8 +144,7 @@ static LogicalResult convertKernel(tile::KernelOp kernel,
 }
 
 namespace {
-struct TileToCPUPass
-    : PassWrapper<TileToCPUPass, OperationPass<ModuleOp>> {
+struct TileToCPUPass : PassWrapper<TileToCPUPass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(TileToCPUPass)
 
   TileToCPUPass() = default;
@@ -162,6 +163,10 @@ struct TileToCPUPass
                     scf::SCFDialect, vector::VectorDialect>();
   }
   void runOnOperation() final {
+    // A plan launches kernels, which are no more; it has been read before.
+    for (auto plan :
+         llvm::make_early_inc_range(getOperation().getOps<tile::PlanOp>()))
+      plan.erase();
     auto kernels = llvm::to_vector(getOperation().getOps<tile::KernelOp>());
     for (tile::KernelOp kernel : kernels)
       if (failed(convertKernel(kernel, {lanes, registers})))

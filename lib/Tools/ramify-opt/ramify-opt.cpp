@@ -7,6 +7,7 @@
 #include "dialects/Tile/IR/Tile.h"
 #include "ramify/Conversion/HSAToTile.h"
 #include "ramify/Conversion/KernelABI.h"
+#include "ramify/Conversion/TileToCPU.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -30,6 +31,7 @@ int main(int argc, char **argv) {
                   ramify::tile::TileDialect>();
   mlir::registerCanonicalizerPass();
   mlir::registerCSEPass();
+  ramify::registerTileToCPUPasses();
   mlir::registerLoopInvariantCodeMotionPass();
   ramify::registerFoldRowScalesPass();
   ramify::registerHSAToTilePass();
