@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "RuntimeArguments.h"
+
+#include "RuntimeErrors.h"
+
+#include <cmath>
+#include <cstring>
+
+namespace py = pybind11;
+
+namespace ramify::bindings {
+
+using runtime::concat;
+using runtime::DType;
+using runtime::ErrorKind;
+using runtime::fail;
+
+Arguments::Arguments(const Signature &signature)
+    : signature(signature), slots(signature.parameters.size()),
+      values(static_cast<size_t>(signature.symbols.size())),
+      origins(values.size()) {}
+
+void Arguments::read(const py::args &args, const py::kwargs &kwargs) {
+  bind(args, kwargs);
+  for (int i = 0; i < static_cast<int>(slots.size()); ++i)
+    readParameter(i);
+  if (leaderIndex < 0)
+    fail(ErrorKind::ArgumentType, signature.function,
+         "(): no argument is an array");
+  for (int i = 0; i < static_cast<int>(slots.size()); ++i)
+    if (slots[i].state == State::Array)
+      checkDType(i);
+  runChecks();
+}
+
+//===----------------------------------------------------------------------===//
+// Binding
+//===----------------------------------------------------------------------===//
+
+static int findKeyword(const Signature &signature, PyObject *name) {
+  const auto &parameters = signature.parameters;
+  for (size_t i = 0; i < parameters.size(); ++i)
+    if (parameters[i].name.ptr() == name)
+      return static_cast<int>(i);
+  return signature.find(py::handle(name).cast<std::string>());
+}
+
+void Arguments::bind(const py::args &args, const py::kwargs &kwargs) {
+  const auto &parameters = signature.parameters;
+  size_t positional = 0;
+  while (positional < parameters.size() && !parameters[positional].keywordOnly)
+    ++positional;
+  if (args.size() > positional)
+    fail(ErrorKind::ArgumentType, signature.function, "() takes ", positional,
+         " positional arguments, ", args.size(), " were given");
+  for (size_t i = 0; i < args.size(); ++i)
+    slots[i].object =
+        py::reinterpret_borrow<py::object>(PyTuple_GET_ITEM(args.ptr(), i));
+  for (auto [key, value] : kwargs) {
+    int index = findKeyword(signature, key.ptr());
+    if (index < 0)
+      fail(ErrorKind::ArgumentType, signature.function, "() has no parameter '",
+           key.cast<std::string>(), "'");
+    if (slots[index].object)
+      fail(ErrorKind::ArgumentType, signature.label(parameters[index]),
+           " was given twice");
+    slots[index].object = py::reinterpret_borrow<py::object>(value);
+  }
+  for (size_t i = 0; i < slots.size(); ++i) {
+    if (slots[i].object)
+      continue;
+    if (!parameters[i].defaultValue)
+      fail(ErrorKind::ArgumentType, signature.label(parameters[i]),
+           " is missing");
+    slots[i].object = parameters[i].defaultValue;
+  }
+}
+
+void Arguments::readParameter(int index) {
+  const Parameter &p = signature.parameters[index];
+  Slot &slot = slots[index];
+  if (p.kind == Parameter::Kind::Constexpr)
+    return readConstexpr(index);
+  if (slot.object.is_none() && p.optional) {
+    slot.state = State::Absent;
+    return;
+  }
+  slot.type = &arrayTypeOf(slot.object.ptr());
+  bool isArray = slot.type->access != ArrayType::Access::None;
+  if (p.kind == Parameter::Kind::Scalar || (p.scalar && !isArray))
+    readScalar(index);
+  else
+    readArray(index);
+}
+
+void Arguments::setSymbol(int symbol, int64_t value) {
+  values[symbol] = value;
+  origins[symbol].parameter = 0;
+}
+
+//===----------------------------------------------------------------------===//
+// Arrays
+//===----------------------------------------------------------------------===//
+
+void Arguments::readArray(int index) {
+  const Parameter &p = signature.parameters[index];
+  Slot &slot = slots[index];
+  slot.view.read(slot.object.ptr(), *slot.type, signature.label(p));
+  slot.state = State::Array;
+  if (leaderIndex < 0)
+    leaderIndex = index;
+  checkDevice(index);
+  readShape(index);
+  readLayout(index);
+}
+
+void Arguments::checkDevice(int index) {
+  const ArrayDevice &mine = slots[index].view.device;
+  if (mine == device())
+    return;
+  fail(ErrorKind::ArgumentType, signature.label(signature.parameters[index]),
+       " is on ", str(mine), ", but ", signature.parameters[leaderIndex].text,
+       " is on ", str(device()));
+}
+
+static std::string dtypeList(unsigned mask) {
+  std::vector<std::string> names;
+  for (int i = 0; i < runtime::numDTypes; ++i)
+    if (mask & 1u << i)
+      names.emplace_back(pythonName(static_cast<DType>(i)));
+  std::string text;
+  for (size_t i = 0; i < names.size(); ++i)
+    text += (i == 0 ? "" : i + 1 == names.size() ? " or " : ", ") + names[i];
+  return text;
+}
+
+void Arguments::checkDType(int index) const {
+  const Parameter &p = signature.parameters[index];
+  DType dtype = slots[index].view.dtype;
+  if (p.dtypes && !(p.dtypes & 1u << static_cast<int>(dtype)))
+    fail(ErrorKind::ArgumentType, signature.label(p), ": expected ",
+         dtypeList(p.dtypes), ", found ", pythonName(dtype));
+  if (p.sameDTypeIndex < 0 || slots[p.sameDTypeIndex].state != State::Array)
+    return;
+  DType other = slots[p.sameDTypeIndex].view.dtype;
+  if (other != dtype)
+    fail(ErrorKind::ArgumentType, signature.label(p), " is ", pythonName(dtype),
+         ", but ", p.sameDType, " is ", pythonName(other),
+         "; both must have the same dtype");
+}
+
+std::string Arguments::shapeText(const std::vector<DimSpec> &shape) const {
+  std::string text;
+  for (const DimSpec &dim : shape) {
+    text += text.empty() ? "" : ", ";
+    text += dim.symbol >= 0     ? signature.symbols.name(dim.symbol)
+            : dim.constant >= 0 ? std::to_string(dim.constant)
+                                : "_";
+  }
+  return "[" + text + "]";
+}
+
+static std::string sizesText(const ArrayView &view) {
+  std::string text;
+  for (int d = 0; d < view.rank; ++d)
+    text += (d ? ", " : "") + std::to_string(view.sizes[d]);
+  return "[" + text + "]";
+}
+
+void Arguments::readShape(int index) {
+  const Parameter &p = signature.parameters[index];
+  Slot &slot = slots[index];
+  for (const auto &shape : p.shapes)
+    if (static_cast<int>(shape.size()) == slot.view.rank)
+      slot.shape = &shape;
+  if (!slot.shape) {
+    std::string expected;
+    for (const auto &shape : p.shapes)
+      expected += (expected.empty() ? "" : " or ") + shapeText(shape);
+    fail(ErrorKind::Argument, signature.label(p), ": expected ", expected,
+         ", found ", slot.view.rank, " axes ", sizesText(slot.view));
+  }
+  for (int d = 0; d < slot.view.rank; ++d) {
+    const DimSpec &dim = (*slot.shape)[d];
+    int64_t size = slot.view.sizes[d];
+    if (dim.constant >= 0 && size != dim.constant)
+      fail(ErrorKind::Argument, signature.label(p), " has ", size,
+           " along axis ", d, ", expected ", dim.constant);
+    if (dim.symbol < 0)
+      continue;
+    Origin &origin = origins[dim.symbol];
+    if (origin.parameter < 0) {
+      origin = {index, d};
+      values[dim.symbol] = size;
+    } else if (values[dim.symbol] != size) {
+      const std::string &name = signature.symbols.name(dim.symbol);
+      fail(ErrorKind::Argument, signature.label(p), " has ", name, " = ", size,
+           " (axis ", d, "), but ", signature.parameters[origin.parameter].text,
+           " has ", name, " = ", values[dim.symbol]);
+    }
+  }
+}
+
+void Arguments::readLayout(int index) {
+  const Parameter &p = signature.parameters[index];
+  ArrayView &view = slots[index].view;
+  int64_t last = 0;
+  bool empty = false;
+  int64_t elementSize = sizeOf(view.dtype);
+  auto bits = reinterpret_cast<uint64_t>(view.data);
+  for (int d = 0; d < view.rank; ++d) {
+    empty |= view.sizes[d] == 0;
+    last += (view.sizes[d] - 1) * view.strides[d];
+    if (d + 1 < view.rank && view.sizes[d] > 1)
+      bits |= static_cast<uint64_t>(view.strides[d] * elementSize);
+    if (view.strides[d] < 0 && view.sizes[d] > 1)
+      fail(ErrorKind::Argument, signature.label(p),
+           " has a negative stride along axis ", d,
+           "; make a contiguous copy of it first");
+  }
+  if (view.rank > 0) {
+    int d = view.rank - 1;
+    if (view.sizes[d] <= 1 || empty)
+      view.strides[d] = 1;
+    else if (p.contiguous && view.strides[d] != 1)
+      fail(ErrorKind::Argument, signature.label(p), " has stride ",
+           view.strides[d],
+           " along its last axis, expected 1; call .contiguous() or "
+           "numpy.ascontiguousarray ",
+           "on it first");
+  }
+  slots[index].aligned =
+      p.alignment > 0 && bits % static_cast<uint64_t>(p.alignment) == 0;
+  setSymbol(p.spanSymbol, empty ? 0 : last + 1);
+  setSymbol(p.rankSymbol, view.rank);
+}
+
+//===----------------------------------------------------------------------===//
+// Scalars and constants
+//===----------------------------------------------------------------------===//
+
+static uint64_t floatBits(DType dtype, double value, bool finite,
+                          const std::string &label) {
+  auto narrow = static_cast<float>(value);
+  double stored = dtype == DType::F32 ? narrow : value;
+  if (finite && !std::isfinite(stored))
+    fail(ErrorKind::Argument, label, " = ", value, " is not a finite ",
+         pythonName(dtype));
+  uint64_t bits = 0;
+  if (dtype == DType::F32)
+    std::memcpy(&bits, &narrow, sizeof(narrow));
+  else
+    std::memcpy(&bits, &value, sizeof(value));
+  return bits;
+}
+
+void Arguments::readScalar(int index) {
+  const Parameter &p = signature.parameters[index];
+  Slot &slot = slots[index];
+  slot.state = State::Scalar;
+  bool wantsFloat = isFloat(*p.scalar);
+  PyObject *object = slot.object.ptr();
+  bool isNumber = wantsFloat ? PyNumber_Check(object) : PyIndex_Check(object);
+  if (!isNumber || slot.type->access != ArrayType::Access::None ||
+      PyBool_Check(object))
+    fail(ErrorKind::ArgumentType, signature.label(p), ": expected ",
+         wantsFloat ? "a number" : "an integer",
+         p.shapes.empty() ? "" : " or an array", ", found ",
+         Py_TYPE(object)->tp_name);
+  if (wantsFloat) {
+    double value = PyFloat_AsDouble(object);
+    if (value == -1.0 && PyErr_Occurred())
+      raisePython();
+    slot.scalar = floatBits(*p.scalar, value, p.finite, signature.label(p));
+    return;
+  }
+  py::object integer =
+      py::reinterpret_steal<py::object>(PyNumber_Index(object));
+  if (!integer)
+    raisePython();
+  int overflow = 0;
+  int64_t value = PyLong_AsLongLongAndOverflow(integer.ptr(), &overflow);
+  int64_t limit = sizeOf(*p.scalar) == 8
+                      ? INT64_MAX
+                      : (int64_t(1) << (8 * sizeOf(*p.scalar) - 1)) - 1;
+  if (overflow || value > limit || value < -limit - 1)
+    fail(ErrorKind::Argument, signature.label(p), " = ",
+         py::str(integer).cast<std::string>(), " does not fit ",
+         pythonName(*p.scalar));
+  slot.scalar = static_cast<uint64_t>(value);
+  setSymbol(p.symbol, value);
+}
+
+void Arguments::readConstexpr(int index) {
+  Slot &slot = slots[index];
+  slot.state = State::Constexpr;
+  PyObject *object = slot.object.ptr();
+  if (!PyLong_Check(object))
+    return;
+  int overflow = 0;
+  int64_t value = PyLong_AsLongLongAndOverflow(object, &overflow);
+  if (overflow)
+    fail(ErrorKind::Argument, signature.label(signature.parameters[index]),
+         " = ", py::str(slot.object).cast<std::string>(),
+         " does not fit 64 bits");
+  setSymbol(signature.parameters[index].symbol, value);
+}
+
+//===----------------------------------------------------------------------===//
+// Checks
+//===----------------------------------------------------------------------===//
+
+void Arguments::runChecks() const {
+  for (const Check &check : signature.checks) {
+    bool bound = true;
+    for (int symbol : check.symbols)
+      bound &= origins[symbol].parameter >= 0;
+    if (bound && check.condition.evaluate(values) == 0)
+      fail(ErrorKind::Argument, signature.function,
+           "(): ", fill(check.message));
+  }
+}
+
+std::string Arguments::fill(const std::string &message) const {
+  std::string text;
+  for (size_t i = 0; i < message.size(); ++i) {
+    size_t end = message[i] == '{' ? message.find('}', i) : std::string::npos;
+    if (end == std::string::npos) {
+      text += message[i];
+      continue;
+    }
+    runtime::SymbolTable symbols = signature.symbols;
+    auto expr =
+        runtime::Expr::parse(message.substr(i + 1, end - i - 1), symbols);
+    text += symbols.size() == signature.symbols.size()
+                ? std::to_string(expr.evaluate(values))
+                : message.substr(i, end - i + 1);
+    i = end;
+  }
+  return text;
+}
+
+bool Arguments::requiresGrad() const {
+  static PyObject *const name = PyUnicode_InternFromString("requires_grad");
+  for (const Slot &slot : slots) {
+    if (slot.state != State::Array || !slot.type->isTorch)
+      continue;
+    py::object flag = py::reinterpret_steal<py::object>(
+        PyObject_GetAttr(slot.object.ptr(), name));
+    if (!flag)
+      raisePython();
+    if (flag.ptr() == Py_True)
+      return true;
+  }
+  return false;
+}
+
+} // namespace ramify::bindings

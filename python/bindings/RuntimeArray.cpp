@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "RuntimeArray.h"
+
+#include "RuntimeErrors.h"
+
+#include <cstring>
+#include <unordered_map>
+
+namespace py = pybind11;
+
+namespace ramify::bindings {
+
+using runtime::DType;
+using runtime::ErrorKind;
+using runtime::fail;
+
+std::string str(const ArrayDevice &device) {
+  if (device.backend == runtime::Backend::Cpu)
+    return "cpu";
+  return "cuda:" + std::to_string(device.index);
+}
+
+const char *pythonName(DType type) {
+  static constexpr const char *names[runtime::numDTypes] = {
+      "float64", "float32", "float16", "bfloat16", "int64",
+      "int32",   "int16",   "int8",    "uint8",    "bool"};
+  return names[static_cast<int>(type)];
+}
+
+dlpack::DataType dlpackType(DType type) {
+  auto bits = static_cast<uint8_t>(8 * sizeOf(type));
+  switch (type) {
+  case DType::BF16:
+    return {dlpack::BFloat, bits, 1};
+  case DType::U8:
+    return {dlpack::UInt, bits, 1};
+  case DType::I1:
+    return {dlpack::Bool, bits, 1};
+  default:
+    return {isFloat(type) ? dlpack::Float : dlpack::Int, bits, 1};
+  }
+}
+
+static DType dtypeOf(dlpack::DataType type, const std::string &name) {
+  for (int i = 0; i < runtime::numDTypes; ++i) {
+    auto candidate = static_cast<DType>(i);
+    dlpack::DataType known = dlpackType(candidate);
+    if (known.code == type.code && known.bits == type.bits && type.lanes == 1)
+      return candidate;
+  }
+  fail(ErrorKind::ArgumentType, name,
+       " has a dtype that Ramify does not know (DLPack code ", int(type.code),
+       ", ", int(type.bits), " bits)");
+}
+
+//===----------------------------------------------------------------------===//
+// Types
+//===----------------------------------------------------------------------===//
+
+static bool comesFrom(PyTypeObject *type, const char *module) {
+  py::object name = py::reinterpret_steal<py::object>(
+      PyObject_GetAttrString(reinterpret_cast<PyObject *>(type), "__module__"));
+  if (!name) {
+    PyErr_Clear();
+    return false;
+  }
+  auto text = py::str(name).cast<std::string>();
+  return text == module || text.starts_with(std::string(module) + ".");
+}
+
+/// Whether `type` or one of its bases belongs to `module`.
+static bool derivesFrom(PyTypeObject *type, const char *module) {
+  for (PyTypeObject *t = type; t && t != &PyBaseObject_Type; t = t->tp_base)
+    if (comesFrom(t, module))
+      return true;
+  return false;
+}
+
+static const dlpack::ExchangeApi *exchangeApiOf(PyTypeObject *type) {
+  py::object capsule = py::reinterpret_steal<py::object>(PyObject_GetAttrString(
+      reinterpret_cast<PyObject *>(type), "__dlpack_c_exchange_api__"));
+  if (!capsule) {
+    PyErr_Clear();
+    return nullptr;
+  }
+  auto *api = static_cast<const dlpack::ExchangeApi *>(
+      PyCapsule_GetPointer(capsule.ptr(), "dlpack_exchange_api"));
+  if (!api)
+    PyErr_Clear();
+  while (api && api->version.major != dlpack::majorVersion)
+    api = api->previous;
+  return api;
+}
+
+static ArrayType inspect(PyTypeObject *type) {
+  ArrayType result;
+  result.isTorch = derivesFrom(type, "torch");
+  result.isCupy = derivesFrom(type, "cupy");
+  result.api = exchangeApiOf(type);
+  if (result.api)
+    result.access = ArrayType::Access::Exchange;
+  else if (derivesFrom(type, "numpy") && type->tp_as_buffer &&
+           type->tp_as_buffer->bf_getbuffer &&
+           PyObject_HasAttrString(reinterpret_cast<PyObject *>(type),
+                                  "__array_finalize__"))
+    result.access = ArrayType::Access::NumPy;
+  else if (PyObject_HasAttrString(reinterpret_cast<PyObject *>(type),
+                                  "__dlpack__"))
+    result.access = ArrayType::Access::DLPack;
+  return result;
+}
+
+const ArrayType &arrayTypeOf(PyObject *object) {
+  // Leaked on purpose: types may be looked up while the interpreter ends.
+  static auto &types = *new std::unordered_map<PyTypeObject *, ArrayType>;
+  PyTypeObject *type = Py_TYPE(object);
+  auto it = types.find(type);
+  if (it == types.end()) {
+    Py_INCREF(type); // its address must not be taken by another type
+    it = types.emplace(type, inspect(type)).first;
+  }
+  return it->second;
+}
+
+//===----------------------------------------------------------------------===//
+// Reading
+//===----------------------------------------------------------------------===//
+
+void ArrayView::release() {
+  if (buffer.obj)
+    PyBuffer_Release(&buffer);
+  if (versioned && versioned->deleter)
+    versioned->deleter(versioned);
+  if (managed && managed->deleter)
+    managed->deleter(managed);
+  versioned = nullptr;
+  managed = nullptr;
+}
+
+void ArrayView::read(PyObject *object, const ArrayType &type,
+                     const std::string &name) {
+  switch (type.access) {
+  case ArrayType::Access::Exchange:
+    return readExchange(object, type, name);
+  case ArrayType::Access::NumPy:
+    return readNumPy(object, name);
+  case ArrayType::Access::DLPack:
+    return readDLPack(object, type, name);
+  case ArrayType::Access::None:
+    fail(ErrorKind::ArgumentType, name,
+         ": expected an array (anything with __dlpack__), found ",
+         Py_TYPE(object)->tp_name);
+  }
+}
+
+void ArrayView::take(const dlpack::Tensor &tensor, const std::string &name) {
+  switch (tensor.device.type) {
+  case dlpack::Cpu:
+  case dlpack::CudaHost:
+    device = {runtime::Backend::Cpu, 0};
+    break;
+  case dlpack::Cuda:
+  case dlpack::CudaManaged:
+    device = {runtime::Backend::Cuda, tensor.device.id};
+    break;
+  default:
+    fail(ErrorKind::Unsupported, name,
+         " lives on a device that Ramify has no code for (DLPack ",
+         "device type ", tensor.device.type,
+         "); expected the CPU or a CUDA device");
+  }
+  if (tensor.rank > runtime::maxRank)
+    fail(ErrorKind::Argument, name, " has ", tensor.rank, " axes; at most ",
+         runtime::maxRank, " are supported");
+  dtype = dtypeOf(tensor.dtype, name);
+  data = static_cast<char *>(tensor.data) + tensor.byteOffset;
+  rank = tensor.rank;
+  int64_t contiguous = 1;
+  for (int d = rank - 1; d >= 0; --d) {
+    sizes[d] = tensor.shape[d];
+    strides[d] = tensor.strides ? tensor.strides[d] : contiguous;
+    contiguous *= sizes[d];
+  }
+}
+
+void ArrayView::readExchange(PyObject *object, const ArrayType &type,
+                             const std::string &name) {
+  if (type.api->tensorFromObject) {
+    dlpack::Tensor tensor;
+    if (type.api->tensorFromObject(object, &tensor) != 0)
+      raisePython();
+    return take(tensor, name);
+  }
+  if (type.api->managedFromObject(object, &versioned) != 0)
+    raisePython();
+  take(versioned->tensor, name);
+}
+
+/// The element type of a buffer's format, by its letter and size.
+static DType dtypeOfFormat(const Py_buffer &buffer, const std::string &name) {
+  const char *format = buffer.format ? buffer.format : "B";
+  if (*format == '@' || *format == '=' || *format == '<')
+    ++format;
+  auto size = static_cast<uint8_t>(8 * buffer.itemsize);
+  if (std::strlen(format) == 1) {
+    if (std::strchr("efd", *format))
+      return dtypeOf({dlpack::Float, size, 1}, name);
+    if (std::strchr("bhilq", *format))
+      return dtypeOf({dlpack::Int, size, 1}, name);
+    if (*format == 'B')
+      return DType::U8;
+    if (*format == '?')
+      return DType::I1;
+  }
+  fail(ErrorKind::ArgumentType, name,
+       " has a dtype that Ramify does not know (format '", buffer.format, "')");
+}
+
+void ArrayView::readNumPy(PyObject *object, const std::string &name) {
+  if (PyObject_GetBuffer(object, &buffer, PyBUF_STRIDED_RO | PyBUF_FORMAT) ==
+      0) {
+    dtype = dtypeOfFormat(buffer, name);
+    return readBuffer(name);
+  }
+  // ml_dtypes' bfloat16 has no buffer format: read it as integers.
+  PyErr_Clear();
+  py::handle array(object);
+  if (py::str(array.attr("dtype")).cast<std::string>() != "bfloat16")
+    fail(ErrorKind::ArgumentType, name, " has the dtype ",
+         py::str(array.attr("dtype")).cast<std::string>(),
+         ", which Ramify does not know");
+  py::object integers = array.attr("view")("int16");
+  if (PyObject_GetBuffer(integers.ptr(), &buffer,
+                         PyBUF_STRIDED_RO | PyBUF_FORMAT) != 0)
+    raisePython();
+  dtype = DType::BF16;
+  readBuffer(name);
+}
+
+void ArrayView::readBuffer(const std::string &name) {
+  if (buffer.ndim > runtime::maxRank)
+    fail(ErrorKind::Argument, name, " has ", buffer.ndim, " axes; at most ",
+         runtime::maxRank, " are supported");
+  data = buffer.buf;
+  rank = buffer.ndim;
+  device = {};
+  for (int d = 0; d < rank; ++d) {
+    sizes[d] = buffer.shape[d];
+    strides[d] = buffer.strides[d] / buffer.itemsize;
+    if (strides[d] * buffer.itemsize != buffer.strides[d])
+      fail(ErrorKind::Argument, name, " has a stride of ", buffer.strides[d],
+           " bytes along axis ", d,
+           ", which is no multiple of its elements; make a copy of it first");
+  }
+}
+
+void ArrayView::readDLPack(PyObject *object, const ArrayType &type,
+                           const std::string &name) {
+  py::handle array(object);
+  auto [deviceType, deviceId] =
+      array.attr("__dlpack_device__")().cast<std::pair<int, int>>();
+  py::dict options;
+  if (deviceType == dlpack::Cuda || deviceType == dlpack::CudaManaged) {
+    // We launch on the current stream of PyTorch and CuPy, which need not wait;
+    // for others on the legacy default stream.
+    options["stream"] = type.isTorch || type.isCupy ? -1 : 1;
+  }
+  py::object capsule;
+  try {
+    capsule = array.attr("__dlpack__")(
+        py::arg("max_version") = py::make_tuple(1, 0), **options);
+  } catch (py::error_already_set &error) {
+    if (!error.matches(PyExc_TypeError))
+      throw;
+    capsule = array.attr("__dlpack__")(**options); // from before DLPack 1.0
+  }
+  if (PyCapsule_IsValid(capsule.ptr(), "dltensor_versioned")) {
+    auto *tensor = static_cast<dlpack::ManagedTensorVersioned *>(
+        PyCapsule_GetPointer(capsule.ptr(), "dltensor_versioned"));
+    PyCapsule_SetName(capsule.ptr(), "used_dltensor_versioned");
+    versioned = tensor;
+    if (tensor->version.major != dlpack::majorVersion)
+      fail(ErrorKind::ArgumentType, name, " speaks DLPack ",
+           tensor->version.major, "; Ramify speaks ", dlpack::majorVersion);
+    return take(tensor->tensor, name);
+  }
+  if (!PyCapsule_IsValid(capsule.ptr(), "dltensor"))
+    fail(ErrorKind::ArgumentType, name,
+         ": its __dlpack__ gave no DLPack tensor");
+  managed = static_cast<dlpack::ManagedTensor *>(
+      PyCapsule_GetPointer(capsule.ptr(), "dltensor"));
+  PyCapsule_SetName(capsule.ptr(), "used_dltensor");
+  take(managed->tensor, name);
+}
+
+} // namespace ramify::bindings

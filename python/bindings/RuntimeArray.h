@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Reads arrays of any library: by DLPack's C exchange API where the type offers
+// it (PyTorch), by the buffer protocol for NumPy, else by `__dlpack__`.
+
+#ifndef RAMIFY_BINDINGS_RUNTIMEARRAY_H
+#define RAMIFY_BINDINGS_RUNTIMEARRAY_H
+
+#include "DLPack.h"
+
+#include "runtime/Plan.h"
+
+#include <pybind11/pybind11.h>
+
+namespace ramify::bindings {
+
+struct ArrayDevice {
+  runtime::Backend backend = runtime::Backend::Cpu;
+  int index = 0;
+  bool operator==(const ArrayDevice &) const = default;
+};
+
+/// "cpu" or "cuda:0".
+std::string str(const ArrayDevice &device);
+
+/// What is known about a Python type, found out once.
+struct ArrayType {
+  enum class Access { None, Exchange, NumPy, DLPack };
+  Access access = Access::None;
+  const dlpack::ExchangeApi *api = nullptr;
+  bool isTorch = false;
+  bool isCupy = false;
+};
+
+/// The entry of `object`'s type; its address stays valid.
+const ArrayType &arrayTypeOf(PyObject *object);
+
+/// One array while it is used. Sizes and strides are in elements.
+class ArrayView {
+public:
+  ArrayView() = default;
+  ~ArrayView() { release(); }
+  ArrayView(const ArrayView &) = delete;
+  ArrayView &operator=(const ArrayView &) = delete;
+
+  /// Reads `object`, whose type has the entry `type`; `name` is for errors:
+  /// "hsa(): k".
+  void read(PyObject *object, const ArrayType &type, const std::string &name);
+
+  void *data = nullptr;
+  runtime::DType dtype = runtime::DType::F32;
+  ArrayDevice device;
+  int rank = 0;
+  int64_t sizes[runtime::maxRank] = {};
+  int64_t strides[runtime::maxRank] = {};
+
+private:
+  void take(const dlpack::Tensor &tensor, const std::string &name);
+  void readExchange(PyObject *object, const ArrayType &type,
+                    const std::string &name);
+  void readNumPy(PyObject *object, const std::string &name);
+  void readBuffer(const std::string &name);
+  void readDLPack(PyObject *object, const ArrayType &type,
+                  const std::string &name);
+  void release();
+
+  Py_buffer buffer = {};
+  dlpack::ManagedTensorVersioned *versioned = nullptr;
+  dlpack::ManagedTensor *managed = nullptr;
+};
+
+/// "float32" for f32: the name that Python's libraries use.
+const char *pythonName(runtime::DType type);
+dlpack::DataType dlpackType(runtime::DType type);
+
+} // namespace ramify::bindings
+
+#endif

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "RuntimeDevice.h"
+
+#include "RuntimeThreads.h"
+
+#include "runtime/Driver.h"
+
+namespace py = pybind11;
+
+namespace ramify::bindings {
+
+namespace cuda = runtime::cuda;
+
+static py::dict describe(int index) {
+  const cuda::DeviceInfo &info = cuda::device(index);
+  return py::dict(
+      py::arg("name") = info.name,
+      py::arg("capability") = py::make_tuple(info.major, info.minor),
+      py::arg("multiprocessors") = info.multiprocessors,
+      py::arg("shared_per_block") = info.sharedPerBlock,
+      py::arg("shared_per_multiprocessor") = info.sharedPerMultiprocessor,
+      py::arg("l2_bytes") = info.l2Bytes,
+      py::arg("memory_bytes") = info.memoryBytes);
+}
+
+static py::bytes assemble(const std::string &ptx, int index) {
+  std::string cubin;
+  {
+    py::gil_scoped_release release;
+    cubin = cuda::assemble(ptx, cuda::device(index));
+  }
+  return py::bytes(cubin);
+}
+
+void bindDevice(py::module_ &module) {
+  module.def("cuda_problem", &cuda::Driver::problem,
+             "Why there is no usable CUDA driver; empty if there is one.");
+  module.def("cuda_device_count", &cuda::deviceCount);
+  module.def("cuda_device", &describe, py::arg("index") = 0,
+             "Name, capability, multiprocessors and memory sizes of a device.");
+  module.def("assemble", &assemble, py::arg("ptx"), py::arg("index") = 0,
+             "PTX to a cubin for the device, by the driver's compiler. "
+             "DeviceError with its log.");
+  module.def("thread_count", &threadCount,
+             "Threads that a call on the CPU gets now.");
+}
+
+} // namespace ramify::bindings

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "RuntimeDispatcher.h"
+
+#include "RuntimeErrors.h"
+#include "RuntimePlan.h"
+#include "RuntimeThreads.h"
+
+#include "runtime/Driver.h"
+
+namespace py = pybind11;
+
+namespace ramify::bindings {
+
+using runtime::ErrorKind;
+using runtime::fail;
+using runtime::Value;
+
+Dispatcher::Dispatcher(std::shared_ptr<Signature> signature, py::object compile,
+                       py::object onGrad)
+    : signature(std::move(signature)), compile(std::move(compile)),
+      onGrad(std::move(onGrad)) {}
+
+size_t Dispatcher::KeyHash::operator()(const Key &key) const {
+  uint64_t hash = key.size();
+  for (uint64_t word : key) {
+    hash = (hash ^ word) * 0x9e3779b97f4a7c15;
+    hash ^= hash >> 32;
+  }
+  return hash;
+}
+
+/// Whether PyTorch records gradients on this thread now.
+static bool gradientsRecorded() {
+  static auto &isEnabled =
+      *new py::object(py::module_::import("torch").attr("is_grad_enabled"));
+  return isEnabled().cast<bool>();
+}
+
+py::object Dispatcher::call(const py::args &args, const py::kwargs &kwargs) {
+  Arguments arguments(*signature);
+  arguments.read(args, kwargs);
+  if (!onGrad.is_none() && arguments.requiresGrad() && gradientsRecorded())
+    return onGrad(*args, **kwargs);
+  ArrayMaker maker(arguments.leader(), arguments.leaderType(),
+                   arguments.device());
+  return run(entryFor(arguments, maker), arguments, maker);
+}
+
+std::shared_ptr<runtime::Executable>
+Dispatcher::prepare(const py::args &args, const py::kwargs &kwargs) {
+  Arguments arguments(*signature);
+  arguments.read(args, kwargs);
+  ArrayMaker maker(arguments.leader(), arguments.leaderType(),
+                   arguments.device());
+  return entryFor(arguments, maker).executable;
+}
+
+static py::dict request(const Arguments &arguments) {
+  py::dict result = arguments.describe();
+  const ArrayDevice &device = arguments.device();
+  result["capability"] = py::none();
+  if (device.backend == runtime::Backend::Cuda) {
+    const runtime::cuda::DeviceInfo &info = runtime::cuda::device(device.index);
+    result["capability"] = py::make_tuple(info.major, info.minor);
+  }
+  return result;
+}
+
+py::dict Dispatcher::describe(const py::args &args,
+                              const py::kwargs &kwargs) const {
+  Arguments arguments(*signature);
+  arguments.read(args, kwargs);
+  return request(arguments);
+}
+
+//===----------------------------------------------------------------------===//
+// Finding the kernel
+//===----------------------------------------------------------------------===//
+
+Dispatcher::Entry Dispatcher::entryFor(const Arguments &arguments,
+                                       const ArrayMaker &maker) {
+  Key key = arguments.key();
+  if (auto it = entries.find(key); it != entries.end())
+    return it->second;
+  Entry entry = compileEntry(arguments, maker);
+  return entries.insert_or_assign(std::move(key), std::move(entry))
+      .first->second;
+}
+
+Dispatcher::Entry Dispatcher::compileEntry(const Arguments &arguments,
+                                           const ArrayMaker &maker) {
+  const ArrayDevice &device = arguments.device();
+  if (device.backend == runtime::Backend::Cuda &&
+      runtime::cuda::isCapturing(runtime::cuda::device(device.index),
+                                 maker.currentStream()))
+    fail(ErrorKind::Capture, signature->function,
+         "() must be compiled for these arguments, which cannot be done while "
+         "a CUDA graph is "
+         "captured: warm up first, by one call with arguments of the same kind "
+         "before the capture");
+  auto plan = compile(request(arguments)).cast<std::shared_ptr<PythonPlan>>();
+  Entry entry;
+  entry.executable = plan->load(device);
+  entry.parameters = match(entry.executable->plan(), arguments);
+  return entry;
+}
+
+/// The parameter behind each argument of the plan.
+std::vector<int> Dispatcher::match(const runtime::Plan &plan,
+                                   const Arguments &arguments) const {
+  std::vector<int> result;
+  for (const Value &value : plan.values) {
+    if (!value.isArgument())
+      break;
+    int index = signature->find(value.name);
+    bool isArray = value.role == Value::Role::Array;
+    auto mismatch = [&](const char *what) {
+      fail(ErrorKind::Plan, "plan of ", plan.function, ": the argument '",
+           value.name, "' ", what);
+    };
+    if (index < 0 || arguments.isAbsent(index))
+      mismatch("is not one of the call");
+    if (isArray != arguments.isArray(index))
+      mismatch(isArray ? "is no array in the call"
+                       : "is no scalar in the call");
+    if (isArray &&
+        (arguments.array(index).dtype != value.dtype ||
+         arguments.array(index).rank != static_cast<int>(value.shape.size())))
+      mismatch("has another dtype or rank in the call");
+    if (!isArray && signature->parameters[index].scalar != value.dtype)
+      mismatch("has another dtype in the call");
+    result.push_back(index);
+  }
+  return result;
+}
+
+//===----------------------------------------------------------------------===//
+// Running it
+//===----------------------------------------------------------------------===//
+
+py::object Dispatcher::run(const Entry &entry, const Arguments &arguments,
+                           ArrayMaker &maker) const {
+  const runtime::Plan &plan = entry.executable->plan();
+  runtime::Invocation call(*entry.executable);
+  for (size_t v = 0; v < entry.parameters.size(); ++v) {
+    int index = entry.parameters[v];
+    if (plan.values[v].role == Value::Role::Array) {
+      const ArrayView &view = arguments.array(index);
+      call.setArray(static_cast<int>(v), {view.data, view.sizes, view.strides});
+    } else {
+      call.setScalar(static_cast<int>(v), arguments.scalarBits(index));
+    }
+  }
+  call.bind();
+
+  std::vector<py::object> results;
+  for (int v = static_cast<int>(entry.parameters.size());
+       v < static_cast<int>(plan.values.size()); ++v) {
+    const Value &value = plan.values[v];
+    if (value.role == Value::Role::Workspace) {
+      call.setData(v, maker.workspace(call.byteSize(v)));
+      continue;
+    }
+    NewArray array = maker.make(value.dtype, call.rank(v), call.sizes(v));
+    call.setData(v, array.data);
+    results.push_back(std::move(array.object));
+  }
+
+  runtime::RunContext context;
+  if (plan.backend == runtime::Backend::Cpu) {
+    context.threads = threadCount();
+    py::gil_scoped_release release;
+    call.run(context);
+  } else {
+    context.stream = maker.currentStream();
+    call.run(context);
+  }
+  if (results.empty())
+    return py::none();
+  if (results.size() == 1)
+    return results[0];
+  py::tuple tuple(results.size());
+  for (size_t i = 0; i < results.size(); ++i)
+    tuple[i] = results[i];
+  return tuple;
+}
+
+void bindDispatcher(py::module_ &module) {
+  py::class_<Dispatcher, std::shared_ptr<Dispatcher>>(
+      module, "Dispatcher",
+      R"(A jitted function as Python calls it.
+
+Parameters
+----------
+signature : Signature
+compiler : callable
+    Called with a dict when a call needs a kernel that is not in memory; returns a `Plan` for it.
+    The dict holds everything that the kernel may depend on: ``sizes`` (the "!" symbols),
+    ``arrays`` (name to ``dtype``, ``rank``, ``aligned``), ``scalars`` (name to dtype),
+    ``constants``, ``absent`` (names), ``keys`` (expression to value), ``device`` ("cpu" or "cuda",
+    index) and ``capability`` (CUDA; else None).
+on_grad : callable, optional
+    Called with the call's arguments, instead of everything else, when a PyTorch tensor among them
+    requires a gradient while gradients are recorded.)")
+      .def(py::init<std::shared_ptr<Signature>, py::object, py::object>(),
+           py::arg("signature"), py::arg("compiler"),
+           py::arg("on_grad") = py::none())
+      .def("__call__", &Dispatcher::call)
+      .def("prepare", &Dispatcher::prepare,
+           "The Executable that a call with these arguments runs, compiled if "
+           "need be.")
+      .def("describe", &Dispatcher::describe,
+           "The dict that `compiler` is given for a call with these arguments.")
+      .def("clear", &Dispatcher::clear, "Forgets all kernels in memory.")
+      .def("__len__", &Dispatcher::size);
+}
+
+} // namespace ramify::bindings

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A jitted function as Python calls it: arguments to kernel launch without
+// running Python, except for the first call of each kind.
+
+#ifndef RAMIFY_BINDINGS_RUNTIMEDISPATCHER_H
+#define RAMIFY_BINDINGS_RUNTIMEDISPATCHER_H
+
+#include "RuntimeArguments.h"
+#include "RuntimeOutput.h"
+
+#include "runtime/Executable.h"
+
+#include <unordered_map>
+
+namespace ramify::bindings {
+
+class Dispatcher {
+public:
+  Dispatcher(std::shared_ptr<Signature> signature, pybind11::object compile,
+             pybind11::object onGrad);
+
+  pybind11::object call(const pybind11::args &args,
+                        const pybind11::kwargs &kwargs);
+  /// The executable that a call would run, compiled if need be.
+  std::shared_ptr<runtime::Executable> prepare(const pybind11::args &args,
+                                               const pybind11::kwargs &kwargs);
+  /// What the compile function would be given for this call.
+  pybind11::dict describe(const pybind11::args &args,
+                          const pybind11::kwargs &kwargs) const;
+
+  size_t size() const { return entries.size(); }
+  void clear() { entries.clear(); }
+
+private:
+  struct Entry {
+    std::shared_ptr<runtime::Executable> executable;
+    std::vector<int> parameters; // of the plan's arguments, in order
+  };
+  struct KeyHash {
+    size_t operator()(const Key &key) const;
+  };
+
+  Entry entryFor(const Arguments &arguments, const ArrayMaker &maker);
+  Entry compileEntry(const Arguments &arguments, const ArrayMaker &maker);
+  std::vector<int> match(const runtime::Plan &plan,
+                         const Arguments &arguments) const;
+  pybind11::object run(const Entry &entry, const Arguments &arguments,
+                       ArrayMaker &maker) const;
+
+  std::shared_ptr<Signature> signature;
+  pybind11::object compile, onGrad;
+  std::unordered_map<Key, Entry, KeyHash> entries;
+};
+
+void bindDispatcher(pybind11::module_ &module);
+
+} // namespace ramify::bindings
+
+#endif

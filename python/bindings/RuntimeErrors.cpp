@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "RuntimeErrors.h"
+
+namespace py = pybind11;
+
+namespace ramify::bindings {
+
+using runtime::ErrorKind;
+
+static const char *className(ErrorKind kind) {
+  switch (kind) {
+  case ErrorKind::Argument:
+    return "ArgumentError";
+  case ErrorKind::ArgumentType:
+    return "ArgumentTypeError";
+  case ErrorKind::Unsupported:
+    return "UnsupportedError";
+  case ErrorKind::Device:
+    return "DeviceError";
+  case ErrorKind::Capture:
+    return "CaptureError";
+  case ErrorKind::Cache:
+    return "CacheError";
+  case ErrorKind::Plan:
+    return "CompileError";
+  }
+  return "Error";
+}
+
+void registerErrors() {
+  py::register_exception_translator([](std::exception_ptr pointer) {
+    try {
+      if (pointer)
+        std::rethrow_exception(pointer);
+    } catch (const runtime::Error &error) {
+      py::object type =
+          py::module_::import("ramify.errors").attr(className(error.kind()));
+      PyErr_SetString(type.ptr(), error.what());
+    }
+  });
+}
+
+void warn(const std::vector<std::string> &messages) {
+  for (const std::string &message : messages)
+    if (PyErr_WarnEx(PyExc_RuntimeWarning, message.c_str(), 2) != 0)
+      raisePython();
+}
+
+} // namespace ramify::bindings

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "RuntimePlan.h"
+
+#include "runtime/CudaExecutable.h"
+
+#include <pybind11/stl.h>
+
+#include <algorithm>
+
+namespace py = pybind11;
+
+namespace ramify::bindings {
+
+using runtime::Code;
+using runtime::CodeKind;
+using runtime::Plan;
+
+std::shared_ptr<runtime::Executable>
+PythonPlan::load(const ArrayDevice &device) const {
+  py::gil_scoped_release release;
+  if (device.backend == runtime::Backend::Cuda)
+    return runtime::loadForCuda(plan, device.index);
+  auto resolve = [](void *context, const std::string &kernel) -> void * {
+    auto *entries =
+        static_cast<const std::map<std::string, uint64_t> *>(context);
+    auto it = entries->find(kernel);
+    return it == entries->end() ? nullptr
+                                : reinterpret_cast<void *>(it->second);
+  };
+  return runtime::loadForCpu(
+      plan, resolve, const_cast<std::map<std::string, uint64_t> *>(&entries));
+}
+
+static std::shared_ptr<PythonPlan> parse(const py::bytes &bytes) {
+  return std::make_shared<PythonPlan>(
+      PythonPlan{Plan::parse(static_cast<std::string_view>(bytes)), {}});
+}
+
+static std::shared_ptr<PythonPlan> withCode(const PythonPlan &self,
+                                            const std::string &target,
+                                            const std::string &kind,
+                                            const py::bytes &bytes) {
+  Code code;
+  code.target = target;
+  if (kind == "ptx")
+    code.kind = CodeKind::Ptx;
+  else if (kind == "cubin")
+    code.kind = CodeKind::Cubin;
+  else if (kind != "object")
+    throw py::value_error("kind: expected 'ptx', 'cubin' or 'object', found '" +
+                          kind + "'");
+  code.bytes = static_cast<std::string>(bytes);
+  auto result = std::make_shared<PythonPlan>(self);
+  std::vector<Code> &codes = result->plan.codes;
+  std::erase_if(codes, [&](const Code &c) {
+    return c.target == target && c.kind == code.kind;
+  });
+  codes.push_back(std::move(code));
+  return result;
+}
+
+static py::list listCode(const PythonPlan &self) {
+  py::list result;
+  for (const Code &code : self.plan.codes)
+    result.append(
+        py::make_tuple(code.target, name(code.kind), py::bytes(code.bytes)));
+  return result;
+}
+
+static py::list kernelInfo(const runtime::Executable &executable) {
+  py::list result;
+  auto *cuda = dynamic_cast<const runtime::CudaExecutable *>(&executable);
+  if (!cuda)
+    return result;
+  for (const runtime::KernelInfo &info : cuda->kernelInfo())
+    result.append(py::dict(
+        py::arg("name") = info.name, py::arg("registers") = info.registers,
+        py::arg("local_bytes") = info.localBytes,
+        py::arg("static_shared_bytes") = info.staticSharedBytes,
+        py::arg("max_threads") = info.maxThreads));
+  return result;
+}
+
+void bindPlan(py::module_ &module) {
+  py::class_<PythonPlan, std::shared_ptr<PythonPlan>>(
+      module, "Plan", "A compiled function (runtime/Plan.h).")
+      .def_static("parse", &parse, py::arg("data"),
+                  "Reads a serialised plan; CompileError if it is damaged.")
+      .def("serialize",
+           [](const PythonPlan &self) {
+             return py::bytes(self.plan.serialize());
+           })
+      .def_property_readonly(
+          "text", [](const PythonPlan &self) { return self.plan.text(); })
+      .def_property_readonly(
+          "function", [](const PythonPlan &self) { return self.plan.function; })
+      .def_property_readonly(
+          "backend",
+          [](const PythonPlan &self) { return name(self.plan.backend); })
+      .def_property_readonly("notes",
+                             [](const PythonPlan &self) {
+                               py::dict notes;
+                               for (const auto &[key, text] : self.plan.notes)
+                                 notes[py::str(key)] = text;
+                               return notes;
+                             })
+      .def_property_readonly(
+          "kernels", [](const PythonPlan &self) { return self.plan.kernels(); })
+      .def_property_readonly("codes", &listCode,
+                             "Tuples (target, kind, bytes).")
+      .def("with_code", &withCode, py::arg("target"), py::arg("kind"),
+           py::arg("data"),
+           "A copy with this code in place of any of the same target and kind.")
+      .def(
+          "bind_kernel",
+          [](PythonPlan &self, const std::string &kernel, uint64_t address) {
+            self.entries[kernel] = address;
+          },
+          py::arg("kernel"), py::arg("address"),
+          "Uses the packed entry at `address`, void(void **), for a kernel of "
+          "a CPU plan. What it "
+          "belongs to must outlive every use.")
+      .def(
+          "load",
+          [](const PythonPlan &self, const std::string &device, int index) {
+            bool cuda = device == "cuda";
+            return self.load(
+                {cuda ? runtime::Backend::Cuda : runtime::Backend::Cpu, index});
+          },
+          py::arg("device") = "cpu", py::arg("index") = 0,
+          "Loads the code: an Executable.")
+      .def("__repr__", [](const PythonPlan &self) {
+        return "<ramify plan of " + self.plan.function + ">";
+      });
+
+  py::class_<runtime::Executable, std::shared_ptr<runtime::Executable>>(
+      module, "Executable", "A plan with its code loaded for one device.")
+      .def_property_readonly("plan",
+                             [](const runtime::Executable &self) {
+                               return std::make_shared<PythonPlan>(
+                                   PythonPlan{self.plan(), {}});
+                             })
+      .def_property_readonly(
+          "kernel_info", &kernelInfo,
+          "On a GPU: name, registers, local_bytes (spills), "
+          "static_shared_bytes and max_threads of each kernel.");
+}
+
+} // namespace ramify::bindings

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A plan with its code loaded for one device, and one call of it.
+//
+//     std::shared_ptr<Executable> hsa = loadForCpu(Plan::parse(bytes));
+//     Invocation call(*hsa);
+//     call.setArray(0, {q, sizes, strides});  ...  call.setScalar(5, bits);
+//     call.bind();                            // checks sizes, computes shapes
+//     for each result and workspace r: call.setData(r,
+//     allocate(call.byteSize(r))); call.run({.threads = 8});
+
+#ifndef RAMIFY_RUNTIME_EXECUTABLE_H
+#define RAMIFY_RUNTIME_EXECUTABLE_H
+
+#include "runtime/Plan.h"
+
+#include <memory>
+
+namespace ramify::runtime {
+
+struct ArrayRef {
+  void *data = nullptr;
+  const int64_t *sizes = nullptr;
+  const int64_t *strides = nullptr; // in elements
+};
+
+/// Where and how one call runs.
+struct RunContext {
+  void *stream = nullptr; // CUDA
+  int threads = 1;        // CPU
+};
+
+/// The parameters of one launch: a pointer to each value, as a kernel wants it.
+class ParameterList {
+public:
+  /// 128 bytes, as the driver encodes a tensor map.
+  struct alignas(64) Map {
+    uint64_t words[16];
+  };
+
+  void reserve(size_t valueCount, size_t mapCount);
+  void push(uint64_t value);
+  void push(const Map &map);
+  void **data() { return pointers.data(); }
+  size_t size() const { return pointers.size(); }
+
+private:
+  std::vector<uint64_t> values;
+  std::vector<Map> maps;
+  std::vector<void *> pointers;
+};
+
+/// What a launch step has come to in one call.
+struct ReadyLaunch {
+  int kernel = 0; // position in Plan::kernels()
+  std::array<int64_t, 3> grid = {};
+  int64_t sharedBytes = 0;
+  const Launch *step = nullptr;
+};
+
+class Executable {
+public:
+  explicit Executable(Plan plan);
+  virtual ~Executable();
+
+  const Plan &plan() const { return thePlan; }
+  const std::vector<SymbolSource> &symbolSources() const { return sources; }
+  int kernelIndex(const std::string &kernel) const;
+
+  /// Multiprocessors, for `sms`.
+  virtual int multiprocessors() const { return 1; }
+  /// Called around the steps of one call.
+  virtual void runSteps(const RunContext &context, void (*steps)(void *),
+                        void *argument) const;
+  virtual void launch(const ReadyLaunch &launch, ParameterList &parameters,
+                      const RunContext &context) const = 0;
+  virtual void fill(void *data, int byte, int64_t size,
+                    const RunContext &context) const = 0;
+  virtual ParameterList::Map encode(const TensorMap &map, DType dtype,
+                                    const ArrayRef &array) const;
+
+private:
+  Plan thePlan;
+  std::vector<SymbolSource> sources;
+  std::vector<std::string> kernelNames;
+};
+
+/// One call. Values are numbered as in the plan.
+class Invocation {
+public:
+  explicit Invocation(const Executable &executable);
+
+  void setArray(int value, const ArrayRef &array);
+  /// The scalar's bits in the low bytes.
+  void setScalar(int value, uint64_t bits);
+
+  /// Takes all arguments as given: checks them against each other and the
+  /// plan's constants, and computes shapes. Throws Error(Argument).
+  void bind();
+
+  /// The shape of a result or workspace, after bind().
+  const int64_t *sizes(int value) const { return bound[value].sizes; }
+  int rank(int value) const { return bound[value].rank; }
+  int64_t byteSize(int value) const;
+  /// The memory of a result or workspace.
+  void setData(int value, void *data) { bound[value].data = data; }
+
+  void run(const RunContext &context);
+
+private:
+  struct Bound {
+    void *data = nullptr;
+    uint64_t scalar = 0;
+    int rank = 0;
+    int64_t sizes[maxRank];
+    int64_t strides[maxRank];
+  };
+
+  int64_t symbolValue(const SymbolSource &source) const;
+  int64_t alignmentOf(int value) const;
+  int64_t spanOf(int value) const;
+  void checkArgument(int value) const;
+  void computeShape(int value);
+  void runSteps(const std::vector<Step> &steps);
+  void perform(const Launch &launch);
+  void perform(const Memset &memset);
+  void perform(const Loop &loop);
+  void perform(const Guard &guard);
+  void pushOperand(const Operand &operand, ParameterList &parameters) const;
+  int64_t evaluate(const Expr &expr) const {
+    return expr.evaluate(environment);
+  }
+
+  const Executable &executable;
+  const Plan &plan;
+  std::vector<Bound> bound;
+  std::vector<int64_t> environment;
+  const RunContext *context = nullptr;
+};
+
+/// Loads the plan's code for this machine's processor. `resolve`, if given, is
+/// asked first for a kernel's packed entry.
+using KernelResolver = void *(*)(void *context, const std::string &kernel);
+std::shared_ptr<Executable> loadForCpu(Plan plan,
+                                       KernelResolver resolve = nullptr,
+                                       void *context = nullptr);
+
+} // namespace ramify::runtime
+
+#endif

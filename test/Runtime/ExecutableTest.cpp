@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "TestKernel.h"
+
+#include "runtime/Error.h"
+#include "runtime/Executable.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <numeric>
+
+using namespace ramify::runtime;
+
+namespace {
+
+std::shared_ptr<Executable> load(const std::string &items) {
+  std::string object = testKernel();
+  return loadForCpu(Plan::parse("ramify.plan 1\nfunction \"f\"\nbackend cpu\n" +
+                                items + "code \"x86_64\" object " +
+                                std::to_string(object.size()) + "\nend\n" +
+                                object));
+}
+
+/// Runs a plan of one i64 result of n elements and integer scalars.
+std::vector<int64_t> runMarks(const std::string &steps,
+                              std::vector<int64_t> scalars, int64_t size) {
+  std::string items;
+  for (size_t i = 0; i < scalars.size(); ++i)
+    items += std::string("scalar ") + static_cast<char>('a' + i) + " i64\n";
+  auto executable = load(items + "result out i64 [" + std::to_string(size) +
+                         "] zero\n" + steps);
+  Invocation call(*executable);
+  for (size_t i = 0; i < scalars.size(); ++i)
+    call.setScalar(static_cast<int>(i), static_cast<uint64_t>(scalars[i]));
+  call.bind();
+  std::vector<int64_t> out(static_cast<size_t>(size), -1);
+  call.setData(static_cast<int>(scalars.size()), out.data());
+  RunContext context;
+  context.threads = 4;
+  call.run(context);
+  return out;
+}
+
+TEST(Executable, RunsAKernelOnArrays) {
+  auto executable =
+      load("array x f32 [R, C]\nscalar s f32\nresult out f32 [R, C]\n"
+           "launch \"scale_rows\" grid (R, 1, 1) block 1\n  (x, s, out)\n");
+  constexpr int64_t rows = 100, columns = 8, stride = 10;
+  std::vector<float> x(rows * stride), out(rows * columns);
+  std::iota(x.begin(), x.end(), 0.0f);
+  for (float &value : x)
+    value /= 500;
+  int64_t sizes[] = {rows, columns}, strides[] = {stride, 1};
+  Invocation call(*executable);
+  call.setArray(0, {x.data(), sizes, strides});
+  float scale = 0.25f;
+  uint32_t bits;
+  std::memcpy(&bits, &scale, 4);
+  call.setScalar(1, bits);
+  call.bind();
+  EXPECT_EQ(call.byteSize(2), rows * columns * 4);
+  call.setData(2, out.data());
+  RunContext context;
+  context.threads = 3;
+  call.run(context);
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < columns; ++c)
+      ASSERT_FLOAT_EQ(out[r * columns + c], std::exp(x[r * stride + c]) *
+                                                scale * (c % 2 ? 2.0f : 1.0f));
+}
+
+TEST(Executable, EveryProgramOfTheGridRunsOnce) {
+  std::vector<int64_t> out = runMarks(
+      "launch \"mark\" grid (3, 5, a) block 1\n  (out, i32(1))\n", {4}, 60);
+  for (int64_t i = 0; i < 60; ++i)
+    EXPECT_EQ(out[i], i + 1);
+}
+
+TEST(Executable, AnEmptyGridIsSkippedAndZeroFillsFirst) {
+  std::vector<int64_t> out = runMarks(
+      "launch \"mark\" grid (3, a, 1) block 1\n  (out, i32(1))\n", {0}, 3);
+  EXPECT_EQ(out, std::vector<int64_t>(3, 0));
+}
+
+TEST(Executable, LoopsCountAndSeeTheirVariable) {
+  std::vector<int64_t> out = runMarks("for w < a { launch \"mark\" grid (2, 1, "
+                                      "1) block 1 (out, i32(w * 100)) }\n",
+                                      {3}, 2);
+  EXPECT_EQ(out, (std::vector<int64_t>{0 + 100 + 200, 1 + 101 + 201}));
+}
+
+TEST(Executable, GuardsChoose) {
+  const char *steps =
+      "if a >= 16 { launch \"mark\" grid (1, 1, 1) block 1 (out, i32(10)) }\n"
+      "else { memset out 1 }\n";
+  EXPECT_EQ(runMarks(steps, {16}, 1)[0], 10);
+  EXPECT_EQ(runMarks(steps, {15}, 1)[0], 0x0101010101010101);
+}
+
+TEST(Executable, AttributesOfArrays) {
+  auto executable = load("array x f32 [R, C] align 16\nresult out i64 [x.span, "
+                         "x.align, x.stride0]\n");
+  alignas(256) float data[64];
+  int64_t sizes[] = {3, 8}, strides[] = {12, 1};
+  Invocation call(*executable);
+  call.setArray(0, {data, sizes, strides});
+  call.bind();
+  EXPECT_EQ(call.sizes(1)[0], 2 * 12 + 8);
+  EXPECT_EQ(call.sizes(1)[1], 16) << "rows are 48 bytes apart";
+  EXPECT_EQ(call.sizes(1)[2], 12);
+}
+
+TEST(Executable, WrongArgumentsAreErrors) {
+  auto errorOf = [](int64_t n, int64_t width, int offset) -> std::string {
+    auto executable = load("array x f32 [N, 4] align 16\narray y f32 [N, 4]\n"
+                           "result out i64 [N - 3]\n");
+    alignas(16) float data[64];
+    int64_t xs[] = {2, 4}, ys[] = {n, width}, strides[] = {4, 1};
+    Invocation call(*executable);
+    call.setArray(0, {data + offset, xs, strides});
+    call.setArray(1, {data, ys, strides});
+    try {
+      call.bind();
+    } catch (const Error &error) {
+      EXPECT_EQ(error.kind(), ErrorKind::Argument);
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_EQ(errorOf(3, 4, 0), "f(): y has N = 3 (axis 0), expected 2");
+  EXPECT_EQ(errorOf(2, 5, 0), "f(): y has 5 along axis 1, expected 4");
+  EXPECT_EQ(
+      errorOf(2, 4, 1),
+      "f(): x is not aligned to 16 bytes, which this kernel was compiled for");
+  EXPECT_EQ(
+      errorOf(2, 4, 0),
+      "f(): the size of out is -1 along axis 0, which cannot be allocated");
+}
+
+TEST(Executable, AnI32OperandThatDoesNotFitIsAnError) {
+  try {
+    runMarks("launch \"mark\" grid (1, 1, 1) block 1 (out, i32(a * 65536))\n",
+             {65536}, 1);
+    FAIL();
+  } catch (const Error &error) {
+    EXPECT_STREQ(error.what(),
+                 "f(): a * 65536 = 4294967296 does not fit 32 bits");
+  }
+}
+
+TEST(Executable, AMissingKernelIsAnError) {
+  try {
+    load("launch \"nothing\" grid (1, 1, 1) block 1 ()\n");
+    FAIL();
+  } catch (const Error &error) {
+    EXPECT_STREQ(error.what(), "plan of f: no object defines nothing_packed");
+  }
+}
+
+} // namespace
