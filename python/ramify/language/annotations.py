@@ -30,7 +30,10 @@ class Annotation:
     axes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        inside = [self.partition] if self.partition and not self.axes else list(self.axes)
+        prefix = f"{self.partition}."
+        inside = [f"{prefix}{a}" if a in ("key", "chunk") else a for a in self.axes]
+        if self.partition and not self.axes:
+            inside = [self.partition]
         return f"rl.{self.role.__name__}[{', '.join(map(repr, inside)) or '()'}]"
 
 

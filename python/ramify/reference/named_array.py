@@ -159,7 +159,8 @@ class NamedArray:
 
 def subtract(a: Data, b: Data) -> Data:
     """Difference with -inf - -inf = -inf, so that its exponential is 0 as the language has it."""
-    difference: Data = np.subtract(a, b)
+    with np.errstate(invalid="ignore"):
+        difference: Data = np.subtract(a, b)
     if np.isnan(difference).any():
         both = (np.asarray(a) == -np.inf) & (np.asarray(b) == -np.inf)
         difference = np.where(both, -np.inf, difference)
