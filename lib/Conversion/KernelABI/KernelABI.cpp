@@ -3,6 +3,7 @@
 
 #include "ramify/Conversion/KernelABI.h"
 
+#include "dialects/Tile/IR/ArrayAccess.h"
 #include "dialects/Tile/IR/Tile.h"
 #include "ramify/Target/KnownTargets.h"
 
@@ -12,7 +13,6 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/IR/BuiltinOps.h"
-#include "mlir/Interfaces/SideEffectInterfaces.h"
 
 using namespace mlir;
 using namespace ramify;
@@ -37,23 +37,6 @@ SmallVector<Type> ramify::kernelABITypes(FunctionType type,
   for (Type input : type.getInputs())
     appendFlat(input, converter, abi, types);
   return types;
-}
-
-/// True if no use of `array` can write to it.
-static bool isOnlyRead(Value array) {
-  return llvm::all_of(array.getUsers(), [&](Operation *user) {
-    if (isMemoryEffectFree(user))
-      return !isa<ViewLikeOpInterface, UnrealizedConversionCastOp>(user);
-    auto interface = dyn_cast<MemoryEffectOpInterface>(user);
-    if (!interface)
-      return false;
-    SmallVector<MemoryEffects::EffectInstance> effects;
-    interface.getEffects(effects);
-    return llvm::all_of(effects, [&](MemoryEffects::EffectInstance &effect) {
-      bool other = effect.getValue() && effect.getValue() != array;
-      return other || isa<MemoryEffects::Read>(effect.getEffect());
-    });
-  });
 }
 
 static void markGPUKernel(LLVM::LLVMFuncOp function) {
@@ -95,7 +78,7 @@ LLVM::LLVMFuncOp ramify::createKernelFunction(OpBuilder &builder,
     }
     UnitAttr unit = builder.getUnitAttr();
     function.setArgAttr(flat, LLVM::LLVMDialect::getNoAliasAttrName(), unit);
-    if (isOnlyRead(argument))
+    if (tile::isOnlyRead(argument))
       function.setArgAttr(flat, LLVM::LLVMDialect::getReadonlyAttrName(), unit);
     flat += 1 + 2 * memref.getRank();
   }

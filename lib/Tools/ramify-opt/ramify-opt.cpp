@@ -5,6 +5,7 @@
 
 #include "dialects/HSA/IR/HSA.h"
 #include "dialects/Tile/IR/Tile.h"
+#include "dialects/Tile/Transforms/StageThroughShared.h"
 #include "ramify/Conversion/HSAToTile.h"
 #include "ramify/Conversion/KernelABI.h"
 #include "ramify/Conversion/TileToCPU.h"
@@ -36,6 +37,7 @@ int main(int argc, char **argv) {
   ramify::registerFoldRowScalesPass();
   ramify::registerHSAToTilePass();
   ramify::registerKernelABIPass();
+  ramify::tile::registerStageThroughSharedPass();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "Ramify optimizer driver\n", registry));
 }

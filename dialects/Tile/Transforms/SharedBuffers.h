@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- SharedBuffers.h - Buffers of a kernel, shared in time ----*- C++ -*-===//
+
+#ifndef RAMIFY_DIALECTS_TILE_TRANSFORMS_SHAREDBUFFERS_H
+#define RAMIFY_DIALECTS_TILE_TRANSFORMS_SHAREDBUFFERS_H
+
+#include "dialects/Tile/IR/Tile.h"
+
+#include "mlir/IR/Builders.h"
+
+namespace ramify::tile {
+
+/// Hands out shared buffers at the top of a kernel. Owners that never run at
+/// the same time (loops of which none contains another) get the same ones.
+class SharedBuffers {
+public:
+  explicit SharedBuffers(KernelOp kernel) : kernel(kernel) {}
+
+  /// A ring of `stages` tiles that `owner` alone uses while it runs.
+  mlir::Value get(mlir::RankedTensorType tile, int64_t stages,
+                  mlir::Operation *owner);
+
+  /// Bytes of one tile in shared memory.
+  static int64_t getBytes(mlir::RankedTensorType tile);
+
+private:
+  struct Buffer {
+    mlir::Value memory;
+    llvm::SmallVector<mlir::Operation *> owners;
+  };
+
+  KernelOp kernel;
+  llvm::SmallVector<Buffer> buffers;
+};
+
+} // namespace ramify::tile
+
+#endif // RAMIFY_DIALECTS_TILE_TRANSFORMS_SHAREDBUFFERS_H
