@@ -3,7 +3,8 @@
 
 `Signature` reads a function's parameters; a call's arrays give a `Specialisation`; `lower` makes
 the program. Modules in the order in which they build on each other: source, ir, values, builder,
-scope, arithmetic, call, intrinsics, loops, expressions, statements, lower.
+arithmetic; call and intrinsics, for the functions of the language; the visitors access, calls,
+expressions, reductions, statements, each an extension of the one before; lower.
 """
 
 from .captures import captured

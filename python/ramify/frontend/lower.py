@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..errors import LanguageError
 from .builder import Builder
 from .ir import Block, Operation, Printer, Program, TensorType, Value
 from .scope import Scope
@@ -78,20 +79,18 @@ def lower(signature: Signature, specialisation: Specialisation) -> Lowered:
     LanguageError
         If the function says something that the language does not have, at its line and column.
     """
-    signature.check_entry()
-    builder = Builder()
+    try:
+        signature.check_entry()
+        return _lower(signature, specialisation)
+    except LanguageError as error:
+        raise error.with_traceback(None) from None  # the user's line matters, not ours
+
+
+def _lower(signature: Signature, specialisation: Specialisation) -> Lowered:
     source = signature.source
-    names: dict[str, FrontValue] = {}
-    values: list[Value] = []
-    for parameter in signature.parameters.values():
-        if parameter.role is Role.CONSTEXPR:
-            default = parameter.default
-            names[parameter.name] = Constant(specialisation.constants.get(parameter.name, default))
-            continue
-        names[parameter.name], value = _parameter(signature, parameter, specialisation)
-        values.append(value)
+    names, values = _parameters(signature, specialisation)
     scope = Scope(signature.function, names=names)
-    body = Statements(source, scope, builder, specialisation)
+    body = Statements(source, scope, Builder(), specialisation)
     body.calls = (signature.function,)
     for array in names.values():
         if isinstance(array, Array) and array.parameter.role is Role.TENSOR:
@@ -100,12 +99,7 @@ def lower(signature: Signature, specialisation: Specialisation) -> Lowered:
     _name_unread_weights(signature, specialisation, names)
     tensors, is_tuple = _results(body, signature)
     types = tuple(tensor.type for tensor in tensors)
-    block = Block((), [*builder.head.operations, *builder.block.operations])
-    operands = tuple(tensor.ssa for tensor in tensors)
-    placeholders = ", ".join(f"{{{i}}}" for i in range(len(operands)))
-    text = f"hsa.return {placeholders} : {', '.join(map(str, types))}"
-    where = source.location(body.return_node or source.tree)
-    block.operations.append(Operation(text, operands, (), where))
+    block = _finish(body, tensors)
     location = source.location(source.tree)
     program = Program(signature.name, specialisation.group, tuple(values), types, block, location)
     dtype = specialisation.arrays[signature.of_role(Role.QUERY)[0].name].dtype
@@ -114,9 +108,34 @@ def lower(signature: Signature, specialisation: Specialisation) -> Lowered:
     return Lowered(signature.name, parameters, results, is_tuple, program)
 
 
-def _parameter(
-    signature: Signature, parameter: Parameter, specialisation: Specialisation
-) -> tuple[FrontValue, Value]:
+def _parameters(
+    signature: Signature, specialisation: Specialisation
+) -> tuple[dict[str, FrontValue], list[Value]]:
+    """What the names of the parameters stand for, and the program's arguments."""
+    names: dict[str, FrontValue] = {}
+    values: list[Value] = []
+    for parameter in signature.parameters.values():
+        if parameter.role is Role.CONSTEXPR:
+            given = specialisation.constants.get(parameter.name, parameter.default)
+            names[parameter.name] = Constant(given)
+        else:
+            names[parameter.name], value = _parameter(parameter, specialisation)
+            values.append(value)
+    return names, values
+
+
+def _finish(body: Statements, tensors: list[Tensor]) -> Block:
+    """The whole block: loads and constants, what the function does, and its return."""
+    builder, source = body.builder, body.source
+    operands = tuple(tensor.ssa for tensor in tensors)
+    placeholders = ", ".join(f"{{{i}}}" for i in range(len(operands)))
+    text = f"hsa.return {placeholders} : {', '.join(str(tensor.type) for tensor in tensors)}"
+    where = source.location(body.return_node or source.tree)
+    end = Operation(text, operands, (), where)
+    return Block((), [*builder.head.operations, *builder.block.operations, end])
+
+
+def _parameter(parameter: Parameter, specialisation: Specialisation) -> tuple[FrontValue, Value]:
     """The value of a parameter in the function, and the program's argument."""
     if parameter.role.is_scalar:
         number = TensorType("f32" if parameter.role is Role.FLOAT else "i32")

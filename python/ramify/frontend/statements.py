@@ -7,13 +7,11 @@ import ast
 import itertools
 from typing import Any
 
-from ..language import OnlineSoftmax
 from . import arithmetic
-from .arithmetic import MismatchError, Operand
-from .call import Call, bind
-from .expressions import Expressions
-from .ir import Block, TensorType, Value, sort_axes
+from .call import bind
+from .ir import Block, Value
 from .loops import Loop, monoid_update, reduced_names
+from .reductions import LOOP_RULE, Reductions
 from .scope import Scope
 from .signature import Role, Signature
 from .source import Node
@@ -33,13 +31,8 @@ from .values import (
 MAX_UNROLLED = 1024
 """Iterations of a constant loop; each is compiled by itself."""
 
-LOOP_RULE = (
-    "chunks are visited in any order, so a loop carries values only by `out += x`, "
-    "`out = rl.maximum(out, x)`, `acc.merge(scores, values)` and `acc.push(logit, value)`"
-)
 
-
-class Statements(Expressions):
+class Statements(Reductions):
     """Compiles the body of a function; `returned` is what it returns, once it has."""
 
     returned: FrontValue | None = None
@@ -163,164 +156,6 @@ class Statements(Expressions):
         if self.loop is None or self.loop.scope is not self.scope:
             return None
         return self.scope.outer
-
-    # Reductions
-
-    def _is_reduced(self, name: str) -> bool:
-        return self.loop is not None and self.loop.reduces(name, self.scope)
-
-    def _reduce_sum(self, name: str, node: ast.AugAssign) -> None:
-        if not isinstance(node.op, ast.Add | ast.Sub):
-            raise self.error(node, f"`{name}` is reduced by an operator that is no sum", LOOP_RULE)
-        x = self.operand(node.value)
-        if isinstance(node.op, ast.Sub):
-            with self.at(node):
-                x = arithmetic.unary(self.builder, ast.USub(), x)
-        self._contribute(name, "sum", x, node, node.value)
-
-    def _reduce_extremum(self, name: str, call: ast.Call, node: ast.Assign) -> None:
-        function = self.visit(call.func)
-        named = getattr(function.value, "__name__", "") if isinstance(function, Constant) else ""
-        others = [a for a in call.args if not (isinstance(a, ast.Name) and a.id == name)]
-        self._contribute(name, named[:3], self.operand(others[0]), node, others[0])
-
-    def _contribute(self, name: str, kind: str, x: Operand, node: ast.stmt, at: ast.expr) -> None:
-        assert self.loop is not None and self.scope.outer is not None
-        init = self.scope.outer.find(name)
-        assert isinstance(init, Tensor)
-        known = self.loop.tensors.get(name)
-        if known is not None and known.kind != kind:
-            raise self.error(
-                node,
-                f"`{name}` is reduced by {known.kind} and by {kind} in one loop",
-                "use an accumulator for each",
-            )
-        if not init.type.axes or init.type.element != "f32":
-            raise self.error(
-                node,
-                f"`{name}` is {init.describe()}, which cannot be reduced into",
-                "start from rl.zeros(q, v)",
-            )
-        with self.at(node):
-            self._check_axes(x, init.type, name)
-            value = arithmetic.spread(self.builder, x, init.type.axes)
-            self.loop.contribute(name, kind, init, value, self.builder)
-
-    def _check_axes(self, x: Operand, target: TensorType, name: str) -> None:
-        names = x.type.names if isinstance(x, Tensor) else ()
-        extra = [axis for axis in names if axis not in target.names]
-        if extra:
-            assert isinstance(x, Tensor)
-            raise MismatchError(
-                f"`{name}` has axes {target.describe()}, found one more of {x.type.describe()}",
-                f'reduce it first: rl.sum(x, over="{extra[0]}")',
-            )
-
-    def _reduce_softmax(self, method: Method, node: ast.Call) -> None:
-        acc = method.owner
-        function = getattr(OnlineSoftmax, method.name)
-        positional, keywords = self.arguments(node)
-        name = f"acc.{method.name}"
-        arguments, nodes = bind(function, name, node, self.source, [acc, *positional], keywords, 1)
-        call = Call(
-            name,
-            node,
-            arguments,
-            nodes,
-            self.source,
-            self.builder,
-            self.specialisation,
-            self.as_operand,
-            self.loop,
-        )
-        with self.at(node):
-            parts = self._merge(call, acc) if method.name == "merge" else self._push(call, acc)
-        loop = self.loop
-        if loop is None or acc.made_in is loop:
-            self._push_now(acc, parts, node, method.name)
-            return
-        if id(loop) in acc.read_in:
-            raise self.error(
-                node,
-                "the result of an online softmax is read inside the loop that merges into it",
-                "read `acc.value` and `acc.lse` after the loop",
-            )
-        if acc in loop.softmaxes:
-            raise self.error(
-                node,
-                "a second merge or push into one online softmax in one loop",
-                "write a second loop over the same domain",
-            )
-        loop.merge(acc, parts)
-
-    def _merge(self, call: Call, acc: Softmax) -> tuple[Tensor, Tensor]:
-        scores, values = call.floats("scores"), call.array("values")
-        if "key" not in scores.type.names or "key" not in values.type.names:
-            raise call.error(
-                f"expected scores and values for each key, found {scores.type.describe()} and "
-                f"{values.type.describe()}",
-                "one logit with one value is acc.push(logit, value)",
-            )
-        if values.type.names != ("key", "dim"):
-            raise call.error(
-                f"`values` expects [key, dim], found {values.type.describe()}", "", "values"
-            )
-        self._check_dim(call, "values", values, acc)
-        sizes = dict(acc.rows.axes)
-        sizes["key"] = values.type.size("key")
-        del sizes["dim"]
-        self._check_inside(call, "scores", scores, tuple(sizes))
-        return self.builder.broadcast(scores, sort_axes(sizes)), values
-
-    def _push(self, call: Call, acc: Softmax) -> tuple[Tensor, Tensor]:
-        rows = acc.rows.without("dim")
-        logit = call.operand("logit")
-        value = call.floats("value")
-        hint = "scores and values for each key are acc.merge(scores, values)"
-        self._check_inside(call, "logit", logit, rows.names, hint)
-        self._check_inside(call, "value", value, acc.rows.names, hint)
-        if "dim" not in value.type.names:
-            raise call.error(
-                f"`value` expects a dim axis, found {value.type.describe()}", "", "value"
-            )
-        self._check_dim(call, "value", value, acc)
-        spread = arithmetic.spread(self.builder, logit, rows.axes)
-        if value.type.names == ("dim",):
-            return spread, value
-        return spread, self.builder.broadcast(value, acc.rows.axes)
-
-    def _check_dim(self, call: Call, name: str, value: Tensor, acc: Softmax) -> None:
-        found, expected = value.type.size("dim"), acc.rows.size("dim")
-        if found != expected:
-            raise call.error(f"`{name}` expects dim = {expected}, found {found}", "", name)
-
-    def _check_inside(
-        self, call: Call, name: str, value: Operand, axes: tuple[str, ...], hint: str = ""
-    ) -> None:
-        names = value.type.names if isinstance(value, Tensor) else ()
-        if any(axis not in axes for axis in names):
-            shown = ", ".join(axes)
-            raise call.error(
-                f"`{name}` expects axes out of [{shown}], found {value.describe()}", hint, name
-            )
-
-    def _push_now(
-        self, acc: Softmax, parts: tuple[Tensor, Tensor], node: ast.Call, name: str
-    ) -> None:
-        """Push outside of a reduction, into a state that is at hand."""
-        if name == "merge":
-            raise self.error(
-                node,
-                "merge belongs into a loop over chunks, into an online softmax made before it",
-                "make it with rl.online_softmax(q, v) before the loop",
-            )
-        logit, value = parts
-        with self.at(node):
-            text = (
-                f"hsa.push {{0}}, {{1}} into {{2}} : {logit.type}, {value.type}, {acc.state.type}"
-            )
-            operands = (logit.ssa, value.ssa, acc.state)
-            acc.state = self.builder.emit(text, operands, acc.state.type)
 
     # Control flow
 
