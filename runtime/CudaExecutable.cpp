@@ -48,9 +48,9 @@ CudaExecutable::CudaExecutable(Plan thePlan, const DeviceInfo &device)
   loadModule(*code);
   for (const std::string &name : plan().kernels()) {
     Kernel kernel;
-    driver.check(
-        driver.cuModuleGetFunction(&kernel.function, module, name.c_str()),
-        "cuModuleGetFunction", name);
+    driver.check(driver.cuModuleGetFunction(&kernel.function, owned.module,
+                                            name.c_str()),
+                 "cuModuleGetFunction", name);
     // Asking for an attribute also makes a driver that loads lazily load the
     // kernel now, not while a graph is captured.
     int registers = 0;
@@ -65,20 +65,22 @@ void CudaExecutable::loadModule(const Code &code) {
   std::string log(16384, '\0');
   JitOption options[] = {ErrorLogBuffer, ErrorLogSize};
   void *values[] = {log.data(), reinterpret_cast<void *>(log.size())};
+  owned.context = theDevice.context;
   // std::string ends its bytes with the zero that the driver wants behind PTX.
-  Result result = driver.cuModuleLoadDataEx(&module, code.bytes.c_str(), 2,
-                                            options, values);
+  Result result = driver.cuModuleLoadDataEx(&owned.module, code.bytes.c_str(),
+                                            2, options, values);
   driver.check(result, "cuModuleLoadDataEx", log.c_str());
 }
 
-CudaExecutable::~CudaExecutable() {
+CudaExecutable::OwnedModule::~OwnedModule() {
   if (!module)
     return;
+  const Driver &driver = Driver::get();
   Context previous = nullptr;
   // No exceptions here: at the process's end the driver may be gone.
   if (driver.cuCtxGetCurrent(&previous) != Success)
     return;
-  driver.cuCtxSetCurrent(theDevice.context);
+  driver.cuCtxSetCurrent(context);
   driver.cuModuleUnload(module);
   driver.cuCtxSetCurrent(previous);
 }

@@ -27,7 +27,6 @@ struct KernelInfo {
 class CudaExecutable : public Executable {
 public:
   CudaExecutable(Plan plan, const cuda::DeviceInfo &device);
-  ~CudaExecutable() override;
 
   std::vector<KernelInfo> kernelInfo() const;
   const cuda::DeviceInfo &device() const { return theDevice; }
@@ -47,12 +46,18 @@ private:
     cuda::Function function = nullptr;
     mutable int64_t sharedAllowed = 48 * 1024; // dynamic bytes
   };
+  /// Unloads what it holds, also when a constructor fails after loading.
+  struct OwnedModule {
+    cuda::Module module = nullptr;
+    cuda::Context context = nullptr;
+    ~OwnedModule();
+  };
   void loadModule(const Code &code);
   void allowShared(const ReadyLaunch &launch, const Kernel &kernel) const;
 
   const cuda::Driver &driver;
   const cuda::DeviceInfo &theDevice;
-  cuda::Module module = nullptr;
+  OwnedModule owned;
   std::vector<Kernel> kernels;
 };
 

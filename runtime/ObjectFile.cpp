@@ -170,7 +170,8 @@ private:
     if (symbol.st_shndx == SHN_ABS)
       return symbol.st_value;
     if (symbol.st_shndx == SHN_UNDEF)
-      return symbol.st_name ? outside(reader.string(strings, symbol.st_name))
+      return symbol.st_name ? outside(reader.string(strings, symbol.st_name),
+                                      ELF64_ST_BIND(symbol.st_info) == STB_WEAK)
                             : 0;
     if (symbol.st_shndx >= SHN_LORESERVE)
       fail(ErrorKind::Unsupported, "object code has a symbol in section ",
@@ -186,13 +187,13 @@ private:
     return address;
   }
 
-  static uint64_t outside(const std::string &name) {
+  static uint64_t outside(const std::string &name, bool optional) {
     void *found = ::dlsym(RTLD_DEFAULT, name.c_str());
     if (!found) {
       static void *const math = ::dlopen("libm.so.6", RTLD_NOW | RTLD_LOCAL);
       found = math ? ::dlsym(math, name.c_str()) : nullptr;
     }
-    if (!found && name != "_GLOBAL_OFFSET_TABLE_")
+    if (!found && !optional && name != "_GLOBAL_OFFSET_TABLE_")
       fail(ErrorKind::Plan, "object code needs the function '", name,
            "', which is not there");
     return reinterpret_cast<uint64_t>(found);

@@ -8,6 +8,8 @@
 
 #include "runtime/Driver.h"
 
+#include <pybind11/gil_safe_call_once.h>
+
 namespace py = pybind11;
 
 namespace ramify::bindings {
@@ -32,8 +34,14 @@ size_t Dispatcher::KeyHash::operator()(const Key &key) const {
 
 /// Whether PyTorch records gradients on this thread now.
 static bool gradientsRecorded() {
-  static auto &isEnabled =
-      *new py::object(py::module_::import("torch").attr("is_grad_enabled"));
+  PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<py::object>
+      storage;
+  const py::object &isEnabled =
+      storage
+          .call_once_and_store_result([] {
+            return py::module_::import("torch").attr("is_grad_enabled");
+          })
+          .get_stored();
   return isEnabled().cast<bool>();
 }
 
@@ -81,11 +89,38 @@ py::dict Dispatcher::describe(const py::args &args,
 Dispatcher::Entry Dispatcher::entryFor(const Arguments &arguments,
                                        const ArrayMaker &maker) {
   Key key = arguments.key();
-  if (auto it = entries.find(key); it != entries.end())
-    return it->second;
+  for (;;) {
+    if (auto it = entries.find(key); it != entries.end())
+      return it->second;
+    auto compiling = inFlight.find(key);
+    if (compiling == inFlight.end())
+      break;
+    if (compiling->second == std::this_thread::get_id())
+      return compileEntry(arguments, maker); // called by its own compilation
+    waitForCompilation();
+  }
+  inFlight.emplace(key, std::this_thread::get_id());
+  struct Finish {
+    Dispatcher &self;
+    const Key &key;
+    ~Finish() {
+      self.inFlight.erase(key);
+      std::lock_guard<std::mutex> lock(self.mutex);
+      ++self.finished;
+      self.changed.notify_all();
+    }
+  } finish{*this, key};
   Entry entry = compileEntry(arguments, maker);
-  return entries.insert_or_assign(std::move(key), std::move(entry))
-      .first->second;
+  entries.insert_or_assign(key, entry);
+  return entry;
+}
+
+/// Waits, without the GIL, until some thread has ended a compilation.
+void Dispatcher::waitForCompilation() {
+  uint64_t before = finished; // changes only under the GIL
+  py::gil_scoped_release release;
+  std::unique_lock<std::mutex> lock(mutex);
+  changed.wait(lock, [&] { return finished != before; });
 }
 
 Dispatcher::Entry Dispatcher::compileEntry(const Arguments &arguments,

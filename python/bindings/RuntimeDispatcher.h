@@ -11,6 +11,9 @@
 
 #include "runtime/Executable.h"
 
+#include <condition_variable>
+#include <mutex>
+#include <thread>
 #include <unordered_map>
 
 namespace ramify::bindings {
@@ -51,6 +54,14 @@ private:
   std::shared_ptr<Signature> signature;
   pybind11::object compile, onGrad;
   std::unordered_map<Key, Entry, KeyHash> entries;
+
+  // Who compiles what now: each key is compiled by one thread, others wait.
+  // The map is guarded by the GIL.
+  std::unordered_map<Key, std::thread::id, KeyHash> inFlight;
+  void waitForCompilation();
+  std::mutex mutex; // for waiting; `finished` is written under the GIL and it
+  std::condition_variable changed;
+  uint64_t finished = 0;
 };
 
 void bindDispatcher(pybind11::module_ &module);

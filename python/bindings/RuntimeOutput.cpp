@@ -4,6 +4,8 @@
 
 #include "RuntimeErrors.h"
 
+#include <pybind11/gil_safe_call_once.h>
+
 #include <array>
 #include <new>
 
@@ -70,8 +72,13 @@ static py::tuple shapeTuple(int rank, const int64_t *sizes) {
 py::object ArrayMaker::callEmpty(DType dtype, int rank, const int64_t *sizes) {
   py::tuple shape = shapeTuple(rank, sizes);
   if (type.access == ArrayType::Access::NumPy) {
-    static auto &empty =
-        *new py::object(py::module_::import("numpy").attr("empty"));
+    PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<py::object>
+        storage;
+    const py::object &empty =
+        storage
+            .call_once_and_store_result(
+                [] { return py::module_::import("numpy").attr("empty"); })
+            .get_stored();
     return empty(shape, numpyDType(dtype));
   }
   py::handle array(like);

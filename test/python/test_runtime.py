@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """The runtime's Python side on the CPU: signatures, keys, checks, calls."""
 
+import concurrent.futures
 import ctypes
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -344,6 +346,27 @@ def test_other_threads_run_while_a_kernel_does():
     leave.set()
     caller.join(20)
     assert not caller.is_alive()
+
+
+def test_threads_share_one_compilation():
+    requests = []
+
+    def compile_slowly(request):
+        requests.append(request)
+        time.sleep(0.2)
+        if len(requests) == 1:
+            raise errors.CompileError("the first time")
+        made = rt.Plan.parse(ADD)
+        made.bind_kernel("add", ctypes.cast(add_kernel, ctypes.c_void_p).value)
+        return made
+
+    add = rt.Dispatcher(rt.Signature("add", ADD_PARAMETERS), compile_slowly)
+    x, y = arrays()
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        outcomes = [pool.submit(add, x, y) for _ in range(4)]
+    failures = [o for o in outcomes if o.exception()]
+    assert len(failures) == 1 and isinstance(failures[0].exception(), errors.CompileError)
+    assert len(requests) == 2, "who waited for the failed compilation tries once more"
 
 
 def test_empty_arrays():
