@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- Compiler.h - From the text of a program to a plan --------*- C++ -*-===//
+//
+// The compiler as a library: hsa text in, a serialised plan with its code out
+// (runtime/Plan.h). No state is kept between calls, and calls may run at once.
+// This header needs nothing of LLVM, so that users with exceptions and RTTI can
+// include it.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef RAMIFY_COMPILER_COMPILER_H
+#define RAMIFY_COMPILER_COMPILER_H
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ramify {
+
+struct CompileOptions {
+  /// "cpu", or a GPU architecture of KnownTargets.h.
+  std::string target = "cpu";
+  std::string schedule = "query_major";
+  /// Addresses and strides of the arrays are multiples of 16 bytes.
+  bool aligned = true;
+};
+
+/// An error with its place: that of the program's `loc(...)`, else of the text.
+struct CompileDiagnostic {
+  std::string message;
+  std::string file;
+  int line = 0, column = 0; ///< from 1; 0 if there is none
+};
+
+struct CompileResult {
+  std::string output;
+  std::vector<CompileDiagnostic> errors;
+  bool succeeded = false;
+};
+
+/// The plan of the program in `text`, with the code of its kernels.
+CompileResult compile(std::string_view text, const CompileOptions &options);
+
+/// What the program is at one of these levels, as text.
+///   hsa     the program, canonicalised
+///   tile    kernels and plan over portable tiles
+///   placed  kernels over tiles with layouts (GPU)
+///   llvm    LLVM IR, optimised
+///   ptx     (GPU)   asm   (CPU)
+///   plan    the plan without its code
+CompileResult lower(std::string_view text, std::string_view level,
+                    const CompileOptions &options);
+
+/// The processor that "cpu" stands for here, with its features.
+std::string hostFeatures();
+
+/// The GPU architectures that can be compiled for, oldest first.
+std::vector<std::string> targetNames();
+
+/// The best of them for a GPU of this compute capability; empty if it is too
+/// old.
+std::string targetFor(int major, int minor);
+
+} // namespace ramify
+
+#endif // RAMIFY_COMPILER_COMPILER_H

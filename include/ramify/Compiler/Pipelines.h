@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- Pipelines.h - The compiler's table of contents -----------*- C++ -*-===//
+//
+// The passes from an hsa program to the code of a target, in order;
+// Pipelines.cpp gives each pass's reason.
+//
+//     hsa -- buildHSAPipeline --> hsa
+//         -- buildSchedulePipeline --> portable tile (kernels and plan)
+//         -- buildCPUPipeline --> llvm
+//         -- buildPlacementPipeline --> placed tile -- buildGPUPipeline -->
+//         llvm
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef RAMIFY_COMPILER_PIPELINES_H
+#define RAMIFY_COMPILER_PIPELINES_H
+
+#include "ramify/Target/CPU.h"
+#include "ramify/Target/KnownTargets.h"
+
+#include "mlir/Pass/PassManager.h"
+
+namespace ramify {
+
+void buildHSAPipeline(mlir::OpPassManager &passes);
+
+void buildSchedulePipeline(mlir::OpPassManager &passes,
+                           llvm::StringRef schedule, const CPUTarget &target);
+void buildSchedulePipeline(mlir::OpPassManager &passes,
+                           llvm::StringRef schedule, const GPUTarget &target);
+
+void buildCPUPipeline(mlir::OpPassManager &passes, const CPUTarget &target);
+
+} // namespace ramify
+
+#endif // RAMIFY_COMPILER_PIPELINES_H

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- Compiler.cpp - From the text of a program to a plan ----------------===//
+
+#include "ramify/Compiler/Compiler.h"
+
+#include "ramify/Compiler/Pipelines.h"
+#include "ramify/Compiler/PlanBuilder.h"
+#include "ramify/Target/NVPTX.h"
+
+#include "dialects/HSA/IR/HSA.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+using namespace ramify;
+
+//===----------------------------------------------------------------------===//
+// Errors
+//===----------------------------------------------------------------------===//
+
+/// The first place in a file that `loc` tells of.
+static FileLineColLoc findPlace(Location loc) {
+  FileLineColLoc place;
+  loc->walk([&](Location inner) {
+    place = dyn_cast<FileLineColLoc>(inner);
+    return place ? WalkResult::interrupt() : WalkResult::advance();
+  });
+  return place;
+}
+
+static CompileDiagnostic describe(Diagnostic &diagnostic) {
+  CompileDiagnostic error;
+  error.message = diagnostic.str();
+  for (Diagnostic &note : diagnostic.getNotes())
+    error.message += "\nnote: " + note.str();
+  if (FileLineColLoc place = findPlace(diagnostic.getLocation())) {
+    error.file = place.getFilename().str();
+    error.line = static_cast<int>(place.getLine());
+    error.column = static_cast<int>(place.getColumn());
+  }
+  return error;
+}
+
+//===----------------------------------------------------------------------===//
+// One compilation
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// A module on its way down. Each step returns false after an error, which the
+/// handler has collected.
+class Compilation {
+public:
+  explicit Compilation(const CompileOptions &options);
+
+  bool parse(std::string_view text);
+  /// Down to each level.
+  bool toHSA();
+  bool toTile();
+  bool toPlacedTile();
+  bool toLLVM();
+  /// The code of the kernels, from LLVM.
+  bool emitCode(runtime::Code &code);
+  bool emitText(StringRef level, std::string &text);
+
+  std::string print();
+  runtime::Plan &getPlan() { return plan; }
+  std::vector<CompileDiagnostic> takeErrors() { return std::move(errors); }
+  const GPUTarget *getGPU() const { return gpu; }
+
+private:
+  bool run(function_ref<void(OpPassManager &)> build);
+  bool takePlan();
+  bool fail(const std::string &message);
+
+  const CompileOptions &options;
+  MLIRContext context;
+  std::vector<CompileDiagnostic> errors;
+  ScopedDiagnosticHandler handler;
+  OwningOpRef<ModuleOp> module;
+  const GPUTarget *gpu = nullptr; ///< null for the CPU
+  runtime::Plan plan;
+};
+} // namespace
+
+Compilation::Compilation(const CompileOptions &options)
+    : options(options), context(MLIRContext::Threading::DISABLED),
+      handler(&context, [this](Diagnostic &diagnostic) {
+        if (diagnostic.getSeverity() == DiagnosticSeverity::Error)
+          errors.push_back(describe(diagnostic));
+      }) {
+  context.loadDialect<hsa::HSADialect, tile::TileDialect>();
+}
+
+bool Compilation::fail(const std::string &message) {
+  errors.push_back({message, "", 0, 0});
+  return false;
+}
+
+bool Compilation::parse(std::string_view text) {
+  if (options.target != "cpu") {
+    gpu = findTarget(options.target);
+    if (!gpu)
+      return fail("there is no target \"" + options.target + "\"");
+  }
+  ParserConfig config(&context);
+  module = parseSourceString<ModuleOp>(StringRef(text), config, "<hsa>");
+  if (!module)
+    return false;
+  auto programs = module->getOps<hsa::ProgramOp>();
+  if (!llvm::hasSingleElement(programs))
+    return fail(
+        "expected one hsa.program, found " +
+        std::to_string(std::distance(programs.begin(), programs.end())));
+  return true;
+}
+
+bool Compilation::run(function_ref<void(OpPassManager &)> build) {
+  PassManager passes(&context);
+  build(passes);
+  if (succeeded(passes.run(*module)))
+    return true;
+  return errors.empty() ? fail("a pass of the compiler failed") : false;
+}
+
+bool Compilation::toHSA() {
+  return run([](OpPassManager &passes) { buildHSAPipeline(passes); });
+}
+
+bool Compilation::toTile() {
+  return toHSA() && run([&](OpPassManager &passes) {
+           if (gpu)
+             buildSchedulePipeline(passes, options.schedule, *gpu);
+           else
+             buildSchedulePipeline(passes, options.schedule, hostCPU());
+         });
+}
+
+/// Takes the plan out of the module, which has only kernels from here on.
+bool Compilation::takePlan() {
+  auto op = *module->getOps<tile::PlanOp>().begin();
+  auto backend = gpu ? runtime::Backend::Cuda : runtime::Backend::Cpu;
+  FailureOr<runtime::Plan> built =
+      buildPlan(op, backend, gpu && options.aligned ? 16 : 0);
+  if (failed(built))
+    return false;
+  plan = std::move(*built);
+  plan.notes.emplace_back("schedule", options.schedule);
+  op.erase();
+  return true;
+}
+
+bool Compilation::toLLVM() {
+  if (!toTile() || !takePlan())
+    return false;
+  if (!run([&](OpPassManager &passes) { buildCPUPipeline(passes, hostCPU()); }))
+    return false;
+  setLaunchSizes(plan, *module);
+  return true;
+}
+
+bool Compilation::emitCode(runtime::Code &code) {
+  SmallVector<char, 0> object = emitObject(*module, hostCPU());
+  code.target = "x86_64";
+  code.kind = runtime::CodeKind::Object;
+  code.bytes.assign(object.begin(), object.end());
+  return !object.empty();
+}
+
+std::string Compilation::print() {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  module->print(stream);
+  return text;
+}
+
+/// Texts from LLVM on.
+bool Compilation::emitText(StringRef level, std::string &text) {
+  if (level == "llvm")
+    text = emitLLVMIR(*module, hostCPU());
+  else
+    text = emitAssembly(*module, hostCPU());
+  return !text.empty();
+}
+
+//===----------------------------------------------------------------------===//
+// The interface
+//===----------------------------------------------------------------------===//
+
+static CompileResult finish(Compilation &compilation, std::string output,
+                            bool succeeded) {
+  CompileResult result;
+  result.succeeded = succeeded;
+  result.errors = compilation.takeErrors();
+  if (succeeded)
+    result.output = std::move(output);
+  return result;
+}
+
+CompileResult ramify::compile(std::string_view text,
+                              const CompileOptions &options) {
+  Compilation compilation(options);
+  runtime::Code code;
+  bool done = compilation.parse(text) && compilation.toLLVM() &&
+              compilation.emitCode(code);
+  if (!done)
+    return finish(compilation, "", false);
+  runtime::Plan &plan = compilation.getPlan();
+  plan.codes.push_back(std::move(code));
+  return finish(compilation, plan.serialize(), true);
+}
+
+CompileResult ramify::lower(std::string_view text, std::string_view level,
+                            const CompileOptions &options) {
+  Compilation compilation(options);
+  std::string output;
+  bool done = compilation.parse(text);
+  if (level == "hsa" || level == "tile") {
+    done =
+        done && (level == "hsa" ? compilation.toHSA() : compilation.toTile());
+    return finish(compilation, done ? compilation.print() : "", done);
+  }
+  if (level == "plan") {
+    done = done && compilation.toLLVM();
+    return finish(compilation, done ? compilation.getPlan().text() : "", done);
+  }
+  done = done && compilation.toLLVM() && compilation.emitText(level, output);
+  return finish(compilation, output, done);
+}
+
+std::string ramify::hostFeatures() {
+  return hostCPU().name + " " + hostCPU().features;
+}
+
+std::vector<std::string> ramify::targetNames() {
+  std::vector<std::string> names;
+  for (const GPUTarget &target : knownTargets())
+    names.emplace_back(target.name);
+  return names;
+}
+
+std::string ramify::targetFor(int major, int minor) {
+  const GPUTarget *target = targetForDevice(major, minor);
+  return target ? std::string(target->name) : std::string();
+}

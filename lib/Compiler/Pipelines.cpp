@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- Pipelines.cpp - The compiler's table of contents -------------------===//
+
+#include "ramify/Compiler/Pipelines.h"
+
+#include "dialects/HSA/IR/HSA.h"
+#include "dialects/Tile/IR/Tile.h"
+#include "ramify/Conversion/HSAToTile.h"
+#include "ramify/Conversion/TileToCPU.h"
+
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace ramify;
+
+//===----------------------------------------------------------------------===//
+// hsa
+//===----------------------------------------------------------------------===//
+
+void ramify::buildHSAPipeline(OpPassManager &passes) {
+  // The front end writes one operation for each of the user's, with constants
+  // and broadcasts in between: fold them, drop accumulators that nobody reads.
+  passes.addPass(createCanonicalizerPass());
+  // The same chunk read twice, or one constant in many places, becomes one.
+  passes.addPass(createCSEPass());
+  // What does not depend on the chunk is computed once, before the reduction.
+  passes.addPass(createLoopInvariantCodeMotionPass());
+}
+
+//===----------------------------------------------------------------------===//
+// hsa to portable tile
+//===----------------------------------------------------------------------===//
+
+static void buildSchedulePipeline(OpPassManager &passes,
+                                  const HSAToTileOptions &options) {
+  // Here it is decided which program of the grid computes what.
+  passes.addPass(createHSAToTile(options));
+  // Weights and 1 / l go to the smaller side of a product, and the product adds
+  // to its accumulator itself. Before CSE, which would give scales more users.
+  passes.addPass(createFoldRowScales());
+  // Schedules write index arithmetic plainly: fold it.
+  passes.addPass(createCanonicalizerPass());
+  // Masks and positions that several operations asked for become one.
+  passes.addPass(createCSEPass());
+  // Scales, row numbers and sizes leave the loops over chunks.
+  passes.addPass(createLoopInvariantCodeMotionPass());
+}
+
+void ramify::buildSchedulePipeline(OpPassManager &passes, StringRef schedule,
+                                   const CPUTarget &target) {
+  HSAToTileOptions options;
+  options.schedule = schedule.str();
+  // Rows lie in the lanes of vectors or are looped over: none is padded. A
+  // whole chunk is one tile, since tiles live in the first-level cache.
+  options.rowsMultiple = 1;
+  options.colsMultiple = 1;
+  options.maxKeyTile = 256;
+  ::buildSchedulePipeline(passes, options);
+}
+
+void ramify::buildSchedulePipeline(OpPassManager &passes, StringRef schedule,
+                                   const GPUTarget &target) {
+  HSAToTileOptions options;
+  options.schedule = schedule.str();
+  // An mma has 16 rows and a depth of 16; the defaults are made for it.
+  ::buildSchedulePipeline(passes, options);
+}
+
+//===----------------------------------------------------------------------===//
+// Portable tile to the CPU
+//===----------------------------------------------------------------------===//
+
+void ramify::buildCPUPipeline(OpPassManager &passes, const CPUTarget &target) {
+  // Tiles to vectors in loops, math to polynomials, all of it to LLVM.
+  buildTileToCPUPipeline(passes, target.vectorShape());
+}

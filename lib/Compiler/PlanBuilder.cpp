@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- PlanBuilder.cpp - From tile.plan to the runtime's plan -------------===//
+
+#include "ramify/Compiler/PlanBuilder.h"
+
+#include "ramify/Target/KnownTargets.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/Matchers.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace ramify;
+using runtime::Expr;
+
+namespace {
+class PlanBuilder {
+public:
+  PlanBuilder(tile::PlanOp op, runtime::Backend backend, int64_t alignment)
+      : op(op), alignment(alignment) {
+    plan.backend = backend;
+    StringRef name = op.getSymName();
+    name.consume_back("_plan");
+    plan.function = name.str();
+  }
+
+  FailureOr<runtime::Plan> build();
+
+private:
+  LogicalResult addArgument(BlockArgument argument);
+  LogicalResult addResult(tile::ResultOp result);
+  LogicalResult addLaunch(tile::LaunchOp launch);
+  LogicalResult addIndex(Operation &inner);
+  FailureOr<runtime::Operand> getOperand(tile::LaunchOp launch, Value value);
+
+  Expr getSize(StringRef text);
+  runtime::DType getDType(Type type);
+  StringAttr getName(BlockArgument argument);
+
+  tile::PlanOp op;
+  int64_t alignment;
+  runtime::Plan plan;
+  llvm::DenseMap<Value, int> places;       ///< arguments and results
+  llvm::DenseMap<Value, Expr> expressions; ///< integers
+};
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Arguments and results
+//===----------------------------------------------------------------------===//
+
+runtime::DType PlanBuilder::getDType(Type type) {
+  std::string text;
+  llvm::raw_string_ostream(text) << type;
+  return *runtime::parseDType(text);
+}
+
+StringAttr PlanBuilder::getName(BlockArgument argument) {
+  return op.getArgAttrOfType<StringAttr>(argument.getArgNumber(),
+                                         "ramify.name");
+}
+
+/// A number, or the name of a size.
+Expr PlanBuilder::getSize(StringRef text) {
+  int64_t number;
+  if (!text.getAsInteger(10, number))
+    return Expr(number);
+  return Expr::symbol(plan.symbols.intern(text.str()));
+}
+
+LogicalResult PlanBuilder::addArgument(BlockArgument argument) {
+  StringAttr name = getName(argument);
+  if (!name)
+    return op.emitOpError("argument ")
+           << argument.getArgNumber() << " has no ramify.name";
+  runtime::Value value;
+  value.name = name.str();
+  value.dtype = getDType(getElementTypeOrSelf(argument.getType()));
+  places[argument] = static_cast<int>(plan.values.size());
+  auto array = dyn_cast<MemRefType>(argument.getType());
+  if (!array) {
+    value.role = runtime::Value::Role::Scalar;
+    if (!isa<FloatType>(argument.getType()))
+      expressions[argument] = getSize(name);
+  } else {
+    auto dims =
+        op.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(), "ramify.dims");
+    if (!dims || static_cast<int64_t>(dims.size()) != array.getRank())
+      return op.emitOpError("argument \"")
+             << name.getValue() << "\" does not name its " << array.getRank()
+             << " sizes in ramify.dims";
+    for (StringRef dim : dims.getAsValueRange<StringAttr>())
+      value.shape.push_back(getSize(dim));
+    if (array.getRank() && !array.isDynamicDim(array.getRank() - 1))
+      value.alignment = alignment;
+  }
+  plan.values.push_back(std::move(value));
+  return success();
+}
+
+LogicalResult PlanBuilder::addResult(tile::ResultOp result) {
+  runtime::Value value;
+  value.role = runtime::Value::Role::Result;
+  int number = 0;
+  do {
+    value.name = "result" + std::to_string(number++);
+  } while (plan.findValue(value.name) >= 0);
+  value.dtype = getDType(cast<MemRefType>(result.getType()).getElementType());
+  for (Value size : result.getShape())
+    value.shape.push_back(expressions[size]);
+  places[result] = static_cast<int>(plan.values.size());
+  plan.values.push_back(std::move(value));
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Integers
+//===----------------------------------------------------------------------===//
+
+static std::optional<Expr::Op> getOperator(Operation &op) {
+  using Op = Expr::Op;
+  return llvm::TypeSwitch<Operation *, std::optional<Op>>(&op)
+      .Case<arith::AddIOp>([](auto) { return Op::Add; })
+      .Case<arith::SubIOp>([](auto) { return Op::Sub; })
+      .Case<arith::MulIOp>([](auto) { return Op::Mul; })
+      .Case<arith::DivUIOp, arith::FloorDivSIOp>(
+          [](auto) { return Op::FloorDiv; })
+      .Case<arith::CeilDivUIOp, arith::CeilDivSIOp>(
+          [](auto) { return Op::CeilDiv; })
+      .Case<arith::RemUIOp>([](auto) { return Op::Mod; })
+      .Case<arith::MinUIOp, arith::MinSIOp>([](auto) { return Op::Min; })
+      .Case<arith::MaxUIOp, arith::MaxSIOp>([](auto) { return Op::Max; })
+      .Default([](Operation *) { return std::nullopt; });
+}
+
+LogicalResult PlanBuilder::addIndex(Operation &inner) {
+  APInt constant;
+  Value value = inner.getNumResults() == 1 ? inner.getResult(0) : Value();
+  if (value && matchPattern(value, m_ConstantInt(&constant))) {
+    expressions[value] = Expr(constant.getSExtValue());
+    return success();
+  }
+  if (auto dim = dyn_cast<memref::DimOp>(inner)) {
+    auto array = dyn_cast<BlockArgument>(dim.getSource());
+    std::optional<int64_t> axis = dim.getConstantIndex();
+    if (!array || !axis)
+      return dim.emitOpError("is not of an argument's known dimension");
+    expressions[value] = plan.values[places[array]].shape[*axis];
+    return success();
+  }
+  if (isa<arith::IndexCastOp, arith::IndexCastUIOp>(inner)) {
+    expressions[value] = expressions[inner.getOperand(0)];
+    return success();
+  }
+  std::optional<Expr::Op> combine = getOperator(inner);
+  if (!combine)
+    return inner.emitOpError("is not an operation of a plan");
+  expressions[value] = Expr::binary(*combine, expressions[inner.getOperand(0)],
+                                    expressions[inner.getOperand(1)]);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Launches
+//===----------------------------------------------------------------------===//
+
+FailureOr<runtime::Operand> PlanBuilder::getOperand(tile::LaunchOp launch,
+                                                    Value value) {
+  runtime::Operand operand;
+  if (auto place = places.find(value); place != places.end()) {
+    operand.index = place->second;
+    return operand;
+  }
+  auto expression = expressions.find(value);
+  if (expression == expressions.end())
+    return launch.emitOpError("has an operand that is neither an array nor an "
+                              "integer");
+  operand.kind = value.getType().isInteger(32) ? runtime::Operand::Kind::I32
+                                               : runtime::Operand::Kind::I64;
+  operand.expr = expression->second;
+  return operand;
+}
+
+LogicalResult PlanBuilder::addLaunch(tile::LaunchOp op) {
+  runtime::Launch launch;
+  launch.kernel = op.getKernel().str();
+  launch.grid = {expressions[op.getX()], expressions[op.getY()],
+                 expressions[op.getZ()]};
+  for (Value input : op.getInputs()) {
+    FailureOr<runtime::Operand> operand = getOperand(op, input);
+    if (failed(operand))
+      return failure();
+    launch.operands.push_back(*operand);
+  }
+  plan.steps.push_back({launch});
+  return success();
+}
+
+FailureOr<runtime::Plan> PlanBuilder::build() {
+  for (BlockArgument argument : op.getBody().getArguments())
+    if (failed(addArgument(argument)))
+      return failure();
+  for (Operation &inner : op.getBody().front().without_terminator()) {
+    LogicalResult added =
+        llvm::TypeSwitch<Operation *, LogicalResult>(&inner)
+            .Case([&](tile::ResultOp result) { return addResult(result); })
+            .Case([&](tile::LaunchOp launch) { return addLaunch(launch); })
+            .Default([&](Operation *other) { return addIndex(*other); });
+    if (failed(added))
+      return failure();
+  }
+  return std::move(plan);
+}
+
+FailureOr<runtime::Plan> ramify::buildPlan(tile::PlanOp op,
+                                           runtime::Backend backend,
+                                           int64_t alignment) {
+  return PlanBuilder(op, backend, alignment).build();
+}
+
+void ramify::setLaunchSizes(runtime::Plan &plan, ModuleOp module) {
+  for (runtime::Step &step : plan.steps) {
+    auto *launch = std::get_if<runtime::Launch>(&step.action);
+    if (!launch)
+      continue;
+    auto function = module.lookupSymbol<LLVM::LLVMFuncOp>(launch->kernel);
+    if (auto warps = function->getAttrOfType<IntegerAttr>("tile.warps"))
+      launch->block = kWarpSize * warps.getInt();
+    if (auto bytes = function->getAttrOfType<IntegerAttr>("tile.shared_bytes"))
+      launch->sharedBytes = Expr(bytes.getInt());
+  }
+}

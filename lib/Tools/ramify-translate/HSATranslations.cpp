@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Translations of hsa text through the whole compiler, one for each level.
+
+#include "HSATranslations.h"
+
+#include "ramify/Compiler/Compiler.h"
+
+#include "mlir/Tools/mlir-translate/Translation.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/SourceMgr.h"
+
+using namespace mlir;
+using namespace ramify;
+
+namespace {
+struct Flags {
+  llvm::cl::opt<std::string> target{
+      "target", llvm::cl::desc("cpu, or a GPU architecture: sm_80, sm_90a"),
+      llvm::cl::init("cpu")};
+  llvm::cl::opt<std::string> schedule{"schedule",
+                                      llvm::cl::desc("The schedule"),
+                                      llvm::cl::init("query_major")};
+  llvm::cl::opt<bool> unaligned{
+      "unaligned", llvm::cl::desc("Arrays are not aligned to 16 bytes")};
+
+  CompileOptions get() const {
+    CompileOptions options;
+    options.target = target;
+    options.schedule = schedule;
+    options.aligned = !unaligned;
+    return options;
+  }
+};
+} // namespace
+
+static LogicalResult report(const CompileResult &result, raw_ostream &output) {
+  for (const CompileDiagnostic &error : result.errors) {
+    if (error.line)
+      llvm::errs() << error.file << ":" << error.line << ":" << error.column
+                   << ": ";
+    llvm::errs() << "error: " << error.message << "\n";
+  }
+  output << result.output;
+  return success(result.succeeded);
+}
+
+void ramify::registerHSATranslations() {
+  static Flags flags;
+  auto add = [](StringRef name, StringRef description, const char *level) {
+    TranslateRegistration registration(
+        name, description,
+        [level](const std::shared_ptr<llvm::SourceMgr> &sources,
+                raw_ostream &output, MLIRContext *) {
+          StringRef text =
+              sources->getMemoryBuffer(sources->getMainFileID())->getBuffer();
+          return report(level ? lower(text, level, flags.get())
+                              : compile(text, flags.get()),
+                        output);
+        });
+  };
+  add("hsa-to-hsa", "hsa text, canonicalised", "hsa");
+  add("hsa-to-tile", "hsa text to kernels over portable tiles", "tile");
+  add("hsa-to-llvm", "hsa text to LLVM IR for --target", "llvm");
+  add("hsa-to-asm", "hsa text to assembly for the CPU", "asm");
+  add("hsa-to-plan", "hsa text to the plan, without its code", "plan");
+  add("hsa-to-binary", "hsa text to the plan with its code", nullptr);
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The module ramify._compiler: the compiler as two functions of text, and what
+// belongs into the key of a compiled program. It includes no header of LLVM.
+
+#include "BuildId.h"
+
+#include "ramify/Compiler/Compiler.h"
+
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+namespace py = pybind11;
+using ramify::CompileDiagnostic;
+using ramify::CompileOptions;
+using ramify::CompileResult;
+
+static CompileOptions readOptions(const py::dict &dict) {
+  CompileOptions options;
+  for (auto [key, value] : dict) {
+    auto name = py::cast<std::string>(key);
+    if (name == "target")
+      options.target = py::cast<std::string>(value);
+    else if (name == "schedule")
+      options.schedule = py::cast<std::string>(value);
+    else if (name == "aligned")
+      options.aligned = py::cast<bool>(value);
+    else
+      throw py::value_error("the compiler has no option '" + name + "'");
+  }
+  return options;
+}
+
+/// Raises ramify.errors.CompileError with the errors, as text and as a list of
+/// (message, file, line, column).
+[[noreturn]] static void raise(const std::vector<CompileDiagnostic> &errors) {
+  std::string text;
+  py::list list;
+  for (const CompileDiagnostic &error : errors) {
+    if (!text.empty())
+      text += "\n";
+    if (error.line)
+      text += error.file + ":" + std::to_string(error.line) + ":" +
+              std::to_string(error.column) + ": ";
+    text += error.message;
+    list.append(
+        py::make_tuple(error.message, error.file, error.line, error.column));
+  }
+  py::object type = py::module_::import("ramify.errors").attr("CompileError");
+  py::object error = type(text);
+  error.attr("diagnostics") = list;
+  PyErr_SetObject(type.ptr(), error.ptr());
+  throw py::error_already_set();
+}
+
+static py::bytes compile(const std::string &text, const py::dict &dict) {
+  CompileOptions options = readOptions(dict);
+  CompileResult result;
+  {
+    py::gil_scoped_release unlocked;
+    result = ramify::compile(text, options);
+  }
+  if (!result.succeeded)
+    raise(result.errors);
+  return py::bytes(result.output);
+}
+
+static std::string lower(const std::string &text, const std::string &level,
+                         const py::dict &dict) {
+  CompileOptions options = readOptions(dict);
+  CompileResult result;
+  {
+    py::gil_scoped_release unlocked;
+    result = ramify::lower(text, level, options);
+  }
+  if (!result.succeeded)
+    raise(result.errors);
+  return result.output;
+}
+
+PYBIND11_MODULE(_compiler, module) {
+  module.doc() = "From the text of an hsa program to a plan with code.";
+  module.def("compile", &compile, py::arg("text"), py::arg("options"),
+             "The serialised plan of a program. Releases the GIL.\n\n"
+             "options: 'target' ('cpu', 'sm_80', ...), 'schedule', 'aligned'.");
+  module.def("lower", &lower, py::arg("text"), py::arg("level"),
+             py::arg("options"),
+             "A program at the level 'hsa', 'tile', 'placed', 'llvm', 'ptx', "
+             "'asm' or 'plan', as text.");
+  module.def("build_id", &ramify::buildId,
+             "Hash of this module's code: what one build of the compiler made "
+             "is not another's.");
+  module.def("host_features", &ramify::hostFeatures,
+             "The processor that the target 'cpu' stands for.");
+  module.def("targets", &ramify::targetNames,
+             "The GPU architectures, oldest first.");
+  module.def(
+      "target_for",
+      [](int major, int minor) -> py::object {
+        std::string name = ramify::targetFor(major, minor);
+        return name.empty() ? py::none() : py::object(py::str(name));
+      },
+      py::arg("major"), py::arg("minor"),
+      "The architecture for a GPU of this compute capability; None if it is "
+      "too old.");
+}
