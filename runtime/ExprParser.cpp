@@ -81,6 +81,14 @@ void ExprParser::call(Op op) {
   emit(op);
 }
 
+void ExprParser::negation() {
+  if (lexer.peek().kind == Token::Kind::Integer)
+    return emit(Op::Const, -lexer.takeInteger("an integer"));
+  emit(Op::Const, 0);
+  primary();
+  emit(Op::Sub);
+}
+
 void ExprParser::primary() {
   if (++nesting > Expr::maxDepth)
     lexer.error("expression is nested too deeply");
@@ -88,7 +96,7 @@ void ExprParser::primary() {
     binary(1);
     lexer.expect(")");
   } else if (lexer.accept("-")) {
-    emit(Op::Const, -lexer.takeInteger("an integer"));
+    negation();
   } else if (lexer.peek().kind == Token::Kind::Integer) {
     emit(Op::Const, lexer.takeInteger("an integer"));
   } else {

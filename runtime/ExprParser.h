@@ -22,6 +22,7 @@ public:
 private:
   void binary(int precedence);
   void primary();
+  void negation();
   void call(Expr::Op op);
   void emit(Expr::Op op, int64_t value = 0);
 

@@ -29,6 +29,7 @@ std::string errorOf(const std::string &text) {
 TEST(Expr, Arithmetic) {
   EXPECT_EQ(evaluate("1 + 2 * 3 - 4"), 3);
   EXPECT_EQ(evaluate("(1 + 2) * 3 - -4"), 13);
+  EXPECT_EQ(evaluate("2 * -L + -(3 - N)", {5, 1}), -12);
   EXPECT_EQ(evaluate("10 - 4 - 3"), 3);
   EXPECT_EQ(evaluate("10 - (4 - 3)"), 9);
   EXPECT_EQ(evaluate("ceildiv(L, 16) * max(N, 1)", {33, 0}), 3);
