@@ -8,6 +8,8 @@ order, what was expected, what was found, and what to do about it; `mismatch` wr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 __all__ = [
     "ArgumentError",
     "ArgumentTypeError",
@@ -36,7 +38,15 @@ class ArgumentTypeError(Error, TypeError):
 
 
 class CompileError(Error, RuntimeError):
-    """The compiler failed on a function that the language allows; its text says where."""
+    """The compiler failed on a function that the language allows; its text says where.
+
+    Attributes
+    ----------
+    diagnostics : list of (message, file, line, column)
+        What the compiler reported, if it did.
+    """
+
+    diagnostics: Sequence[tuple[str, str, int, int]] = ()
 
 
 class UnsupportedError(Error, NotImplementedError):
