@@ -89,6 +89,19 @@ hsa.program @hsa(
     assert lowered(hsa).parameters == ("q", "k", "v", "weights", "indices", "scale")
 
 
+def test_a_signature_prints_roles_and_layouts() -> None:
+    assert str(hsa.signature).splitlines() == [
+        "hsa:",
+        "  q: query [B, L, HQ, D]",
+        "  k: chunks of 'kv' [B, N, H, D]",
+        "  v: chunks of 'kv' [B, N, H, D]",
+        "  weights: weights [B, rows, 1 or H or HQ, K]",
+        "  indices: indices of 'kv' [B, rows, H or HQ, K]",
+        "  scale: float",
+        "  softmax_n: constexpr = 0.0",
+    ]
+
+
 def test_text_is_the_same_each_time_and_locations_are_separable() -> None:
     whole = lowered(hsa).text(with_locations=True)
     assert whole == lowered(hsa).text(with_locations=True)

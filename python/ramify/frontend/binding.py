@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from ..errors import ArgumentError, ArgumentTypeError, UnsupportedError, mismatch
-from .signature import Parameter, Role, Signature
+from .signature import LAYOUTS, Parameter, Role, Signature
 from .specialisation import ArraySpec, DType, Heads, Specialisation
 
 RESERVED = (
@@ -30,12 +30,6 @@ RESERVED = (
 """Keywords that every call takes beside the function's own parameters."""
 
 FLOATS = ("f32", "bf16", "f16")
-LAYOUTS = {
-    Role.QUERY: "[B, L, HQ, D]",
-    Role.CHUNKS: "[B, N, H, D]",
-    Role.INDICES: "[B, rows, H, K]",
-    Role.WEIGHTS: "[B, rows, H, K]",
-}
 MAX_DIM = 256
 MAX_CHUNK = 256
 

@@ -53,6 +53,14 @@ _ARRAYS: dict[object, Role] = {
     language.Tensor: Role.TENSOR,
 }
 
+LAYOUTS = {
+    Role.QUERY: "[B, L, HQ, D]",
+    Role.CHUNKS: "[B, N, H, D]",
+    Role.INDICES: "[B, rows, H or HQ, K]",
+    Role.WEIGHTS: "[B, rows, 1 or H or HQ, K]",
+}
+"""Dimensions of whole arrays."""
+
 LEGAL = (
     "annotate it with rl.Query, rl.Chunks, rl.ChunkIndices, rl.ChunkWeights, rl.Tensor[...], "
     "float, int or rl.constexpr"
@@ -81,6 +89,14 @@ class Parameter:
     axes: tuple[str, ...] = ()
     default: Any = MISSING
 
+    def __str__(self) -> str:
+        layout = LAYOUTS.get(self.role, "")
+        if self.role is Role.TENSOR:
+            layout = f"[{', '.join(self.axes)}], a batch dimension first or none"
+        partition = f" of '{self.partition}'" if self.partition else ""
+        default = "" if self.is_required else f" = {self.default!r}"
+        return f"{self.name}: {self.role.value}{partition} {layout}".rstrip() + default
+
     @property
     def is_required(self) -> bool:
         """Whether a call must give it."""
@@ -108,6 +124,10 @@ class Signature:
         for name, parameter in self._inspect().parameters.items():
             self.parameters[name] = self._parameter(parameter)
         self.python = inspect.signature(function)
+
+    def __str__(self) -> str:
+        """The parameters, one a line: name, role, layout of the whole array or default."""
+        return "\n".join([f"{self.name}:", *(f"  {p}" for p in self.parameters.values())])
 
     @cached_property
     def source(self) -> Source:
