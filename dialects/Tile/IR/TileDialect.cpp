@@ -31,3 +31,8 @@ void TileDialect::initialize() {
 #include "dialects/Tile/IR/TileOps.cpp.inc"
       >();
 }
+
+Operation *TileDialect::materializeConstant(OpBuilder &builder, Attribute value,
+                                            Type type, Location loc) {
+  return arith::ConstantOp::materialize(builder, value, type, loc);
+}

@@ -27,6 +27,7 @@ def Tile_Dialect : Dialect {
     "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
     "::mlir::tensor::TensorDialect"];
   let useDefaultAttributePrinterParser = 1;
+  let hasConstantMaterializer = 1;
 }
 
 #endif // RAMIFY_TILE_DIALECT_TD

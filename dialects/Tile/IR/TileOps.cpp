@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===- TileOps.cpp - Kernels, and making and shaping tiles ----------------===//
 
-#include "dialects/Tile/IR/Tile.h"
+#include "dialects/Tile/IR/OpVerify.h"
 
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/IR/PatternMatch.h"
 #include "mlir/Interfaces/FunctionImplementation.h"
 
 using namespace mlir;
@@ -39,59 +42,128 @@ void KernelOp::print(OpAsmPrinter &printer) {
 }
 
 LogicalResult KernelOp::verify() {
-  if (!getResultTypes().empty())
-    return emitOpError("expected no results, found ")
-           << getResultTypes().size();
-  return success();
+  return verifySignature(*this, /*allowTiles=*/true);
 }
 
 //===----------------------------------------------------------------------===//
-// Shapes
+// iota
 //===----------------------------------------------------------------------===//
 
 LogicalResult IotaOp::verify() {
-  if (cast<RankedTensorType>(getResult().getType()).getRank() != 1)
-    return emitOpError("expected a result of rank 1, found ")
-           << getResult().getType();
-  return success();
+  return verifyTile(*this, "a result", getType(), {1});
 }
 
-/// `narrow` must be `wide` without axis `axis`.
-static LogicalResult verifyAxis(Operation *op, Type narrow, Type wide,
+/// One element: 0.
+OpFoldResult IotaOp::fold(FoldAdaptor) {
+  if (getType().getDimSize(0) != 1)
+    return {};
+  return Builder(getContext()).getZeroAttr(getType());
+}
+
+//===----------------------------------------------------------------------===//
+// broadcast, reduce
+//===----------------------------------------------------------------------===//
+
+/// `wide` must be a tile, and `narrow` the same without axis `axis`.
+static LogicalResult verifyAxis(Operation *op, RankedTensorType narrow,
+                                StringRef wideName, RankedTensorType wide,
                                 int64_t axis) {
-  auto from = cast<RankedTensorType>(narrow), to = cast<RankedTensorType>(wide);
-  if (axis < 0 || axis >= to.getRank())
-    return op->emitOpError("axis ") << axis << " is not an axis of " << to;
-  SmallVector<int64_t> expected(to.getShape());
+  if (failed(verifyTile(op, wideName, wide, {1, 2})))
+    return failure();
+  if (axis < 0 || axis >= wide.getRank())
+    return op->emitOpError("axis ") << axis << " is not an axis of " << wide;
+  SmallVector<int64_t> expected(wide.getShape());
   expected.erase(expected.begin() + axis);
-  if (from.getShape() != ArrayRef<int64_t>(expected) ||
-      from.getElementType() != to.getElementType())
+  if (narrow.getShape() != ArrayRef<int64_t>(expected) ||
+      narrow.getElementType() != wide.getElementType())
     return op->emitOpError("expected ")
-           << to << " without axis " << axis << ", found " << from;
+           << wide << " without axis " << axis << ", found " << narrow;
   return success();
 }
 
 LogicalResult BroadcastOp::verify() {
-  return verifyAxis(*this, getInput().getType(), getResult().getType(),
+  return verifyAxis(*this, getInput().getType(), "a result", getType(),
                     getAxis());
+}
+
+/// A constant with one value: the same, larger.
+OpFoldResult BroadcastOp::fold(FoldAdaptor adaptor) {
+  if (auto splat = dyn_cast_or_null<SplatElementsAttr>(adaptor.getInput()))
+    return splat.resizeSplat(getType());
+  return {};
+}
+
+/// A scalar that is repeated twice is repeated once, to the larger shape.
+LogicalResult BroadcastOp::canonicalize(BroadcastOp op,
+                                        PatternRewriter &rewriter) {
+  auto splat = op.getInput().getDefiningOp<tensor::SplatOp>();
+  if (!splat)
+    return failure();
+  rewriter.replaceOpWithNewOp<tensor::SplatOp>(op, splat.getInput(),
+                                               op.getType());
+  return success();
 }
 
 LogicalResult ReduceOp::verify() {
-  return verifyAxis(*this, getResult().getType(), getInput().getType(),
-                    getAxis());
+  if (failed(verifyAxis(*this, getType(), "an input", getInput().getType(),
+                        getAxis())))
+    return failure();
+  Type element = getType().getElementType();
+  if (!isa<FloatType>(element) && !element.isInteger(32) &&
+      !element.isInteger(64))
+    return emitOpError("expected elements of float, i32 or i64, found ")
+           << element;
+  return success();
+}
+
+/// The max or min of equal values is that value.
+OpFoldResult ReduceOp::fold(FoldAdaptor adaptor) {
+  if (getCombine() == Combine::Sum)
+    return {};
+  if (auto splat = dyn_cast_or_null<SplatElementsAttr>(adaptor.getInput()))
+    return splat.resizeSplat(getType());
+  auto broadcast = getInput().getDefiningOp<BroadcastOp>();
+  if (broadcast && broadcast.getAxis() == getAxis() &&
+      broadcast.getInput().getType() == getType())
+    return broadcast.getInput();
+  return {};
+}
+
+/// The same for a scalar that was repeated.
+LogicalResult ReduceOp::canonicalize(ReduceOp op, PatternRewriter &rewriter) {
+  auto splat = op.getInput().getDefiningOp<tensor::SplatOp>();
+  if (!splat || op.getCombine() == Combine::Sum)
+    return failure();
+  rewriter.replaceOpWithNewOp<tensor::SplatOp>(op, splat.getInput(),
+                                               op.getType());
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// dot
+//===----------------------------------------------------------------------===//
+
+static LogicalResult verifyDotElements(DotOp op) {
+  Type lhs = op.getLhs().getType().getElementType();
+  Type rhs = op.getRhs().getType().getElementType();
+  if (lhs != rhs || !(lhs.isF32() || lhs.isBF16() || lhs.isF16()))
+    return op.emitOpError("expected operands of one element type, f32, bf16 or "
+                          "f16, found ")
+           << lhs << " and " << rhs;
+  if (!op.getAcc().getType().getElementType().isF32())
+    return op.emitOpError("expected an f32 accumulator, found ")
+           << op.getAcc().getType();
+  return success();
 }
 
 LogicalResult DotOp::verify() {
-  auto lhs = cast<RankedTensorType>(getLhs().getType());
-  auto rhs = cast<RankedTensorType>(getRhs().getType());
-  auto acc = cast<RankedTensorType>(getAcc().getType());
-  if (lhs.getRank() != 2 || rhs.getRank() != 2 || acc.getRank() != 2)
-    return emitOpError("expected tiles of rank 2");
-  if (lhs.getElementType() != rhs.getElementType())
-    return emitOpError("expected operands of one element type, found ")
-           << lhs.getElementType() << " and " << rhs.getElementType();
-  if (!acc.getElementType().isF32())
-    return emitOpError("expected an f32 accumulator, found ") << acc;
+  RankedTensorType lhs = getLhs().getType(), rhs = getRhs().getType();
+  RankedTensorType acc = getAcc().getType();
+  for (RankedTensorType type : {lhs, rhs, acc})
+    if (failed(verifyTile(*this, "operands", type, {2})))
+      return failure();
+  if (failed(verifyDotElements(*this)))
+    return failure();
   int64_t inner = rhs.getDimSize(getTransposed() ? 1 : 0);
   int64_t cols = rhs.getDimSize(getTransposed() ? 0 : 1);
   if (lhs.getDimSize(1) != inner)
@@ -101,8 +173,16 @@ LogicalResult DotOp::verify() {
   if (acc.getDimSize(0) != lhs.getDimSize(0) || acc.getDimSize(1) != cols)
     return emitOpError("expected an accumulator of ")
            << lhs.getDimSize(0) << "x" << cols << ", found " << acc;
-  if (getResult().getType() != acc)
+  if (getType() != acc)
     return emitOpError("expected a result of the accumulator's type ")
-           << acc << ", found " << getResult().getType();
+           << acc << ", found " << getType();
   return success();
+}
+
+/// A product with zero adds nothing.
+OpFoldResult DotOp::fold(FoldAdaptor adaptor) {
+  if (matchPattern(adaptor.getLhs(), m_AnyZeroFloat()) ||
+      matchPattern(adaptor.getRhs(), m_AnyZeroFloat()))
+    return getAcc();
+  return {};
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===- TilePlanOps.cpp - Plans, results, launches -------------------------===//
 
-#include "dialects/Tile/IR/Tile.h"
+#include "dialects/Tile/IR/OpVerify.h"
 
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/PatternMatch.h"
 #include "mlir/Interfaces/FunctionImplementation.h"
 
 using namespace mlir;
@@ -32,17 +34,53 @@ void PlanOp::print(OpAsmPrinter &printer) {
 }
 
 LogicalResult PlanOp::verify() {
-  if (!getResultTypes().empty())
-    return emitOpError("expected no results in its type, found ")
-           << getResultTypes().size() << "; use tile.result";
-  return success();
+  return verifySignature(*this, /*allowTiles=*/false);
 }
 
+//===----------------------------------------------------------------------===//
+// result
+//===----------------------------------------------------------------------===//
+
 LogicalResult ResultOp::verify() {
-  auto type = cast<MemRefType>(getResult().getType());
+  MemRefType type = getType();
+  if (failed(verifyWholeArray(*this, "a result", type)))
+    return failure();
   if (type.getRank() != static_cast<int64_t>(getShape().size()))
     return emitOpError("expected ") << type.getRank() << " sizes for " << type
                                     << ", found " << getShape().size();
+  return success();
+}
+
+namespace {
+/// The size of a result is what it was made with.
+struct DimOfResult : OpRewritePattern<memref::DimOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(memref::DimOp dim,
+                                PatternRewriter &rewriter) const final {
+    auto result = dim.getSource().getDefiningOp<ResultOp>();
+    std::optional<int64_t> axis = dim.getConstantIndex();
+    if (!result || !axis || *axis < 0 ||
+        *axis >= static_cast<int64_t>(result.getShape().size()))
+      return failure();
+    rewriter.replaceOp(dim, result.getShape()[*axis]);
+    return success();
+  }
+};
+} // namespace
+
+void ResultOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                           MLIRContext *context) {
+  patterns.add<DimOfResult>(context);
+}
+
+//===----------------------------------------------------------------------===//
+// launch
+//===----------------------------------------------------------------------===//
+
+LogicalResult LaunchOp::verify() {
+  if (!(*this)->getParentOfType<PlanOp>())
+    return emitOpError("expected to stand in a tile.plan");
   return success();
 }
 
@@ -51,9 +89,18 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
       symbols.lookupNearestSymbolFrom<KernelOp>(*this, getKernelAttr());
   if (!kernel)
     return emitOpError("no tile.kernel is named ") << getKernelAttr();
-  SmallVector<Type> inputs(getInputs().getTypes());
-  if (kernel.getArgumentTypes() != ArrayRef<Type>(inputs))
-    return emitOpError("operand types differ from the arguments of ")
-           << getKernelAttr();
+  ArrayRef<Type> expected = kernel.getArgumentTypes();
+  if (expected.size() != getInputs().size())
+    return emitOpError("expected ")
+           << expected.size() << " operands for " << getKernelAttr()
+           << ", found " << getInputs().size();
+  for (auto [index, pair] :
+       llvm::enumerate(llvm::zip(expected, getInputs().getTypes()))) {
+    auto [argument, operand] = pair;
+    if (argument != operand)
+      return emitOpError("expected ")
+             << argument << " for argument " << index << " of "
+             << getKernelAttr() << ", found " << operand;
+  }
   return success();
 }

@@ -25,6 +25,13 @@ def Tile_PlanOp : Tile_Op<"plan", [
       tile.launch @hsa_kernel grid(%L, %H, %B) (%q, ..., %scale, %out) : ...
     }
     ```
+
+    Constraints:
+    - (C1) Each argument is an array (a memref of integers or floats in the
+      default memory space) or a scalar (index, integer or float).
+    - (C2) An array starts at offset 0, and its last dimension is contiguous.
+    - (C3) The type has no results; tile.result makes them.
+    - (C4) The body ends with tile.end.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name,
                        TypeAttrOf<FunctionType>:$function_type,
@@ -43,25 +50,49 @@ def Tile_PlanOp : Tile_Op<"plan", [
 def Tile_ResultOp : Tile_Op<"result", [HasParent<"PlanOp">]> {
   let summary = "an array that the call returns";
   let description = [{
-    Allocated by the caller's framework, dense, in the order of the ops.
+    Allocated by the caller's framework, dense, in the order of the ops. Its
+    elements are undefined until a kernel writes them. Sizes are not negative, and
+    that of a static dimension is the type's.
+
+    ```mlir
+    %out = tile.result shape(%B, %L, %HQ, %c64) : memref<?x?x?x64xbf16, strided<[?, ?, ?, 1]>>
+    ```
+
+    Constraints:
+    - (C1) It stands in a tile.plan.
+    - (C2) It is an array as in (C1) and (C2) of tile.plan.
+    - (C3) There is a size for each dimension.
   }];
   let arguments = (ins Variadic<Index>:$shape);
   let results = (outs AnyMemRef:$result);
   let assemblyFormat = "`shape` `(` $shape `)` attr-dict `:` type($result)";
   let hasVerifier = 1;
+  let hasCanonicalizer = 1;
 }
 
 def Tile_LaunchOp : Tile_Op<"launch", [
     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "run a kernel over a grid";
   let description = [{
-    A grid with an empty axis runs nothing.
+    Its programs run in any order and together. Launches of a plan run one after
+    the other. A grid with an empty axis runs nothing.
+
+    ```mlir
+    tile.launch @double grid(%rows, %c1, %c1) (%x, %y)
+        : memref<?x64xf32, strided<[?, 1]>>, memref<?x64xf32, strided<[?, 1]>>
+    ```
+
+    Constraints:
+    - (C1) It stands in a tile.plan.
+    - (C2) It names a tile.kernel.
+    - (C3) Its operands have the types of the kernel's arguments.
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, Index:$x, Index:$y, Index:$z,
                        Variadic<AnyType>:$inputs);
   let assemblyFormat = [{
-    $kernel `grid` `(` $x `,` $y `,` $z `)` `(` $inputs `)` attr-dict `:` type($inputs)
+    $kernel `grid` `(` $x `,` $y `,` $z `)` `(` $inputs `)` attr-dict (`:` type($inputs)^)?
   }];
+  let hasVerifier = 1;
 }
 
 #endif // RAMIFY_TILE_PLAN_OPS_TD

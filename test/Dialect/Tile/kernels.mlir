@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// RUN: ramify-opt %s | ramify-opt | FileCheck %s
+// RUN: ramify-opt %s -mlir-print-op-generic | ramify-opt | FileCheck %s
+//
+// Kernels, and the plans that launch them.
+
+!rows = memref<?x64xbf16, strided<[?, 1]>>
+
+// Every kind of argument; the end is written and printed.
+// CHECK-LABEL: tile.kernel @arguments(%arg0: memref<?x64xbf16, strided<[?, 1]>>, %arg1: memref<f32>, %arg2: memref<4x8xi32>, %arg3: f32, %arg4: i64, %arg5: index) attributes {tile.warps = 2 : i32}
+tile.kernel @arguments(%array: !rows, %one: memref<f32>, %whole: memref<4x8xi32>, %scale: f32, %seed: i64, %size: index)
+    attributes {tile.warps = 2 : i32} {
+  // CHECK: tile.end
+  tile.end
+}
+
+// Its end need not be written.
+// CHECK-LABEL: tile.kernel @programs
+tile.kernel @programs() {
+  // CHECK-NEXT: tile.program_id x
+  // CHECK-NEXT: tile.program_id y
+  // CHECK-NEXT: tile.program_id z
+  // CHECK-NEXT: tile.end
+  %x = tile.program_id x
+  %y = tile.program_id y
+  %z = tile.program_id z
+}
+
+// CHECK-LABEL: tile.kernel @double
+tile.kernel @double(%x: !rows, %y: !rows, %scale: f32) {
+}
+
+// Attributes of arguments are kept for the runtime.
+// CHECK-LABEL: tile.plan @double_plan(
+// CHECK-SAME: %[[X:.*]]: memref<?x64xbf16, strided<[?, 1]>> {ramify.name = "x"}, %[[S:.*]]: f32 {ramify.name = "scale"})
+tile.plan @double_plan(%x: !rows {ramify.name = "x"}, %scale: f32 {ramify.name = "scale"}) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c64 = arith.constant 64 : index
+  %rows = memref.dim %x, %c0 : !rows
+  // CHECK: %[[OUT:.*]] = tile.result shape(%{{.*}}, %{{.*}}) : memref<?x64xbf16, strided<[?, 1]>>
+  %out = tile.result shape(%rows, %c64) : !rows
+  // CHECK: tile.launch @double grid(%{{.*}}, %{{.*}}, %{{.*}}) (%[[X]], %[[OUT]], %[[S]]) : memref<?x64xbf16, strided<[?, 1]>>, memref<?x64xbf16, strided<[?, 1]>>, f32
+  tile.launch @double grid(%rows, %c1, %c1) (%x, %out, %scale) : !rows, !rows, f32
+  // CHECK-NEXT: tile.end
+}
+
+// A kernel without arguments, and a result without dimensions.
+// CHECK-LABEL: tile.plan @small_plan()
+tile.plan @small_plan() {
+  // CHECK: tile.result shape() : memref<f32>
+  // CHECK: tile.launch @programs grid(%{{.*}}, %{{.*}}, %{{.*}}) ()
+  %c1 = arith.constant 1 : index
+  %out = tile.result shape() : memref<f32>
+  tile.launch @programs grid(%c1, %c1, %c1) ()
+}
