@@ -21,7 +21,22 @@ using namespace ramify::tile;
 #define GET_ATTRDEF_CLASSES
 #include "dialects/Tile/IR/TileAttributes.cpp.inc"
 
+namespace {
+/// `#layout`, `#layout1`, ...: a placed kernel has few layouts and many uses.
+struct TileAsmInterface : OpAsmDialectInterface {
+  using OpAsmDialectInterface::OpAsmDialectInterface;
+
+  AliasResult getAlias(Attribute attr, raw_ostream &os) const final {
+    if (!isa<LayoutAttr>(attr))
+      return AliasResult::NoAlias;
+    os << "layout";
+    return AliasResult::FinalAlias;
+  }
+};
+} // namespace
+
 void TileDialect::initialize() {
+  addInterfaces<TileAsmInterface>();
   addAttributes<
 #define GET_ATTRDEF_LIST
 #include "dialects/Tile/IR/TileAttributes.cpp.inc"

@@ -41,12 +41,12 @@ Attribute LayoutAttr::parse(AsmParser &parser, Type) {
       return parser.parseInteger(counts.emplace_back());
     });
   };
-  if (parser.parseLess() || parser.parseKeyword("reg") ||
-      parser.parseEqual() || parseBases(parser, reg, rank) ||
-      parser.parseComma() || parser.parseKeyword("lane") ||
-      parser.parseEqual() || parseBases(parser, lane, rank) ||
-      parser.parseComma() || parser.parseKeyword("warps") ||
-      parser.parseEqual() || parseCounts(warps) || parser.parseComma() ||
+  if (parser.parseLess() || parser.parseKeyword("reg") || parser.parseEqual() ||
+      parseBases(parser, reg, rank) || parser.parseComma() ||
+      parser.parseKeyword("lane") || parser.parseEqual() ||
+      parseBases(parser, lane, rank) || parser.parseComma() ||
+      parser.parseKeyword("warps") || parser.parseEqual() ||
+      parseCounts(warps) || parser.parseComma() ||
       parser.parseKeyword("repeat") || parser.parseEqual() ||
       parseCounts(repeat) || parser.parseGreater())
     return {};
@@ -74,10 +74,10 @@ void LayoutAttr::print(AsmPrinter &printer) const {
           << "]>";
 }
 
-LogicalResult
-LayoutAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                   ArrayRef<int64_t> reg, ArrayRef<int64_t> lane,
-                   ArrayRef<int64_t> warps, ArrayRef<int64_t> repeat) {
+LogicalResult LayoutAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                 ArrayRef<int64_t> reg, ArrayRef<int64_t> lane,
+                                 ArrayRef<int64_t> warps,
+                                 ArrayRef<int64_t> repeat) {
   size_t rank = repeat.size();
   if (rank != 1 && rank != 2)
     return emitError() << "expected a layout of rank 1 or 2, found " << rank;
@@ -108,9 +108,10 @@ LogicalResult SharedAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "expected a swizzle of 0, 32, 64 or 128 bytes, found "
                        << swizzle;
   if (pad < 0 || pad % 16 || (pad && swizzle))
-    return emitError() << "expected a multiple of 16 bytes of padding, and none "
-                          "beside a swizzle, found "
-                       << pad;
+    return emitError()
+           << "expected a multiple of 16 bytes of padding, and none "
+              "beside a swizzle, found "
+           << pad;
   return success();
 }
 
@@ -127,8 +128,7 @@ static LogicalResult verifyBuffer(Operation *op, MemRefType buffer) {
     return op->emitOpError("expected a memref<STAGESxROWSxCOLSxT, "
                            "#tile.shared<...>>, found ")
            << buffer;
-  int64_t rowBytes =
-      buffer.getDimSize(2) * buffer.getElementTypeBitWidth() / 8;
+  int64_t rowBytes = buffer.getDimSize(2) * buffer.getElementTypeBitWidth() / 8;
   int64_t unit = shared.getSwizzle() ? shared.getSwizzle() : 16;
   if (rowBytes % unit)
     return op->emitOpError("expected rows of a multiple of ")
@@ -150,16 +150,16 @@ LogicalResult CopyAsyncOp::verify() {
            << source.getElementType() << ", differs from the buffer's, "
            << target.getElementType();
   if (static_cast<int64_t>(getIndices().size()) != source.getRank() - 1)
-    return emitOpError("expected ") << source.getRank() - 1 << " indices for "
-                                    << source << ", found "
-                                    << getIndices().size();
+    return emitOpError("expected ")
+           << source.getRank() - 1 << " indices for " << source << ", found "
+           << getIndices().size();
   auto check = [&](Value value, StringRef what) -> LogicalResult {
     auto type = dyn_cast<RankedTensorType>(value.getType());
     if (type &&
         (type.getRank() != 1 || type.getDimSize(0) != target.getDimSize(1)))
-      return emitOpError("expected ") << what << " with "
-                                      << target.getDimSize(1)
-                                      << " elements, found " << type;
+      return emitOpError("expected ")
+             << what << " with " << target.getDimSize(1) << " elements, found "
+             << type;
     return success();
   };
   for (Value index : getIndices())

@@ -4,6 +4,7 @@
 #include "dialects/Tile/IR/OpVerify.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Interfaces/FunctionImplementation.h"
@@ -85,8 +86,12 @@ LogicalResult LaunchOp::verify() {
 }
 
 LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  auto kernel =
-      symbols.lookupNearestSymbolFrom<KernelOp>(*this, getKernelAttr());
+  Operation *callee =
+      symbols.lookupNearestSymbolFrom(*this, getKernelAttr());
+  // Once lowered, a kernel's arguments follow from those of the launch.
+  if (isa_and_nonnull<LLVM::LLVMFuncOp>(callee))
+    return success();
+  auto kernel = dyn_cast_or_null<KernelOp>(callee);
   if (!kernel)
     return emitOpError("no tile.kernel is named ") << getKernelAttr();
   ArrayRef<Type> expected = kernel.getArgumentTypes();

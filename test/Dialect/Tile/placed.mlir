@@ -5,6 +5,7 @@
 !S = memref<2x16x64xbf16, #tile.shared<swizzle = 128, pad = 0>>
 
 // A ring of two stages, its copy, and a tile read back from it.
+// CHECK: #layout = #tile.layout<reg = {{\[}}[0, 1], [8, 0]], lane = {{\[}}[0, 2], [0, 4], [1, 0], [2, 0], [4, 0]], warps = [1, 1], repeat = [1, 8]>
 // CHECK-LABEL: tile.kernel @ring
 tile.kernel @ring(%k: !A) {
   %c0 = arith.constant 0 : index
@@ -22,6 +23,6 @@ tile.kernel @ring(%k: !A) {
   tile.barrier
   // CHECK: tile.load_shared %[[RING]][%{{.*}}] : memref<{{.*}}> -> tensor<16x64xbf16>
   %t = tile.load_shared %ring[%c0] : !S -> tensor<16x64xbf16>
-  // CHECK: tile.convert_layout %{{.*}} -> tensor<16x64xbf16, #tile.layout<reg = {{\[}}[0, 1], [8, 0]], lane = {{\[}}[0, 2], [0, 4], [1, 0], [2, 0], [4, 0]], warps = [1, 1], repeat = [1, 8]>>
+  // CHECK: tile.convert_layout %{{.*}} -> tensor<16x64xbf16, #layout>
   %u = tile.convert_layout %t : tensor<16x64xbf16> -> tensor<16x64xbf16, #c>
 }
