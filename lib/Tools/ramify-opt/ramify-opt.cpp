@@ -5,10 +5,12 @@
 
 #include "dialects/HSA/IR/HSA.h"
 #include "dialects/Tile/IR/Tile.h"
+#include "dialects/Tile/Transforms/AssignLayouts.h"
 #include "dialects/Tile/Transforms/StageThroughShared.h"
 #include "ramify/Conversion/HSAToTile.h"
 #include "ramify/Conversion/KernelABI.h"
 #include "ramify/Conversion/TileToCPU.h"
+#include "ramify/Conversion/TileToGPU.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -38,6 +40,8 @@ int main(int argc, char **argv) {
   ramify::registerHSAToTilePass();
   ramify::registerKernelABIPass();
   ramify::tile::registerStageThroughSharedPass();
+  ramify::registerTileToGPUPass();
+  ramify::tile::registerAssignLayoutsPass();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "Ramify optimizer driver\n", registry));
 }

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- Expander.h - Tensors to the registers of one thread ------*- C++ -*-===//
+//
+// Walks a placed kernel once, in order, and builds the body of the llvm.func:
+// scalars and control flow are copied, tensors become lists of registers. The
+// result has arith, scf and LLVM ops on scalars; index has become i64.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef RAMIFY_LIB_CONVERSION_TILETOGPU_EXPANDER_H
+#define RAMIFY_LIB_CONVERSION_TILETOGPU_EXPANDER_H
+
+#include "dialects/Tile/IR/Layout.h"
+#include "ramify/Conversion/KernelABI.h"
+#include "ramify/Target/PTX.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/IRMapping.h"
+
+#include <map>
+
+namespace ramify {
+
+/// The registers of one tensor in one thread. 16-bit floats are packed: word i
+/// is the i32 with elements 2 i (low half) and 2 i + 1.
+using Registers = llvm::SmallVector<mlir::Value>;
+
+/// A stage of a shared buffer.
+struct SharedTile {
+  mlir::Value base; ///< !llvm.ptr<3>
+  tile::SharedLayout layout;
+  mlir::Type element;
+};
+
+/// x = base + constant, where that is how it was made.
+std::pair<mlir::Value, int64_t> splitConstant(mlir::Value x);
+
+/// The number of each register by its offset.
+std::map<tile::Coords, unsigned> registersByOffset(const tile::Layout &layout);
+
+/// True for bf16 and f16, whose registers are packed.
+inline bool isPacked(mlir::Type element) {
+  return element.isBF16() || element.isF16();
+}
+
+class Expander {
+public:
+  using Value = mlir::Value;
+
+  Expander(tile::KernelOp kernel, mlir::LLVM::LLVMFuncOp function)
+      : kernel(kernel), function(function), builder(kernel.getContext()) {}
+
+  mlir::LogicalResult run();
+
+  /// Bytes of shared memory that the kernel needs.
+  int64_t getSharedBytes() const { return sharedBytes; }
+
+private:
+  // Control flow and scalars (Expander.cpp).
+  mlir::LogicalResult expandBlock(mlir::Block &block);
+  mlir::LogicalResult expand(mlir::Operation *op);
+  mlir::LogicalResult expandFor(mlir::scf::ForOp op);
+  mlir::LogicalResult expandIf(mlir::scf::IfOp op);
+  mlir::LogicalResult expandScalar(mlir::Operation *op);
+  /// Registers of the tensors and scalars among `values`, one after the other.
+  Registers flatten(mlir::ValueRange values);
+  /// The inverse: gives `values` their parts of `flat`.
+  void unflatten(mlir::ValueRange values, mlir::ValueRange flat);
+  mlir::SmallVector<mlir::Type> flatTypes(mlir::TypeRange types);
+
+  // Making and shaping tiles (TilesToGPU.cpp).
+  mlir::LogicalResult expandConstant(mlir::Operation *op);
+  mlir::LogicalResult expandIota(tile::IotaOp op);
+  mlir::LogicalResult expandBroadcast(tile::BroadcastOp op);
+  mlir::LogicalResult expandReduce(tile::ReduceOp op);
+  mlir::LogicalResult expandConvertLayout(tile::ConvertLayoutOp op);
+  void splat(Value result, Value scalar);
+
+  // Elementwise arithmetic (ElementwiseToGPU.cpp).
+  mlir::LogicalResult expandElementwise(mlir::Operation *op);
+  /// One element; null if the op has no lowering.
+  Value computeElement(mlir::Operation *op, mlir::ValueRange operands,
+                       mlir::Type result);
+  Value computeMath(mlir::Operation *op, mlir::ValueRange operands);
+  Value addIntegers(Value a, Value b);
+
+  // Global memory (GlobalMemoryToGPU.cpp).
+  mlir::LogicalResult expandGather(tile::GatherOp op);
+  mlir::LogicalResult expandLookup(tile::LookupOp op);
+  mlir::LogicalResult expandScatter(tile::ScatterOp op);
+  mlir::LogicalResult expandScatterElements(tile::ScatterOp op);
+  mlir::LogicalResult expandCopy(tile::CopyAsyncOp op);
+  void expandScalarLoad(mlir::memref::LoadOp op);
+
+  /// Where the row of each register of `rows` begins: the scalar indices and
+  /// the tensors among them, which have that layout.
+  Registers rowPointers(const ArrayDescriptor &array, mlir::ValueRange indices,
+                        unsigned count, int64_t elementBytes);
+  /// Runs `body` for the rows whose mask is true; the others get zeros.
+  Registers whereTrue(Value mask, mlir::TypeRange types,
+                      llvm::function_ref<Registers()> body);
+  Registers gatherRows(const tile::Layout &layout, Value source,
+                       mlir::ValueRange indices, Value mask);
+  void copyElements(tile::CopyAsyncOp op, const tile::Layout &layout,
+                    const SharedTile &target);
+  void copyUnits(tile::CopyAsyncOp op, const tile::Layout &layout,
+                 unsigned unit, const SharedTile &target);
+  /// 1 if the column at `offset` from this thread's first one exists.
+  Value columnExists(const tile::Layout &layout, int64_t offset,
+                     const ArrayDescriptor &array);
+  /// Bytes to which rows of arrays are aligned.
+  int64_t alignment();
+
+  // Shared memory and products (SharedMemoryToGPU.cpp, DotToGPU.cpp).
+  void expandAlloc(tile::AllocSharedOp op);
+  mlir::LogicalResult expandLoadShared(tile::LoadSharedOp op);
+  mlir::LogicalResult expandDot(tile::DotOp op);
+  SharedTile sharedTile(Value buffer, Value stage);
+  /// The address of an element, split as SharedLayout does: `lane` is what
+  /// laneOffset returned for the part that depends on the lane.
+  Value sharedAddress(const SharedTile &tile, Value lane, int64_t row,
+                      int64_t byteColumn);
+  Value laneOffset(const tile::SharedLayout &layout, Value row,
+                   Value byteColumn);
+  /// The words of `layout` that start at the given coordinates, read from
+  /// shared memory; ldmatrix where the layout is that of its fragments.
+  Registers loadWords(const SharedTile &tile, const tile::Layout &layout,
+                      llvm::ArrayRef<tile::Coords> offsets);
+  Registers ldmatrixWords(const SharedTile &tile, bool transposed,
+                          llvm::ArrayRef<tile::Coords> offsets);
+  Value loadWord(const SharedTile &tile, const tile::Layout &layout,
+                 const tile::Coords &offset);
+
+  // Helpers (Expander.cpp).
+  Value constant32(int64_t value);
+  Value constant64(int64_t value);
+  Value add32(Value a, Value b);
+  Value add64(Value a, Value b);
+  Value mul64(Value a, Value b);
+  /// The scalar as i64.
+  Value toI64(Value value);
+  Value advance(Value pointer, Value bytes);
+  Value advance(Value pointer, int64_t bytes);
+  /// The part of an element's coordinate that this thread's place decides.
+  /// Built in the entry block, once.
+  Value laneCoordinate(const tile::Layout &layout, unsigned axis);
+  Value lane();
+  Value warp();
+  Value scalar(Value value) { return scalars.lookup(value); }
+  const Registers &registers(Value value);
+  /// Both halves of each word as scalars of the element type, and back.
+  Registers unpackWords(mlir::ArrayRef<Value> words, mlir::Type element,
+                        size_t count);
+  Registers packElements(mlir::ArrayRef<Value> elements, mlir::Type element);
+  mlir::Type registerType(mlir::Type element);
+
+  tile::KernelOp kernel;
+  mlir::LLVM::LLVMFuncOp function;
+  mlir::OpBuilder builder;
+  mlir::Location loc = builder.getUnknownLoc();
+  mlir::IRMapping scalars;
+  llvm::DenseMap<Value, Registers> tiles;
+  llvm::DenseMap<Value, ArrayDescriptor> arrays;
+  /// Loads that the dot does itself, and buffers.
+  llvm::DenseMap<Value, SharedTile> postponed;
+  llvm::DenseMap<Value, Value> buffers;
+  std::map<std::pair<const void *, unsigned>, Value> laneCoordinates;
+  /// Sums that addIntegers has made for the op at hand.
+  std::map<std::pair<void *, void *>, Value> sums;
+  mlir::Operation *entryEnd = nullptr; ///< entry computations go before this
+  Value laneValue, warpValue;
+  int64_t sharedBytes = 0;
+};
+
+} // namespace ramify
+
+#endif // RAMIFY_LIB_CONVERSION_TILETOGPU_EXPANDER_H

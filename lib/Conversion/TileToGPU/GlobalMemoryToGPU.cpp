@@ -1,0 +1,466 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- GlobalMemoryToGPU.cpp - Gather, lookup, scatter, copy --------------===//
+//
+// Addresses. A row begins at pointer + sum of index * stride. The scalar
+// indices are the same for all threads and are added first. Rows that differ by
+// a constant (splitConstant) share one product with the stride: the others are
+// that pointer plus constant * stride, which is uniform again.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Expander.h"
+
+#include "dialects/Tile/Transforms/AssignLayouts.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+
+using namespace mlir;
+using namespace ramify;
+using namespace ramify::tile;
+
+int64_t Expander::alignment() {
+  auto attr = kernel->getAttrOfType<IntegerAttr>(kAlignmentAttrName);
+  return attr ? std::min<int64_t>(16, attr.getInt()) : 16;
+}
+
+static int64_t bytesOf(Type element) {
+  return element.getIntOrFloatBitWidth() / 8;
+}
+
+Registers Expander::rowPointers(const ArrayDescriptor &array,
+                                ValueRange indices, unsigned count,
+                                int64_t elementBytes) {
+  Value uniform = array.pointer;
+  SmallVector<std::pair<Value, Value>> vectors; // index, stride in bytes
+  for (auto [index, stride] : llvm::zip(indices, array.strides)) {
+    Value bytes = mul64(stride, constant64(elementBytes));
+    if (isa<RankedTensorType>(index.getType()))
+      vectors.push_back({index, bytes});
+    else
+      uniform = advance(uniform, mul64(toI64(scalar(index)), bytes));
+  }
+  std::map<SmallVector<void *>, Value> bases;
+  Registers pointers;
+  for (unsigned r = 0; r < count; ++r) {
+    SmallVector<void *> key;
+    for (auto [index, bytes] : vectors)
+      key.push_back(
+          splitConstant(registers(index)[r]).first.getAsOpaquePointer());
+    Value &base = bases[key];
+    if (!base) {
+      base = uniform;
+      for (auto [index, bytes] : vectors)
+        base =
+            advance(base, mul64(toI64(splitConstant(registers(index)[r]).first),
+                                bytes));
+    }
+    Value pointer = base;
+    for (auto [index, bytes] : vectors)
+      if (int64_t constant = splitConstant(registers(index)[r]).second)
+        pointer = advance(pointer, mul64(bytes, constant64(constant)));
+    pointers.push_back(pointer);
+  }
+  return pointers;
+}
+
+Registers Expander::whereTrue(Value mask, TypeRange types,
+                              llvm::function_ref<Registers()> body) {
+  if (!mask)
+    return body();
+  auto branch = builder.create<scf::IfOp>(loc, types, mask,
+                                          /*addThenBlock=*/true,
+                                          /*addElseBlock=*/!types.empty());
+  OpBuilder::InsertionGuard guard(builder);
+  auto fill = [&](Region &region, llvm::function_ref<Registers()> values) {
+    Block *block = &region.front();
+    if (!block->empty())
+      block->getTerminator()->erase();
+    builder.setInsertionPointToEnd(block);
+    builder.create<scf::YieldOp>(loc, values());
+  };
+  fill(branch.getThenRegion(), body);
+  if (!types.empty())
+    fill(branch.getElseRegion(), [&] {
+      Registers zeros;
+      for (Type type : types)
+        zeros.push_back(builder.create<LLVM::ZeroOp>(loc, type));
+      return zeros;
+    });
+  return Registers(branch.getResults());
+}
+
+//===----------------------------------------------------------------------===//
+// Columns
+//===----------------------------------------------------------------------===//
+
+/// How many elements of a row, a power of two, a thread has side by side in
+/// consecutive registers, starting at a multiple of their number.
+static unsigned vectorWidth(const Layout &layout, int64_t limit) {
+  auto fits = [&](unsigned width) {
+    if (layout.numRegisters() % width)
+      return false;
+    for (const Coords &basis : layout.laneBases())
+      if (basis[1] % width)
+        return false;
+    for (unsigned r = 0; r < layout.numRegisters(); ++r) {
+      Coords first = layout.offset(r - r % width), own = layout.offset(r);
+      if (first[1] % width || own[0] != first[0] ||
+          own[1] != first[1] + r % width)
+        return false;
+    }
+    return true;
+  };
+  unsigned width = 1;
+  while (2 * width <= limit && fits(2 * width))
+    width *= 2;
+  return width;
+}
+
+/// The widest access to rows of `source`: what the layout has, what alignment
+/// allows, and what divides the row.
+static unsigned accessWidth(const Layout &layout, MemRefType source,
+                            int64_t alignment) {
+  int64_t limit =
+      std::max<int64_t>(1, alignment / bytesOf(source.getElementType()));
+  int64_t columns = source.getShape().back();
+  unsigned width =
+      ShapedType::isDynamic(columns) ? 1 : vectorWidth(layout, limit);
+  while (columns % width)
+    width /= 2;
+  return width;
+}
+
+namespace {
+/// Which threads have a column.
+enum class Presence { All, None, Some };
+} // namespace
+
+static Presence presence(const Layout &layout, int64_t offset, int64_t width,
+                         int64_t columns) {
+  if (ShapedType::isDynamic(columns))
+    return Presence::Some;
+  int64_t laneMost = 0;
+  for (const Coords &basis : layout.laneBases())
+    laneMost += basis[1];
+  if (offset + laneMost + width <= columns)
+    return Presence::All;
+  return offset >= columns ? Presence::None : Presence::Some;
+}
+
+Value Expander::columnExists(const Layout &layout, int64_t offset,
+                             const ArrayDescriptor &array) {
+  Value column = add32(laneCoordinate(layout, 1), constant32(offset));
+  return builder.create<arith::CmpIOp>(loc, arith::CmpIPredicate::slt,
+                                       toI64(column), array.sizes.back());
+}
+
+//===----------------------------------------------------------------------===//
+// Gather
+//===----------------------------------------------------------------------===//
+
+/// The type in which `width` elements are accessed at once: words if packed.
+static Type accessType(OpBuilder &builder, Type element, unsigned width) {
+  if (isPacked(element) && width > 1) {
+    width /= 2;
+    element = builder.getI32Type();
+  }
+  return width == 1 ? element : VectorType::get(width, element);
+}
+
+/// The elements of `value`, if it is a vector.
+static Registers split(OpBuilder &builder, Location loc, Value value) {
+  auto vector = dyn_cast<VectorType>(value.getType());
+  if (!vector)
+    return {value};
+  Registers parts;
+  for (int64_t i = 0; i < vector.getNumElements(); ++i) {
+    Value index = builder.create<arith::ConstantIntOp>(loc, i, 32);
+    parts.push_back(builder.create<LLVM::ExtractElementOp>(loc, value, index));
+  }
+  return parts;
+}
+
+static Value join(OpBuilder &builder, Location loc, ArrayRef<Value> parts,
+                  Type type) {
+  auto vector = dyn_cast<VectorType>(type);
+  if (!vector)
+    return parts[0];
+  Value value = builder.create<LLVM::UndefOp>(loc, type);
+  for (auto [i, part] : llvm::enumerate(parts)) {
+    Value index = builder.create<arith::ConstantIntOp>(loc, i, 32);
+    value = builder.create<LLVM::InsertElementOp>(loc, value, part, index);
+  }
+  return value;
+}
+
+/// For each register of `rows`, the first registers of its accesses.
+static SmallVector<SmallVector<unsigned>>
+accessesByRow(const Layout &layout, const Layout &rows, unsigned width) {
+  auto numbers = registersByOffset(rows);
+  SmallVector<SmallVector<unsigned>> accesses(rows.numRegisters());
+  for (unsigned r = 0; r < layout.numRegisters(); r += width)
+    accesses[numbers.at(Coords{layout.offset(r)[0]})].push_back(r);
+  return accesses;
+}
+
+/// Elements (packed ones as scalars if the width is 1, else as words), in the
+/// order of the layout's registers.
+Registers Expander::gatherRows(const Layout &layout, Value source,
+                               ValueRange indices, Value mask) {
+  auto memory = cast<MemRefType>(source.getType());
+  const ArrayDescriptor &array = arrays[source];
+  Type element = memory.getElementType();
+  unsigned width = accessWidth(layout, memory, alignment());
+  Type access = accessType(builder, element, width);
+  unsigned alignedTo = width * bytesOf(element);
+  Layout rows = layout.slice(1);
+  Registers pointers =
+      rowPointers(array, indices, rows.numRegisters(), bytesOf(element));
+  SmallVector<Value> loaded(layout.numRegisters() / width);
+  for (auto [row, accesses] :
+       llvm::enumerate(accessesByRow(layout, rows, width))) {
+    SmallVector<Type> types(accesses.size(), access);
+    auto loadRow = [&, row = row, &accesses = accesses] {
+      Registers values;
+      Value first =
+          advance(pointers[row], mul64(toI64(laneCoordinate(layout, 1)),
+                                       constant64(bytesOf(element))));
+      for (unsigned r : accesses) {
+        int64_t column = layout.offset(r)[1];
+        auto load = [&]() -> Registers {
+          return {builder.create<LLVM::LoadOp>(
+              loc, access, advance(first, column * bytesOf(element)),
+              alignedTo)};
+        };
+        Presence there =
+            presence(layout, column, width, memory.getShape().back());
+        if (there == Presence::None)
+          values.push_back(builder.create<LLVM::ZeroOp>(loc, access));
+        else
+          values.push_back(whereTrue(there == Presence::Some
+                                         ? columnExists(layout, column, array)
+                                         : Value(),
+                                     access, load)[0]);
+      }
+      return values;
+    };
+    Registers values =
+        whereTrue(mask ? registers(mask)[row] : Value(), types, loadRow);
+    for (auto [r, value] : llvm::zip_equal(accesses, values))
+      loaded[r / width] = value;
+  }
+  Registers result;
+  for (Value value : loaded)
+    llvm::append_range(result, split(builder, loc, value));
+  return result;
+}
+
+/// True if gatherRows gives words.
+static bool gathersWords(const Layout &layout, MemRefType source,
+                         int64_t alignment) {
+  return isPacked(source.getElementType()) &&
+         accessWidth(layout, source, alignment) > 1;
+}
+
+LogicalResult Expander::expandGather(GatherOp op) {
+  Layout layout = *Layout::of(op.getType());
+  Registers values =
+      gatherRows(layout, op.getSource(), op.getIndices(), op.getMask());
+  Type element = op.getType().getElementType();
+  if (isPacked(element) &&
+      !gathersWords(layout, op.getSource().getType(), alignment()))
+    values = packElements(values, element);
+  tiles[op.getResult()] = values;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Single elements
+//===----------------------------------------------------------------------===//
+
+LogicalResult Expander::expandLookup(LookupOp op) {
+  Layout layout = *Layout::of(op.getType());
+  Type element = op.getType().getElementType();
+  Registers pointers = rowPointers(arrays[op.getSource()], op.getIndices(),
+                                   layout.numRegisters(), bytesOf(element));
+  Registers values;
+  for (auto [r, pointer] : llvm::enumerate(pointers)) {
+    auto load = [&, pointer = pointer]() -> Registers {
+      return {builder.create<LLVM::LoadOp>(loc, element, pointer,
+                                           bytesOf(element))};
+    };
+    values.push_back(whereTrue(
+        op.getMask() ? registers(op.getMask())[r] : Value(), element, load)[0]);
+  }
+  tiles[op.getResult()] =
+      isPacked(element) ? packElements(values, element) : values;
+  return success();
+}
+
+void Expander::expandScalarLoad(memref::LoadOp op) {
+  Type element = op.getType();
+  Value pointer = rowPointers(arrays[op.getMemRef()], op.getIndices(), 1,
+                              bytesOf(element))[0];
+  Value value = builder.create<LLVM::LoadOp>(
+      loc, element.isIndex() ? builder.getI64Type() : element, pointer);
+  scalars.map(op.getResult(), value);
+}
+
+//===----------------------------------------------------------------------===//
+// Scatter
+//===----------------------------------------------------------------------===//
+
+LogicalResult Expander::expandScatterElements(ScatterOp op) {
+  auto type = cast<RankedTensorType>(op.getValue().getType());
+  Layout layout = *Layout::of(type);
+  Type element = type.getElementType();
+  Registers pointers = rowPointers(arrays[op.getTarget()], op.getIndices(),
+                                   layout.numRegisters(), bytesOf(element));
+  Registers values = registers(op.getValue());
+  if (isPacked(element))
+    values = unpackWords(values, element, layout.numRegisters());
+  for (unsigned r = 0; r < layout.numRegisters(); ++r)
+    whereTrue(op.getMask() ? registers(op.getMask())[r] : Value(), {}, [&] {
+      builder.create<LLVM::StoreOp>(loc, values[r], pointers[r],
+                                    bytesOf(element));
+      return Registers();
+    });
+  return success();
+}
+
+LogicalResult Expander::expandScatter(ScatterOp op) {
+  auto type = cast<RankedTensorType>(op.getValue().getType());
+  if (type.getRank() == 1)
+    return expandScatterElements(op);
+  auto memory = cast<MemRefType>(op.getTarget().getType());
+  const ArrayDescriptor &array = arrays[op.getTarget()];
+  Layout layout = *Layout::of(type), rows = layout.slice(1);
+  Type element = type.getElementType();
+  unsigned width = accessWidth(layout, memory, alignment());
+  Type access = accessType(builder, element, width);
+  Registers values = registers(op.getValue());
+  unsigned each = width;
+  if (isPacked(element)) {
+    if (width == 1)
+      values = unpackWords(values, element, layout.numRegisters());
+    else
+      each = width / 2;
+  }
+  Registers pointers = rowPointers(array, op.getIndices(), rows.numRegisters(),
+                                   bytesOf(element));
+  auto storeAccess = [&](Value first, unsigned r) {
+    int64_t column = layout.offset(r)[1];
+    Value value = join(builder, loc,
+                       ArrayRef(values).slice(r / width * each, each), access);
+    builder.create<LLVM::StoreOp>(loc, value,
+                                  advance(first, column * bytesOf(element)),
+                                  width * bytesOf(element));
+    return Registers();
+  };
+  auto storeRow = [&](Value pointer, ArrayRef<unsigned> accesses) {
+    Value first = advance(pointer, mul64(toI64(laneCoordinate(layout, 1)),
+                                         constant64(bytesOf(element))));
+    for (unsigned r : accesses) {
+      int64_t column = layout.offset(r)[1];
+      Presence there =
+          presence(layout, column, width, memory.getShape().back());
+      if (there == Presence::None)
+        continue;
+      whereTrue(there == Presence::Some ? columnExists(layout, column, array)
+                                        : Value(),
+                {}, [&] { return storeAccess(first, r); });
+    }
+    return Registers();
+  };
+  for (auto [row, accesses] :
+       llvm::enumerate(accessesByRow(layout, rows, width)))
+    whereTrue(op.getMask() ? registers(op.getMask())[row] : Value(), {},
+              [&, row = row, &accesses = accesses] {
+                return storeRow(pointers[row], accesses);
+              });
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Copies to shared memory
+//===----------------------------------------------------------------------===//
+
+/// cp.async of `unit` elements each; where row or column do not exist it reads
+/// nothing and writes zeros.
+void Expander::copyUnits(CopyAsyncOp op, const Layout &layout, unsigned unit,
+                         const SharedTile &target) {
+  auto memory = cast<MemRefType>(op.getSource().getType());
+  const ArrayDescriptor &array = arrays[op.getSource()];
+  int64_t bytes = bytesOf(memory.getElementType());
+  Layout rows = layout.slice(1);
+  Registers pointers =
+      rowPointers(array, op.getIndices(), rows.numRegisters(), bytes);
+  Value byteColumn = builder.create<arith::MulIOp>(
+      loc, laneCoordinate(layout, 1), constant32(bytes));
+  Value place =
+      laneOffset(target.layout, laneCoordinate(layout, 0), byteColumn);
+  PTX ptx(builder, loc);
+  for (auto [row, accesses] :
+       llvm::enumerate(accessesByRow(layout, rows, unit))) {
+    Value first = advance(pointers[row], toI64(byteColumn));
+    Value mask = op.getMask() ? registers(op.getMask())[row] : Value();
+    for (unsigned r : accesses) {
+      Coords at = layout.offset(r);
+      Presence there = presence(layout, at[1], unit, memory.getShape().back());
+      Value wanted = mask;
+      if (there == Presence::Some) {
+        Value column = columnExists(layout, at[1], array);
+        wanted =
+            mask ? builder.create<arith::AndIOp>(loc, mask, column) : column;
+      }
+      Value size;
+      if (there == Presence::None)
+        size = constant32(0);
+      else if (wanted)
+        size = builder.create<arith::SelectOp>(
+            loc, wanted, constant32(unit * bytes), constant32(0));
+      ptx.cpAsync(sharedAddress(target, place, at[0], at[1] * bytes),
+                  advance(first, at[1] * bytes), unit * bytes, size);
+    }
+  }
+}
+
+/// Rows whose alignment is less than cp.async needs: through registers.
+void Expander::copyElements(CopyAsyncOp op, const Layout &layout,
+                            const SharedTile &target) {
+  int64_t bytes = bytesOf(target.element);
+  Registers values =
+      gatherRows(layout, op.getSource(), op.getIndices(), op.getMask());
+  Value byteColumn = builder.create<arith::MulIOp>(
+      loc, laneCoordinate(layout, 1), constant32(bytes));
+  Value place =
+      laneOffset(target.layout, laneCoordinate(layout, 0), byteColumn);
+  for (auto [r, value] : llvm::enumerate(values)) {
+    Coords at = layout.offset(r);
+    builder.create<LLVM::StoreOp>(
+        loc, value, sharedAddress(target, place, at[0], at[1] * bytes), bytes);
+  }
+}
+
+LogicalResult Expander::expandCopy(CopyAsyncOp op) {
+  if (!op.getLayout())
+    return op.emitOpError("expected a layout");
+  Layout layout(*op.getLayout());
+  SharedTile target = sharedTile(op.getTarget(), op.getStage());
+  auto memory = cast<MemRefType>(op.getSource().getType());
+  unsigned unit = accessWidth(layout, memory, alignment());
+  auto warps = kernel->getAttrOfType<IntegerAttr>(kWarpsAttrName);
+  Value takesPart;
+  if (warps && warps.getInt() > layout.numWarps())
+    takesPart = builder.create<arith::CmpIOp>(
+        loc, arith::CmpIPredicate::ult, warp(), constant32(layout.numWarps()));
+  whereTrue(takesPart, {}, [&] {
+    if (unit * bytesOf(target.element) >= 4)
+      copyUnits(op, layout, unit, target);
+    else
+      copyElements(op, layout, target);
+    return Registers();
+  });
+  return success();
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- TilesToGPU.cpp - Making, shaping and reducing tiles ----------------===//
+
+#include "Expander.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+using namespace ramify;
+using namespace ramify::tile;
+
+std::map<Coords, unsigned> ramify::registersByOffset(const Layout &layout) {
+  std::map<Coords, unsigned> numbers;
+  for (unsigned r = 0; r < layout.numRegisters(); ++r)
+    numbers.try_emplace(layout.offset(r), r);
+  return numbers;
+}
+
+//===----------------------------------------------------------------------===//
+// Making
+//===----------------------------------------------------------------------===//
+
+void Expander::splat(Value result, Value scalar) {
+  auto type = cast<RankedTensorType>(result.getType());
+  unsigned count = Layout::of(type)->numRegisters();
+  Type element = type.getElementType();
+  if (isPacked(element)) {
+    scalar = packElements({scalar, scalar}, element)[0];
+    count = (count + 1) / 2;
+  }
+  tiles[result] = Registers(count, scalar);
+}
+
+LogicalResult Expander::expandConstant(Operation *op) {
+  auto constant = dyn_cast<arith::ConstantOp>(op);
+  auto dense = constant ? dyn_cast<SplatElementsAttr>(constant.getValue())
+                        : SplatElementsAttr();
+  if (!dense)
+    return op->emitOpError("expected one value in all elements");
+  Value scalar = builder.create<arith::ConstantOp>(
+      loc, cast<TypedAttr>(dense.getSplatValue<Attribute>()));
+  splat(op->getResult(0), scalar);
+  return success();
+}
+
+LogicalResult Expander::expandIota(IotaOp op) {
+  Layout layout = *Layout::of(op.getType());
+  Value base = laneCoordinate(layout, 0);
+  Registers &result = tiles[op.getResult()];
+  for (unsigned r = 0; r < layout.numRegisters(); ++r)
+    result.push_back(add32(base, constant32(layout.offset(r)[0])));
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Shaping
+//===----------------------------------------------------------------------===//
+
+/// The register of `vector` that has the element which register `r` of `tile`
+/// needs; `axis` is the axis that the vector lacks.
+static unsigned sourceRegister(const std::map<Coords, unsigned> &vector,
+                               const Layout &tile, unsigned r, unsigned axis) {
+  return vector.at(Coords{tile.offset(r)[1 - axis]});
+}
+
+LogicalResult Expander::expandBroadcast(BroadcastOp op) {
+  Layout layout = *Layout::of(op.getType());
+  std::optional<Layout> from = Layout::of(op.getInput().getType());
+  if (!from || !(*from == layout.slice(op.getAxis())))
+    return op.emitOpError("expected the input in the slice of the result's "
+                          "layout");
+  Type element = op.getType().getElementType();
+  auto numbers = registersByOffset(*from);
+  Registers input = registers(op.getInput());
+  bool packed = isPacked(element);
+  if (packed)
+    input = unpackWords(input, element, from->numRegisters());
+  Registers result;
+  for (unsigned r = 0; r < layout.numRegisters(); ++r)
+    result.push_back(input[sourceRegister(numbers, layout, r, op.getAxis())]);
+  tiles[op.getResult()] = packed ? packElements(result, element) : result;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Reducing
+//===----------------------------------------------------------------------===//
+
+static Value combineTwo(OpBuilder &builder, Location loc, Combine kind, Value a,
+                        Value b) {
+  bool real = isa<FloatType>(a.getType());
+  switch (kind) {
+  case Combine::Sum:
+    if (real)
+      return builder.create<arith::AddFOp>(loc, a, b);
+    return builder.create<arith::AddIOp>(loc, a, b);
+  case Combine::Max:
+    if (real)
+      return builder.create<arith::MaximumFOp>(loc, a, b);
+    return builder.create<arith::MaxSIOp>(loc, a, b);
+  case Combine::Min:
+    if (real)
+      return builder.create<arith::MinimumFOp>(loc, a, b);
+    return builder.create<arith::MinSIOp>(loc, a, b);
+  }
+  llvm_unreachable("no such combination");
+}
+
+/// Pairwise, so that the chain is short.
+static Value combineAll(OpBuilder &builder, Location loc, Combine kind,
+                        Registers values) {
+  while (values.size() > 1) {
+    Registers next;
+    for (size_t i = 0; i + 1 < values.size(); i += 2)
+      next.push_back(combineTwo(builder, loc, kind, values[i], values[i + 1]));
+    if (values.size() % 2)
+      next.push_back(values.back());
+    values = next;
+  }
+  return values[0];
+}
+
+LogicalResult Expander::expandReduce(ReduceOp op) {
+  Layout from = *Layout::of(op.getInput().getType());
+  std::optional<Layout> to = Layout::of(op.getType());
+  unsigned axis = op.getAxis();
+  if (!to || !(*to == from.slice(axis)))
+    return op.emitOpError("expected a result in the slice of the input's "
+                          "layout");
+  if (from.getWarps()[axis] > 1)
+    return op.emitOpError("cannot reduce an axis that is dealt to warps");
+  Type element = op.getType().getElementType();
+  if (!element.isF32() && !element.isInteger(32))
+    return op.emitOpError("expected f32 or i32, found ") << element;
+
+  auto numbers = registersByOffset(*to);
+  SmallVector<Registers> parts(to->numRegisters());
+  const Registers &input = registers(op.getInput());
+  for (unsigned r = 0; r < from.numRegisters(); ++r)
+    parts[sourceRegister(numbers, from, r, axis)].push_back(input[r]);
+
+  PTX ptx(builder, loc);
+  Registers result;
+  for (const Registers &part : parts) {
+    Value value = combineAll(builder, loc, op.getCombine(), part);
+    for (auto [bit, basis] : llvm::enumerate(from.laneBases()))
+      if (basis[axis])
+        value = combineTwo(builder, loc, op.getCombine(), value,
+                           ptx.shuffleXor(value, 1u << bit));
+    result.push_back(value);
+  }
+  tiles[op.getResult()] = result;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Moving
+//===----------------------------------------------------------------------===//
+
+/// Any lane of a warp that holds an element, and its register there.
+static std::map<Coords, std::pair<unsigned, unsigned>>
+holders(const Layout &layout) {
+  std::map<Coords, std::pair<unsigned, unsigned>> places;
+  for (unsigned l = 0; l < Layout::lanes; ++l)
+    for (unsigned r = 0; r < layout.numRegisters(); ++r)
+      places.try_emplace(layout.element(r, l, 0), std::make_pair(l, r));
+  return places;
+}
+
+/// Each register of the result is put together from shuffles: for each register
+/// that some lane needs, one shuffle, whose source lanes are looked up in a
+/// table that the lane number selects from.
+LogicalResult Expander::expandConvertLayout(ConvertLayoutOp op) {
+  std::optional<Layout> from = Layout::of(op.getInput().getType());
+  Layout to = *Layout::of(op.getType());
+  Type element = op.getType().getElementType();
+  if (!from || from->numWarps() > 1 || to.numWarps() > 1)
+    return op.emitOpError("cannot move elements between warps");
+  if (!element.isF32() && !element.isInteger(32))
+    return op.emitOpError("expected f32 or i32, found ") << element;
+  auto places = holders(*from);
+  const Registers &input = registers(op.getInput());
+  PTX ptx(builder, loc);
+  Registers result;
+  for (unsigned r = 0; r < to.numRegisters(); ++r) {
+    std::map<unsigned, SmallVector<std::pair<unsigned, unsigned>>> wanted;
+    for (unsigned l = 0; l < Layout::lanes; ++l) {
+      auto [lane, number] = places.at(to.element(r, l, 0));
+      wanted[number].push_back({l, lane});
+    }
+    Value value;
+    for (auto &[number, lanes] : wanted) {
+      Value source = constant32(0), needed;
+      for (auto [l, sourceLane] : lanes) {
+        Value here = builder.create<arith::CmpIOp>(
+            loc, arith::CmpIPredicate::eq, lane(), constant32(l));
+        source = builder.create<arith::SelectOp>(
+            loc, here, constant32(sourceLane), source);
+        needed =
+            needed ? builder.create<arith::OrIOp>(loc, needed, here) : here;
+      }
+      Value moved = ptx.shuffleFrom(input[number], source);
+      value = value ? builder.create<arith::SelectOp>(loc, needed, moved, value)
+                    : moved;
+    }
+    result.push_back(value);
+  }
+  tiles[op.getResult()] = result;
+  return success();
+}
