@@ -51,14 +51,14 @@ func.func @dot(%q: tensor<16x64xbf16>, %k: tensor<32x64xbf16>, %v: tensor<64x80x
 
 // CHECK-LABEL: @placed
 func.func @placed(%s: tensor<16x16xf16, #tile>, %v: tensor<16x16xf16, #rhs>, %o: tensor<16x16xf32, #tile>) {
-  // CHECK: tile.iota : tensor<16xi32, #tile.layout<reg = {{\[}}[8]]
+  // CHECK: tile.iota : tensor<16xi32, #layout
   %0 = tile.iota : tensor<16xi32, #rows>
-  // CHECK: tile.broadcast %{{.*}} along 1 : tensor<16xi32, #tile.layout<{{.*}}>> -> tensor<16x16xi32, #tile.layout<{{.*}}>>
+  // CHECK: tile.broadcast %{{.*}} along 1 : tensor<16xi32, #layout{{[0-9]*}}> -> tensor<16x16xi32, #layout{{[0-9]*}}>
   %1 = tile.broadcast %0 along 1 : tensor<16xi32, #rows> -> tensor<16x16xi32, #tile>
-  // CHECK: tile.dot %{{.*}}, %{{.*}}, %{{.*}} : tensor<16x16xf16, #tile.layout<{{.*}}>>,
+  // CHECK: tile.dot %{{.*}}, %{{.*}}, %{{.*}} : tensor<16x16xf16, #layout{{[0-9]*}}>,
   %2 = tile.dot %s, %v, %o : tensor<16x16xf16, #tile>, tensor<16x16xf16, #rhs>, tensor<16x16xf32, #tile>
       -> tensor<16x16xf32, #tile>
-  // CHECK: tile.reduce sum %{{.*}} along 1 : tensor<16x16xf32, #tile.layout<{{.*}}>> -> tensor<16xf32, #tile.layout<{{.*}}>>
+  // CHECK: tile.reduce sum %{{.*}} along 1 : tensor<16x16xf32, #layout{{[0-9]*}}> -> tensor<16xf32, #layout{{[0-9]*}}>
   %3 = tile.reduce sum %2 along 1 : tensor<16x16xf32, #tile> -> tensor<16xf32, #rows>
   return
 }
