@@ -376,6 +376,23 @@ def test_print_works_inside(capsys: pytest.CaptureFixture[str]) -> None:
     assert shown == "slot 0 chunk 3 of 'kv' (2 keys, 48..49) (2, 16) NamedArray[pos=1]([49])\n"
 
 
+def test_numbers_are_negated_as_conditions() -> None:
+    @rf.jit
+    def others(q: rl.Query, k: rl.Chunks, indices: rl.ChunkIndices, *, n: int):
+        out = rl.zeros(q)
+        for slot, c in rl.selected(indices):
+            keep = ~(rl.index(c) == n) & ~(n > 3)
+            out += rl.where(keep, rl.max(rl.dot(q, k[c]), over="key"), 0.0)
+        return out
+
+    x = make(K=1)
+    x["indices"][...] = 2
+    arguments = x["q"], x["k"], x["indices"]
+    assert (others.reference(*arguments, n=2, chunk_size=16) == 0).all()
+    assert (others.reference(*arguments, n=1, chunk_size=16) != 0).all()
+    assert (others.reference(*arguments, n=4, chunk_size=16) == 0).all()
+
+
 def test_functions_of_the_language_call_each_other() -> None:
     @rf.jit
     def calls(q: rl.Query, k: rl.Chunks, v: rl.Chunks, indices: rl.ChunkIndices):

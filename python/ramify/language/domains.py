@@ -11,6 +11,7 @@ from __future__ import annotations
 from ..errors import ArgumentError
 from ..reference import domains
 from ..reference.domains import RangeDomain, SelectedDomain
+from ..reference.named_array import NamedArray
 from .annotations import ChunkIndices, Chunks
 
 
@@ -29,7 +30,11 @@ def selected(indices: ChunkIndices) -> SelectedDomain:
 
 
 def window(
-    k: Chunks, *, last: int, align: str | None = None, outside: RangeDomain | None = None
+    k: Chunks,
+    *,
+    last: int | NamedArray,
+    align: str | None = None,
+    outside: RangeDomain | None = None,
 ) -> RangeDomain:
     """The `last` keys up to the query's own position t: t - last < x <= t.
 
@@ -52,7 +57,7 @@ def own(k: Chunks, *, outside: RangeDomain | None = None) -> RangeDomain:
     return domains.own(k.partition, outside)
 
 
-def first(k: Chunks, *, keys: int, outside: RangeDomain | None = None) -> RangeDomain:
+def first(k: Chunks, *, keys: int | NamedArray, outside: RangeDomain | None = None) -> RangeDomain:
     """The first `keys` keys of the sequence. Parameters as in `window`."""
     return domains.first(k.partition, int(keys), outside)
 

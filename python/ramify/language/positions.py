@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from ..reference.context import current
 from ..reference.domains import ChunkId
-from ..reference.named_array import NamedArray
+from ..reference.named_array import NamedArray, named
 from .annotations import Chunks
 
 
@@ -19,16 +19,16 @@ def query_position() -> NamedArray:
     return NamedArray(current().positions, ("pos",))
 
 
-def index(c: ChunkId) -> int:
+def index(c: ChunkId) -> NamedArray:
     """Number of the chunk in its partition, from 0: int32."""
-    return c.index
+    return named(c.index)
 
 
-def start(c: ChunkId) -> int:
+def start(c: ChunkId) -> NamedArray:
     """Position of the first key of the chunk: int32."""
-    return c.index * c.partition.size
+    return named(c.index * c.partition.size)
 
 
-def end(c: ChunkId) -> int:
+def end(c: ChunkId) -> NamedArray:
     """One past the last key of the chunk: int32. A partial last chunk ends as a whole one would."""
-    return (c.index + 1) * c.partition.size
+    return named((c.index + 1) * c.partition.size)

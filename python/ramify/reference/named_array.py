@@ -73,6 +73,9 @@ class NamedArray:
     def __float__(self) -> float:
         return float(self.data)
 
+    def __int__(self) -> int:
+        return int(self.data)
+
     def __bool__(self) -> bool:
         raise ArgumentError(
             "a condition on arrays has no single truth value: use rl.where, and & | ~ between "

@@ -20,7 +20,7 @@ from ..language.annotations import ChunkIndices, Chunks, ChunkWeights, Query, Te
 from . import context
 from .context import Block
 from .domains import Partition
-from .named_array import AXES, Data, NamedArray
+from .named_array import AXES, Data, NamedArray, named
 
 EMPTY = {True: 0.0, False: -np.inf}
 """A result's value at a padding row: 0 with a `dim` axis, -inf (an lse of nothing) without."""
@@ -175,10 +175,8 @@ class Views:
             name: Partition(name, sizes.chunk_sizes[name], execution.num_keys(batch, name))
             for name in execution.signature.partitions
         }
-        self._fixed: dict[str, Any] = {
-            **execution.arguments.scalars,
-            **execution.arguments.constants,
-        }
+        scalars = {name: named(value) for name, value in execution.arguments.scalars.items()}
+        self._fixed: dict[str, Any] = {**scalars, **execution.arguments.constants}
         for parameter in execution.signature.of_role(Role.CHUNKS):
             data = execution.arrays[parameter.name][batch, :, self._kv_head]
             partition = self._partitions[parameter.partition or ""]
