@@ -204,6 +204,10 @@ def common_keys(values: tuple[NamedArray, ...]) -> ChunkId | None:
 def elementwise(function: Callable[..., Any], *values: Number) -> NamedArray:
     """Apply a NumPy function to values broadcast by the names of their axes."""
     arrays = tuple(named(value) for value in values)
+    with_axes = [array for array in arrays if array.axes]
+    if len(with_axes) == 1:  # with numbers, the common case
+        only = with_axes[0]
+        return NamedArray(function(*(a.data for a in arrays)), only.axes, only.keys)
     axes: tuple[str, ...] = ()
     for array in arrays:
         axes = union(axes, array.axes)
