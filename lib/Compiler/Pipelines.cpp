@@ -5,6 +5,7 @@
 
 #include "dialects/HSA/IR/HSA.h"
 #include "dialects/Tile/IR/Tile.h"
+#include "dialects/Tile/Transforms/VerifyStage.h"
 #include "ramify/Conversion/HSAToTile.h"
 #include "ramify/Conversion/TileToCPU.h"
 
@@ -44,6 +45,8 @@ static void buildSchedulePipeline(OpPassManager &passes,
   passes.addPass(createCSEPass());
   // Scales, row numbers and sizes leave the loops over chunks.
   passes.addPass(createLoopInvariantCodeMotionPass());
+  // Every target starts here: what it cannot know is refused by name.
+  passes.addPass(tile::createVerifyStagePass(tile::Stage::Portable));
 }
 
 void ramify::buildSchedulePipeline(OpPassManager &passes, StringRef schedule,

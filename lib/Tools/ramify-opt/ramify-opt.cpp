@@ -7,6 +7,7 @@
 #include "dialects/Tile/IR/Tile.h"
 #include "dialects/Tile/Transforms/AssignLayouts.h"
 #include "dialects/Tile/Transforms/StageThroughShared.h"
+#include "dialects/Tile/Transforms/VerifyStage.h"
 #include "ramify/Conversion/HSAToTile.h"
 #include "ramify/Conversion/KernelABI.h"
 #include "ramify/Conversion/TileToCPU.h"
@@ -42,6 +43,7 @@ int main(int argc, char **argv) {
   ramify::tile::registerStageThroughSharedPass();
   ramify::registerTileToGPUPass();
   ramify::tile::registerAssignLayoutsPass();
+  ramify::tile::registerVerifyStagePass();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "Ramify optimizer driver\n", registry));
 }

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- VerifyStage.h - What each stage may hold -----------------*- C++ -*-===//
+//
+// The tile dialect has two stages with one set of operations for tiles. What an
+// operation's own verifier cannot know is which stage it is in; this pass
+// checks that. It stands where a stage ends, so that a pass that leaves
+// something behind fails there, by name, and not in a lowering.
+//
+// In both stages
+// (S1) a module holds kernels and plans only;
+// (S2) a plan holds arith on scalars, memref.dim, tile.result and tile.launch;
+// (S3) a kernel's arguments are arrays and scalars;
+// (S4) a kernel holds arith, math, scf.for, scf.if, memref.dim, .load and
+// .store,
+//      tensor.splat and the operations of its stage;
+// (S5) a constant tile is the same everywhere.
+//
+// Portable, where a lowering to threads or to vectors starts:
+// (S6) the stage's operations are program_id, iota, broadcast, reduce, dot,
+//      gather, lookup and scatter;
+// (S7) tensors have no encoding.
+//
+//   %t = tile.gather %x[%i] : (...) -> tensor<16x64xbf16>
+//
+// Placed, where each thread's registers are known:
+// (S8) the stage's operations are all of the dialect;
+// (S9) each tensor's encoding is a layout with an axis for each of its axes;
+// (S10) what an elementwise operation takes and makes has one layout, so that a
+//      thread has the elements that it combines;
+// (S11) a copy has a layout, shared buffers are allocated at the top of the
+// kernel,
+//      and the kernel says how many warps it has (`tile.warps`).
+//
+//   %t = tile.gather %x[%i] : (...) -> tensor<16x64xbf16, #tile.layout<...>>
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef RAMIFY_DIALECTS_TILE_TRANSFORMS_VERIFYSTAGE_H
+#define RAMIFY_DIALECTS_TILE_TRANSFORMS_VERIFYSTAGE_H
+
+#include "mlir/Pass/Pass.h"
+
+namespace ramify::tile {
+
+enum class Stage { Portable, Placed };
+
+/// `tile-verify-stage{stage=portable|placed}`, on a module.
+std::unique_ptr<mlir::Pass> createVerifyStagePass(Stage stage);
+void registerVerifyStagePass();
+
+} // namespace ramify::tile
+
+#endif // RAMIFY_DIALECTS_TILE_TRANSFORMS_VERIFYSTAGE_H
