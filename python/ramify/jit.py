@@ -1,46 +1,167 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""`@ramify.jit`: a function of the language."""
+"""`@ramify.jit`: a function of the language that runs on arrays."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
-from .errors import UnsupportedError
-from .frontend import Lowered, Signature, Specialisation, lower
+from . import _runtime
+from .call import check_indices, check_options, limit_keys, runtime_signature
+from .compiler import Options, Statistics, compiler_options, plan_for, program, target_of, translate
+from .errors import ArgumentError, GradientError
+from .explain import explain
+from .frontend import Signature
 from .reference import context
-from .reference.run import run
+from .reference import run as reference
+
+LEVELS = ("hsa", "tile", "placed", "llvm", "ptx", "asm", "plan")
 
 
 class JitFunction:
-    """A function decorated with `@ramify.jit`.
+    """A function of the language, compiled for each kind of argument that it is called with.
+
+    Calling it runs it on the device of its arrays, NumPy arrays and PyTorch's CPU tensors on the
+    CPU, and returns arrays of the same library. Beside its own parameters each call takes
+
+    - `chunk_size=64`, or `chunks={"kv": 64, ...}` for several partitions: keys in a chunk;
+    - `q_block=`: queries that share a selection row, where the shapes allow several;
+    - `q_start=`: where the first query stands among the keys, N - L unless given;
+    - `num_keys=`: how many of the keys there are, all unless given;
+    - `validate=True`: wait for the device and report an index out of range;
+    - `deterministic=True`: the same bits from run to run.
 
     Parameters
     ----------
     function : callable
         The Python function.
+    options : Options
+        Choices about compilation.
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], options: Options | None = None) -> None:
         self.__ramify_function__ = function
         self.signature = Signature(function)
+        self._options = options or Options()
+        self._statistics = Statistics()
         functools.update_wrapper(self, function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if context.is_active():
             return self.__ramify_function__(*args, **kwargs)
-        raise UnsupportedError(f"`{self.signature.name}`: only `.reference(...)` runs so far")
-
-    def lower(self, specialisation: Specialisation) -> Lowered:
-        """Translate to the `hsa` dialect for one specialisation."""
-        return lower(self.signature, specialisation)
+        if not kwargs.keys().isdisjoint(_SLOW):
+            args, kwargs = self._reserved(args, kwargs)
+        return self._dispatcher(*args, **kwargs)
 
     def reference(self, *args: Any, **kwargs: Any) -> Any:
-        """Execute the source itself in NumPy float64; see `ramify.reference.run`."""
-        return run(self.signature, args, kwargs)
+        """Execute the source itself in NumPy float64, one query block at a time.
+
+        Slow and exact; `print` and `breakpoint()` inside the function work. Takes what a call
+        takes and returns float64 arrays.
+        """
+        return reference.run(self.signature, args, kwargs)
+
+    def compile(self, *args: Any, **kwargs: Any) -> _runtime.Executable:
+        """Compile and load what a call with these arguments would run, without running it."""
+        args, kwargs = self._reserved(args, kwargs)
+        return self._dispatcher.prepare(*args, **kwargs)
+
+    def ir(self, level: str, *args: Any, target: str | None = None, **kwargs: Any) -> str:
+        """The program of a call at one level of the compiler.
+
+        Parameters
+        ----------
+        level : str
+            "hsa", "tile", "placed" (GPU), "llvm", "ptx" (GPU), "asm" (CPU), or "plan".
+        target : str, optional
+            "cpu", "sm_80", "sm_90a", ...; that of the arrays' device unless given. No device is
+            needed.
+        """
+        if level not in LEVELS:
+            raise ArgumentError(
+                f"{self.signature.name}.ir(): expected a level among {', '.join(LEVELS)}, "
+                f"found {level!r}."
+            )
+        args, kwargs = self._reserved(args, kwargs)
+        request = self._dispatcher.describe(*args, **kwargs)
+        target = target or _default_target(level, request)
+        chosen = compiler_options(self._options, request, target)
+        return translate(program(self.signature, request), level, chosen)
+
+    def explain(self, *args: Any, **kwargs: Any) -> str:
+        """What a call will do, before it runs: schedule, launches, arithmetic, bytes."""
+        args, kwargs = self._reserved(args, kwargs)
+        executable = self._dispatcher.prepare(*args, **kwargs)
+        request = self._dispatcher.describe(*args, **kwargs)
+        return explain(self.signature, executable, request, args, kwargs)
+
+    def options(self, **changes: Any) -> JitFunction:
+        """The same function with other choices about compilation, see `Options`."""
+        unknown = set(changes) - set(asdict(self._options))
+        if unknown:
+            raise ArgumentError(
+                f"{self.signature.name}.options(): expected {', '.join(asdict(self._options))}, "
+                f"found {', '.join(sorted(unknown))}."
+            )
+        return JitFunction(self.__ramify_function__, Options(**(asdict(self._options) | changes)))
+
+    @property
+    def compilations(self) -> int:
+        """How often the compiler ran for this function, in this process."""
+        return self._statistics.compiled
+
+    @property
+    def statistics(self) -> Statistics:
+        """Where this function's kernels came from, and what the last compilation took."""
+        return self._statistics
+
+    @functools.cached_property
+    def _dispatcher(self) -> _runtime.Dispatcher:
+        self.signature.check_entry()
+        return _runtime.Dispatcher(runtime_signature(self.signature), self._plan, self._on_grad)
+
+    def _plan(self, request: Mapping[str, Any]) -> _runtime.Plan:
+        return plan_for(self.signature, request, self._options, self._statistics)
+
+    def _on_grad(self, *args: Any, **kwargs: Any) -> Any:
+        raise GradientError(
+            f"{self.signature.name}(): expected tensors without gradients, found one that requires "
+            "grad while gradients are recorded; this function has no backward yet. Call it under "
+            "torch.no_grad(), or with x.detach()."
+        )
+
+    def _reserved(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments that the dispatcher takes, after acting on the other keywords."""
+        check_options(self.signature.name, kwargs)
+        kwargs = dict(kwargs)
+        if isinstance(kwargs.get("chunks"), Mapping):
+            kwargs["chunks"] = tuple(kwargs["chunks"].items())
+        validate, keys = kwargs.pop("validate", False), kwargs.pop("num_keys", None)
+        if keys is not None:
+            args, kwargs = limit_keys(self.signature, keys, args, kwargs)
+        if validate:
+            check_indices(self.signature, args, kwargs)
+        return args, kwargs
+
+
+_SLOW = frozenset(("chunks", "num_keys", "validate", "q_block", "deterministic"))
+
+
+def _default_target(level: str, request: Mapping[str, Any]) -> str:
+    target = target_of(request)
+    return "sm_90a" if target == "cpu" and level in ("placed", "ptx") else target
 
 
 def jit(function: Callable[..., Any]) -> JitFunction:
-    """Decorate a function of the language."""
+    """Make a Python function a function of the language.
+
+    Raises
+    ------
+    LanguageError
+        If a parameter has no meaning in the language.
+    """
     return JitFunction(function)

@@ -169,7 +169,7 @@ def measure(
             f"query heads: expected a multiple of the {sizes.heads} key/value heads, found "
             f"{sizes.query_heads}."
         )
-    _measure_partitions(sizes, signature, options)
+    sizes.chunk_sizes = partition_sizes(signature, options)
     for parameter in (*signature.of_role(Role.INDICES), *signature.of_role(Role.WEIGHTS)):
         _measure_selection(sizes, parameter, arrays[parameter.name].shape)
     _check_slots(signature, arrays)
@@ -271,27 +271,36 @@ def _measure_chunks(sizes: Sizes, parameter: Parameter, shape: tuple[int, ...]) 
         )
 
 
-def _measure_partitions(sizes: Sizes, signature: Signature, options: Mapping[str, Any]) -> None:
-    """Bind `chunk_size` or `chunks` to the partitions."""
+def partition_sizes(signature: Signature, options: Mapping[str, Any]) -> dict[str, int]:
+    """The chunk size of each partition, from `chunk_size=` or `chunks=`.
+
+    Raises
+    ------
+    ArgumentError
+        If neither or both are given, a partition has none, or a size is no positive int.
+    """
     names = signature.partitions
-    given = options.get("chunks")
-    if (given is None) == (options.get("chunk_size") is None) and names:
+    given, one = options.get("chunks"), options.get("chunk_size")
+    if (given is None) == (one is None) and names:
         example = ", ".join(f'"{name}": 64' for name in names)
         raise ArgumentError(
-            "chunk size: expected chunk_size=... for a function with one partition, or "
-            f"chunks={{{example}}}, found {'neither' if given is None else 'both'}."
+            f"{signature.name}(): chunk size: expected chunk_size=... for a function with one "
+            f"partition, or chunks={{{example}}}, found {'neither' if given is None else 'both'}."
         )
     if given is None:
-        given = dict.fromkeys(names, options.get("chunk_size"))
+        given = dict.fromkeys(names, one)
         if len(names) > 1:
-            raise ArgumentError(f"chunk size: expected chunks= for the partitions {list(names)}.")
+            raise ArgumentError(
+                f"{signature.name}(): chunk size: expected chunks= for the partitions "
+                f"{list(names)}, found chunk_size={one!r}."
+            )
     if set(given) != set(names):
         raise ArgumentError(mismatch("chunks", f"sizes of {list(names)}", f"{list(given)}"))
     for name in names:
         size = given[name]
         if isinstance(size, bool) or not isinstance(size, numbers.Integral) or int(size) < 1:
             raise ArgumentError(mismatch(f"chunk size of '{name}'", "an int >= 1", repr(size)))
-        sizes.chunk_sizes[name] = int(size)
+    return {name: int(given[name]) for name in names}
 
 
 def _measure_selection(sizes: Sizes, parameter: Parameter, shape: tuple[int, ...]) -> None:

@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""A function's parameters as the runtime checks and keys them on every call.
+
+`runtime_signature` turns the parameters of the language into the data that the dispatcher works
+from, without Python: shapes in named sizes, dtypes, and checks with their messages. `specialise`
+turns the dispatcher's request for a kernel back into what the front end compiles for.
+"""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from . import _runtime
+from .errors import ArgumentError, ArgumentTypeError
+from .frontend import Parameter, Role, Signature, Specialisation, binding
+from .frontend.binding import ArrayInfo, Sizes
+from .frontend.specialisation import Heads
+
+FLOATS = ["f32", "bf16", "f16"]
+QUERY_BLOCK = "max(1, q_block)"
+"""The query block where nothing selects: as given, else 1."""
+
+
+def _query_block(rows: str) -> str:
+    """The query block as given, else as L and the number of selection rows imply."""
+    return f"q_block + (q_block == 0) * max(1, ceildiv(L, max({rows}, 1)))"
+
+
+def runtime_signature(signature: Signature) -> _runtime.Signature:
+    """The dispatcher's view of a function, with the reserved keywords of every call."""
+    parameters = [_parameter(signature, p) for p in signature.parameters.values()]
+    own = {p["name"] for p in parameters}
+    reserved = [
+        {"name": "chunk_size", "kind": "constexpr", "default": None},
+        {"name": "chunks", "kind": "constexpr", "default": None},
+        {"name": "q_block", "kind": "constexpr", "default": 0},
+        {"name": "q_start", "kind": "scalar", "scalar": "i32", "optional": True, "default": None},
+        {"name": "deterministic", "kind": "constexpr", "default": False},
+    ]
+    parameters += [{**p, "keyword_only": True} for p in reserved if p["name"] not in own]
+    checks = list(_checks(signature))
+    keys = [_block_key(signature)]
+    return _runtime.Signature(signature.name, parameters, checks=checks, keys=keys)
+
+
+def specialise(signature: Signature, request: Mapping[str, Any]) -> Specialisation:
+    """What the front end compiles for, from the dispatcher's request.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError, UnsupportedError
+        For what the runtime leaves to this point, because it is part of a kernel's key: chunk
+        sizes, head counts, dimensions.
+    """
+    known, arrays = request["sizes"], request["arrays"]
+    sizes = Sizes(query_heads=known["HQ"], heads=known.get("H", known["HQ"]))
+    _check_heads(signature, sizes)
+    sizes.chunk_sizes = chunk_sizes(signature, request["constants"])
+    sizes.q_block = request["keys"][_block_key(signature)]
+    infos: dict[str, ArrayInfo] = {}
+    for parameter in signature.arrays:
+        array = arrays[parameter.name]
+        shape = [0] * array["rank"]
+        if _dim_axis(parameter) is not None:
+            at = array["rank"] - len(_axes(parameter)) + (_dim_axis(parameter) or 0)
+            shape[at] = known[_dim(parameter)]
+        infos[parameter.name] = ArrayInfo(tuple(shape), array["dtype"])
+        if parameter.role in (Role.INDICES, Role.WEIGHTS):
+            sizes.kinds[parameter.name] = _kind(signature, parameter, sizes, known)
+    constants = {p.name: request["constants"][p.name] for p in signature.constants}
+    return binding.specialise(signature, infos, sizes, constants)
+
+
+def chunk_sizes(signature: Signature, constants: Mapping[str, Any]) -> dict[str, int]:
+    """The chunk size of each partition from `chunk_size=` or `chunks=`."""
+    one, many = constants.get("chunk_size"), constants.get("chunks")
+    options = {"chunk_size": one, "chunks": None if many is None else dict(many)}
+    return binding.partition_sizes(signature, options)
+
+
+def _check_heads(signature: Signature, sizes: Sizes) -> None:
+    if sizes.heads and sizes.query_heads and sizes.query_heads % sizes.heads == 0:
+        return
+    raise ArgumentError(
+        f"{signature.name}(): expected the query heads to be a positive multiple of the key/value "
+        f"heads, found HQ = {sizes.query_heads} and H = {sizes.heads}."
+    )
+
+
+def _kind(
+    signature: Signature, parameter: Parameter, sizes: Sizes, known: Mapping[str, int]
+) -> Heads:
+    """Which heads a selection tensor has."""
+    found = known[_heads(parameter)]
+    kinds: dict[int, Heads] = {1: "one", sizes.query_heads: "query", sizes.heads: "kv"}
+    if found in kinds:
+        return kinds[found]
+    raise ArgumentError(
+        f"{signature.name}(): {parameter.name}: expected 1, H = {sizes.heads} or "
+        f"HQ = {sizes.query_heads} heads (axis 2), found {found}."
+    )
+
+
+def _axes(parameter: Parameter) -> tuple[str, ...]:
+    """Axes in memory, without the batch of an `rl.Tensor`."""
+    match parameter.role:
+        case Role.QUERY | Role.CHUNKS:
+            return ("batch", "length", "head", "dim")
+        case Role.INDICES | Role.WEIGHTS:
+            return ("batch", "rows", "head", "slot")
+    return parameter.axes
+
+
+def _dim_axis(parameter: Parameter) -> int | None:
+    axes = _axes(parameter)
+    return axes.index("dim") if "dim" in axes else None
+
+
+def _dim(parameter: Parameter) -> str:
+    return f"D_{parameter.name}"
+
+
+def _heads(parameter: Parameter) -> str:
+    return f"heads_{parameter.name}"
+
+
+def _keys(signature: Signature, partition: str | None) -> str:
+    """N, or N_partition where there are several."""
+    return "N" if len(signature.partitions) <= 1 else f"N_{partition}"
+
+
+def _rows(signature: Signature) -> str | None:
+    """The size of the selection rows, if anything selects."""
+    roles = (Role.INDICES, Role.WEIGHTS)
+    return "rows" if any(signature.of_role(role) for role in roles) else None
+
+
+def _slots(signature: Signature, parameter: Parameter) -> str:
+    one = len(signature.of_role(Role.INDICES)) == 1
+    return "K" if one else f"K_{parameter.name}"
+
+
+def _block_key(signature: Signature) -> str:
+    rows = _rows(signature)
+    return _query_block(rows) if rows else QUERY_BLOCK
+
+
+def _parameter(signature: Signature, parameter: Parameter) -> dict[str, Any]:
+    name = parameter.name
+    keyword = signature.python.parameters[name].kind.name == "KEYWORD_ONLY"
+    spec: dict[str, Any] = {"name": name, "keyword_only": keyword}
+    if not parameter.is_required:
+        spec["default"] = parameter.default
+    if parameter.role is Role.CONSTEXPR:
+        return {**spec, "kind": "constexpr"}
+    if parameter.role.is_scalar:
+        dtype = "f32" if parameter.role is Role.FLOAT else "i32"
+        return {**spec, "kind": "scalar", "scalar": dtype}
+    spec |= {"kind": "array", "shapes": _shapes(signature, parameter), "alignment": 16}
+    spec["dtypes"] = ["i32", "i64"] if parameter.role is Role.INDICES else FLOATS
+    query = signature.of_role(Role.QUERY)[0].name
+    if parameter.role in (Role.QUERY, Role.CHUNKS) and name != query:
+        spec["same_dtype_as"] = query
+    return spec
+
+
+def _shapes(signature: Signature, parameter: Parameter) -> list[list[str]]:
+    keys = _keys(signature, parameter.partition)
+    dim, heads = _dim(parameter) + "!", _heads(parameter) + "!"
+    match parameter.role:
+        case Role.QUERY:
+            return [["B", "L", "HQ!", dim]]
+        case Role.CHUNKS:
+            return [["B", keys, "H!", dim]]
+        case Role.INDICES | Role.WEIGHTS:
+            return [["B", "rows", heads, _slots(signature, parameter)]]
+    sizes = {"pos": "L", "head": "HQ!", "key": keys, "dim": dim}
+    sizes["chunk"] = f"C_{parameter.partition}"
+    own = [sizes[axis] for axis in parameter.axes]
+    return [own, ["B", *own]]
+
+
+def _checks(signature: Signature) -> list[tuple[str, str]]:
+    checks = []
+    rows = _rows(signature)
+    if rows:
+        block = _query_block(rows)
+        checks.append(
+            (
+                f"{rows} == ceildiv(L, {block})",
+                f"expected one selection row for each query block, found {{{rows}}} rows for "
+                f"L = {{L}} and q_block = {{{block}}}, which needs {{ceildiv(L, {block})}}. "
+                "Pass q_block=... if queries share rows.",
+            )
+        )
+        checks.append(
+            (
+                f"q_block != 0 || {rows} <= 1 || mod(L, max({rows}, 1)) == 0 "
+                f"|| ceildiv(L, {block} + 1) != {rows}",
+                f"{{{rows}}} selection rows for L = {{L}} allow several query blocks, for example "
+                f"{{{block}}} and {{{block} + 1}}. Pass q_block=...",
+            )
+        )
+    for partition in signature.partitions:
+        if any("chunk" in p.axes and p.partition == partition for p in signature.arrays):
+            keys, chunks = _keys(signature, partition), f"C_{partition}"
+            checks.append(
+                (
+                    f"{chunks} == ceildiv({keys}, max(chunk_size, 1))",
+                    f"expected {{ceildiv({keys}, max(chunk_size, 1))}} chunks for {{{keys}}} keys, "
+                    f"found {{{chunks}}}.",
+                )
+            )
+    return checks
+
+
+def check_options(name: str, kwargs: Mapping[str, Any]) -> None:
+    """Reserved keywords that are legal but not available yet, and their types."""
+    block = kwargs.get("q_block")
+    if block is not None and (isinstance(block, bool) or not isinstance(block, int) or block < 1):
+        raise ArgumentError(f"{name}(): q_block: expected an int >= 1, found {block!r}.")
+    for flag in ("validate", "deterministic"):
+        if not isinstance(kwargs.get(flag, False), bool):
+            raise ArgumentTypeError(
+                f"{name}(): {flag}: expected True or False, found {kwargs[flag]!r}."
+            )
+
+
+def limit_keys(
+    signature: Signature, keys: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments with only the first `keys` keys of every chunked array, as views."""
+    if isinstance(keys, bool) or not isinstance(keys, numbers.Integral) or keys < 0:
+        raise ArgumentError(f"{signature.name}(): num_keys: expected an int >= 0, found {keys!r}.")
+    names = list(signature.parameters)
+    given = {**dict(zip(names, args, strict=False)), **kwargs}
+    for parameter in signature.of_role(Role.CHUNKS):
+        array = given.get(parameter.name)
+        if len(getattr(array, "shape", ())) != 4:
+            continue  # the call reports it
+        if keys > array.shape[1]:
+            raise ArgumentError(
+                f"{signature.name}(): num_keys: expected at most N = {array.shape[1]}, the keys of "
+                f"{parameter.name}, found {keys}."
+            )
+        given[parameter.name] = array[:, : int(keys)]
+    return tuple(given.pop(name) for name in names[: len(args)]), given
+
+
+def check_indices(signature: Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    """Report an index that is neither -1 nor a chunk, after waiting for the device.
+
+    Raises
+    ------
+    ArgumentError
+        With the first such index and where it stands.
+    """
+    given = {**dict(zip(signature.parameters, args, strict=False)), **kwargs}
+    sizes = chunk_sizes(signature, given)
+    for parameter in signature.of_role(Role.INDICES):
+        array, partition = given.get(parameter.name), parameter.partition or ""
+        keys = [p for p in signature.of_role(Role.CHUNKS) if p.partition == partition]
+        if array is None or not keys or given.get(keys[0].name) is None:
+            continue  # the call reports what is missing
+        chunks = -(-given[keys[0].name].shape[1] // sizes[partition])
+        wrong = (array < -1) | (array >= chunks)
+        if bool(wrong.any()):
+            where = tuple(int(axis[0]) for axis in np.nonzero(np.asarray(_to_host(wrong))))
+            raise ArgumentError(
+                f"{signature.name}(): {parameter.name}: expected -1 or a chunk in [0, {chunks}), "
+                f"found {int(array[where])} at {list(where)}."
+            )
+
+
+def _to_host(array: Any) -> Any:
+    return array.cpu().numpy() if hasattr(array, "cpu") else array

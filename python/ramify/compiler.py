@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""From the dispatcher's request to a plan: front end, caches, compiler.
+
+A kernel's key is the front end's text without locations, the target with its features, the
+options and the compiler's build. A plan is looked for in this process, then on the disk; only
+then is the compiler loaded and run.
+"""
+
+from __future__ import annotations
+
+import functools
+import pathlib
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from . import _runtime
+from .call import specialise
+from .errors import ArgumentError, CompileError
+from .frontend import Lowered, Signature, lower
+
+SCHEDULES = ("query_major",)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user may choose about compilation; see `JitFunction.options`.
+
+    Parameters
+    ----------
+    schedule : str
+        How the work is cut into programs: "query_major", one program per query block.
+    stages : int
+        Stages of the shared-memory rings on a GPU, 1 to 4; 0 lets the compiler choose.
+    """
+
+    schedule: str = "query_major"
+    stages: int = 0
+
+    def __post_init__(self) -> None:
+        if self.schedule not in SCHEDULES:
+            raise ArgumentError(
+                f"schedule: expected one of {', '.join(SCHEDULES)}, found {self.schedule!r}."
+            )
+        if isinstance(self.stages, bool) or self.stages not in range(5):
+            raise ArgumentError(f"stages: expected an int from 0 to 4, found {self.stages!r}.")
+
+
+@dataclass
+class Statistics:
+    """Where the kernels of a process came from."""
+
+    compiled: int = 0
+    from_disk: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Of the last compilation: "front end", "compiler", "assembler"."""
+
+
+_plans: dict[str, _runtime.Plan] = {}
+_lock = threading.Lock()
+_busy: dict[str, threading.Lock] = {}
+
+
+@functools.cache
+def disk() -> _runtime.Cache:
+    """The kernels on the disk."""
+    return _runtime.Cache(_runtime.Cache.default_folder())
+
+
+@functools.cache
+def build_id() -> str:
+    """Identifies the compiler without loading it: its file's size and time of change."""
+    files = pathlib.Path(__file__).parent.glob("_compiler*.so")
+    stats = [path.stat() for path in sorted(files)]
+    return " ".join(f"{stat.st_size}-{stat.st_mtime_ns}" for stat in stats)
+
+
+@functools.cache
+def host_features() -> str:
+    """The instruction set of this processor, as the operating system tells it."""
+    info = pathlib.Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("flags")), "")
+
+
+def target_of(request: Mapping[str, Any]) -> str:
+    """The compiler's name for the device of a request."""
+    capability = request["capability"]
+    if capability is None:
+        return "cpu"
+    return gpu_target(*capability)
+
+
+def gpu_target(major: int, minor: int) -> str:
+    """The newest target whose code runs on a GPU of this capability."""
+    if (major, minor) == (9, 0):
+        return "sm_90a"
+    return "sm_90" if major >= 9 else "sm_80"
+
+
+def program(signature: Signature, request: Mapping[str, Any]) -> Lowered:
+    """The program in `hsa` that a request asks for."""
+    return lower(signature, specialise(signature, request))
+
+
+def compiler_options(
+    options: Options, request: Mapping[str, Any], target: str
+) -> dict[str, str | int | bool]:
+    """The compiler's options for a request."""
+    aligned = all(array["aligned"] for array in request["arrays"].values())
+    chosen: dict[str, str | int | bool] = {**asdict(options), "target": target}
+    chosen["aligned"] = aligned
+    chosen["default_q_start"] = "q_start" in request["absent"]
+    return chosen
+
+
+def plan_for(
+    signature: Signature, request: Mapping[str, Any], options: Options, statistics: Statistics
+) -> _runtime.Plan:
+    """The plan of a request, from this process, the disk, or the compiler.
+
+    Raises
+    ------
+    LanguageError
+        If the function says something that the language does not have.
+    CompileError
+        If the compiler fails.
+    """
+    start = time.perf_counter()
+    lowered = program(signature, request)
+    chosen = compiler_options(options, request, target_of(request))
+    key = _key(lowered, chosen)
+    seconds = {"front end": time.perf_counter() - start}
+    with _lock:
+        lock = _busy.setdefault(key, threading.Lock())
+    with lock:
+        if key not in _plans:
+            stored = disk().find(key)
+            if stored is not None:
+                _plans[key] = _runtime.Plan.parse(stored)
+                statistics.from_disk += 1
+            else:
+                plan = _compile(lowered, chosen, request, seconds)
+                disk().store(key, plan.serialize(), f"{signature.name} {chosen['target']}")
+                _plans[key] = plan
+                statistics.compiled += 1
+                statistics.seconds = seconds
+        return _plans[key]
+
+
+def translate(lowered: Lowered, level: str, options: dict[str, str | int | bool]) -> str:
+    """The program at another level of the compiler."""
+    return _guarded(lambda compiler: str(compiler.lower(lowered.text(), level, options)))
+
+
+def _key(lowered: Lowered, options: Mapping[str, Any]) -> str:
+    target = host_features() if options["target"] == "cpu" else ""
+    listed = " ".join(f"{name}={value}" for name, value in sorted(options.items()))
+    return "\n".join((build_id(), target, listed, lowered.text(with_locations=False)))
+
+
+def _compile(
+    lowered: Lowered,
+    options: dict[str, str | int | bool],
+    request: Mapping[str, Any],
+    seconds: dict[str, float],
+) -> _runtime.Plan:
+    start = time.perf_counter()
+    text = lowered.text()
+    plan = _runtime.Plan.parse(_guarded(lambda compiler: bytes(compiler.compile(text, options))))
+    seconds["compiler"] = time.perf_counter() - start
+    if plan.backend == "cuda":
+        start = time.perf_counter()
+        target, _, ptx = plan.codes[0]
+        plan = plan.with_code(target, "cubin", _runtime.assemble(ptx, request["device"][1]))
+        seconds["assembler"] = time.perf_counter() - start
+    return plan
+
+
+def _guarded(run: Callable[[Any], Any]) -> Any:
+    """Run the compiler, which is loaded only here; its errors as ours."""
+    from . import _compiler
+
+    try:
+        return run(_compiler)
+    except _compiler.CompileError as error:
+        where = [
+            f"{file}:{line}:{column}: {message}"
+            for message, file, line, column in error.diagnostics
+        ]
+        raise CompileError("\n".join([str(error), *where])) from None
