@@ -184,16 +184,27 @@ void ArrayView::take(const dlpack::Tensor &tensor, const std::string &name) {
   }
 }
 
+/// Replaces the library's exception for a tensor that has no memory to read:
+/// one that is sparse, or on PyTorch's "meta" device.
+[[noreturn]] static void failToRead(PyObject *object, const std::string &name) {
+  py::error_already_set cause;
+  std::string why = py::str(cause.value());
+  fail(ErrorKind::ArgumentType, name,
+       ": expected a dense array on the CPU or a GPU, found a ",
+       Py_TYPE(object)->tp_name, " that cannot be read (",
+       why.substr(0, why.find('\n')), ")");
+}
+
 void ArrayView::readExchange(PyObject *object, const ArrayType &type,
                              const std::string &name) {
   if (type.api->tensorFromObject) {
     dlpack::Tensor tensor;
     if (type.api->tensorFromObject(object, &tensor) != 0)
-      raisePython();
+      failToRead(object, name);
     return take(tensor, name);
   }
   if (type.api->managedFromObject(object, &versioned) != 0)
-    raisePython();
+    failToRead(object, name);
   take(versioned->tensor, name);
 }
 

@@ -43,7 +43,7 @@ def biased(
     power: rl.constexpr = 1,
 ):
     acc = rl.online_softmax(q, v)
-    for slot, c in rl.selected(indices):
+    for _, c in rl.selected(indices):
         acc.merge(rl.dot(q, k[c]) * scale * power + bias + shift, v[c])
     return acc.value
 
@@ -53,11 +53,11 @@ U = rf.UnsupportedError
 
 # name: (change to a right call, exception, words of the message)
 CASES: dict[str, tuple[Change, type[Exception], list[str]]] = {
-    "q of rank 3": (put("q", lambda x: x[0]), A, ["q", "4"]),
-    "q of rank 5": (put("q", lambda x: x[None]), A, ["q", "4"]),
-    "k of rank 2": (put("k", lambda x: x[0, 0]), A, ["k", "4"]),
-    "indices of rank 3": (put("indices", lambda x: x[0]), A, ["indices", "4"]),
-    "weights of rank 1": (put("weights", lambda x: x[0, 0, 0]), A, ["weights", "4"]),
+    "q of rank 3": (put("q", lambda x: x[0]), A, ["q", "[B, L, HQ"]),
+    "q of rank 5": (put("q", lambda x: x[None]), A, ["q", "[B, L, HQ"]),
+    "k of rank 2": (put("k", lambda x: x[0, 0]), A, ["k", "[B, N, H"]),
+    "indices of rank 3": (put("indices", lambda x: x[0]), A, ["indices", "[B, rows"]),
+    "weights of rank 1": (put("weights", lambda x: x[0, 0, 0]), A, ["weights", "[B, rows"]),
     "batch of k": (put("k", lambda x: x[:1]), A, ["k", "1", "2"]),
     "batch of weights": (put("weights", lambda x: x[:1]), A, ["weights", "1", "2"]),
     "keys of v": (put("v", lambda x: x[:, :63]), A, ["v", "63", "64"]),
