@@ -140,9 +140,11 @@ bool Compilation::toTile() {
 /// Takes the plan out of the module, which has only kernels from here on.
 bool Compilation::takePlan() {
   auto op = *module->getOps<tile::PlanOp>().begin();
-  auto backend = gpu ? runtime::Backend::Cuda : runtime::Backend::Cpu;
-  FailureOr<runtime::Plan> built =
-      buildPlan(op, backend, gpu && options.aligned ? 16 : 0);
+  PlanOptions planOptions;
+  planOptions.backend = gpu ? runtime::Backend::Cuda : runtime::Backend::Cpu;
+  planOptions.alignment = gpu && options.aligned ? 16 : 0;
+  planOptions.defaultQStart = options.defaultQStart;
+  FailureOr<runtime::Plan> built = buildPlan(op, planOptions);
   if (failed(built))
     return false;
   plan = std::move(*built);

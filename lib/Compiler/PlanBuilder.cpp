@@ -18,9 +18,9 @@ using runtime::Expr;
 namespace {
 class PlanBuilder {
 public:
-  PlanBuilder(tile::PlanOp op, runtime::Backend backend, int64_t alignment)
-      : op(op), alignment(alignment) {
-    plan.backend = backend;
+  PlanBuilder(tile::PlanOp op, const PlanOptions &options)
+      : op(op), options(options) {
+    plan.backend = options.backend;
     StringRef name = op.getSymName();
     name.consume_back("_plan");
     plan.function = name.str();
@@ -38,9 +38,10 @@ private:
   Expr getSize(StringRef text);
   runtime::DType getDType(Type type);
   StringAttr getName(BlockArgument argument);
+  bool isQStart(BlockArgument argument);
 
   tile::PlanOp op;
-  int64_t alignment;
+  PlanOptions options;
   runtime::Plan plan;
   llvm::DenseMap<Value, int> places;       ///< arguments and results
   llvm::DenseMap<Value, Expr> expressions; ///< integers
@@ -62,6 +63,12 @@ StringAttr PlanBuilder::getName(BlockArgument argument) {
                                          "ramify.name");
 }
 
+bool PlanBuilder::isQStart(BlockArgument argument) {
+  auto role =
+      op.getArgAttrOfType<StringAttr>(argument.getArgNumber(), "ramify.role");
+  return role && role.getValue() == "q_start";
+}
+
 /// A number, or the name of a size.
 Expr PlanBuilder::getSize(StringRef text) {
   int64_t number;
@@ -75,6 +82,11 @@ LogicalResult PlanBuilder::addArgument(BlockArgument argument) {
   if (!name)
     return op.emitOpError("argument ")
            << argument.getArgNumber() << " has no ramify.name";
+  if (options.defaultQStart && isQStart(argument)) {
+    expressions[argument] =
+        Expr::binary(Expr::Op::Sub, getSize("N"), getSize("L"));
+    return success();
+  }
   runtime::Value value;
   value.name = name.str();
   value.dtype = getDType(getElementTypeOrSelf(argument.getType()));
@@ -94,7 +106,7 @@ LogicalResult PlanBuilder::addArgument(BlockArgument argument) {
     for (StringRef dim : dims.getAsValueRange<StringAttr>())
       value.shape.push_back(getSize(dim));
     if (array.getRank() && !array.isDynamicDim(array.getRank() - 1))
-      value.alignment = alignment;
+      value.alignment = options.alignment;
   }
   plan.values.push_back(std::move(value));
   return success();
@@ -215,9 +227,8 @@ FailureOr<runtime::Plan> PlanBuilder::build() {
 }
 
 FailureOr<runtime::Plan> ramify::buildPlan(tile::PlanOp op,
-                                           runtime::Backend backend,
-                                           int64_t alignment) {
-  return PlanBuilder(op, backend, alignment).build();
+                                           const PlanOptions &options) {
+  return PlanBuilder(op, options).build();
 }
 
 void ramify::setLaunchSizes(runtime::Plan &plan, ModuleOp module) {

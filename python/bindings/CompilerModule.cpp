@@ -25,6 +25,10 @@ static CompileOptions readOptions(const py::dict &dict) {
       options.schedule = py::cast<std::string>(value);
     else if (name == "aligned")
       options.aligned = py::cast<bool>(value);
+    else if (name == "default_q_start")
+      options.defaultQStart = py::cast<bool>(value);
+    else if (name == "stages")
+      options.stages = py::cast<int>(value);
     else
       throw py::value_error("the compiler has no option '" + name + "'");
   }

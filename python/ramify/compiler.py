@@ -12,13 +12,13 @@ import functools
 import pathlib
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from . import _runtime
 from .call import specialise
-from .errors import ArgumentError, CompileError
+from .errors import ArgumentError
 from .frontend import Lowered, Signature, lower
 
 SCHEDULES = ("query_major",)
@@ -160,7 +160,9 @@ def plan_for(
 
 def translate(lowered: Lowered, level: str, options: dict[str, str | int | bool]) -> str:
     """The program at another level of the compiler."""
-    return _guarded(lambda compiler: str(compiler.lower(lowered.text(), level, options)))
+    from . import _compiler  # large: loaded only when something is compiled
+
+    return _compiler.lower(lowered.text(), level, options)
 
 
 def _key(lowered: Lowered, options: Mapping[str, Any]) -> str:
@@ -175,9 +177,10 @@ def _compile(
     request: Mapping[str, Any],
     seconds: dict[str, float],
 ) -> _runtime.Plan:
+    from . import _compiler  # large: loaded only when something is compiled
+
     start = time.perf_counter()
-    text = lowered.text()
-    plan = _runtime.Plan.parse(_guarded(lambda compiler: bytes(compiler.compile(text, options))))
+    plan = _runtime.Plan.parse(_compiler.compile(lowered.text(), options))
     seconds["compiler"] = time.perf_counter() - start
     if plan.backend == "cuda":
         start = time.perf_counter()
@@ -185,17 +188,3 @@ def _compile(
         plan = plan.with_code(target, "cubin", _runtime.assemble(ptx, request["device"][1]))
         seconds["assembler"] = time.perf_counter() - start
     return plan
-
-
-def _guarded(run: Callable[[Any], Any]) -> Any:
-    """Run the compiler, which is loaded only here; its errors as ours."""
-    from . import _compiler
-
-    try:
-        return run(_compiler)
-    except _compiler.CompileError as error:
-        where = [
-            f"{file}:{line}:{column}: {message}"
-            for message, file, line, column in error.diagnostics
-        ]
-        raise CompileError("\n".join([str(error), *where])) from None

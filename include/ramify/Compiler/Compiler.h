@@ -23,6 +23,10 @@ struct CompileOptions {
   std::string schedule = "query_major";
   /// Addresses and strides of the arrays are multiples of 16 bytes.
   bool aligned = true;
+  /// Whether the caller gives no `q_start`, which then is N - L.
+  bool defaultQStart = false;
+  /// Stages of the rings in shared memory (GPU); 0 leaves it to the compiler.
+  int stages = 0;
 };
 
 /// An error with its place: that of the program's `loc(...)`, else of the text.

@@ -20,10 +20,18 @@
 
 namespace ramify {
 
-/// The plan without code. Arrays whose rows are gathered ask for `alignment`
-/// bytes.
-mlir::FailureOr<runtime::Plan>
-buildPlan(tile::PlanOp op, runtime::Backend backend, int64_t alignment);
+struct PlanOptions {
+  runtime::Backend backend = runtime::Backend::Cpu;
+  /// Bytes that arrays whose rows are gathered ask for; 0 for none.
+  int64_t alignment = 0;
+  /// The last query stands at the last key, N - L + L - 1: `q_start` is no
+  /// argument of the plan but computed.
+  bool defaultQStart = false;
+};
+
+/// The plan without code.
+mlir::FailureOr<runtime::Plan> buildPlan(tile::PlanOp op,
+                                         const PlanOptions &options);
 
 /// Fills in what the lowering of the kernels has decided: threads of a block
 /// and bytes of shared memory, attributes of the llvm.funcs in `module`.
