@@ -45,6 +45,7 @@ def hsa(
     chunk_size: int,
     scale: float,
     softmax_n: float = 0.0,
+    q_block: int = 1,
     max_elements: int = 1 << 26,
 ) -> torch.Tensor:
     """Weighted sum of a softmax per selected chunk; shapes as in ``ramify.ops.hsa``."""
@@ -54,7 +55,6 @@ def hsa(
     group = query_heads // per_query
     share = query_heads // heads
     rows, slots = indices.shape[1], indices.shape[3]
-    q_block = -(-length // rows) if rows else 1
     wide = torch.float64 if q.dtype == torch.float64 else torch.float32
     kc, vc = chunked(k, chunk_size), chunked(v, chunk_size)
     if per_query == query_heads:

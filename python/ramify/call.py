@@ -199,8 +199,7 @@ def _checks(signature: Signature) -> list[tuple[str, str]]:
         )
         checks.append(
             (
-                f"q_block != 0 || {rows} <= 1 || mod(L, max({rows}, 1)) == 0 "
-                f"|| ceildiv(L, {block} + 1) != {rows}",
+                f"q_block != 0 || {rows} <= 1 || {rows} == L || ceildiv(L, {block} + 1) != {rows}",
                 f"{{{rows}}} selection rows for L = {{L}} allow several query blocks, for example "
                 f"{{{block}}} and {{{block} + 1}}. Pass q_block=...",
             )

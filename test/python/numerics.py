@@ -89,12 +89,12 @@ def _corner(corner: str, picks: torch.Tensor, w: torch.Tensor, chunks: int) -> N
 
 def reference(case: Case, x: dict[str, torch.Tensor], scale: float) -> torch.Tensor:
     wide = {name: t.double() if t.is_floating_point() else t for name, t in x.items()}
-    return eager.hsa(**wide, chunk_size=case.S, scale=scale, softmax_n=case.n)
+    return eager.hsa(**wide, chunk_size=case.S, scale=scale, softmax_n=case.n, q_block=case.q_block)
 
 
 def bound(x: dict[str, torch.Tensor], case: Case, scale: float, ref: torch.Tensor) -> float:
     """2 max|e_torch| + eps max(1, max|ref|): the tolerance for the inputs' dtype."""
-    own = eager.hsa(**x, chunk_size=case.S, scale=scale, softmax_n=case.n)
+    own = eager.hsa(**x, chunk_size=case.S, scale=scale, softmax_n=case.n, q_block=case.q_block)
     dtype = x["q"].dtype
     if not ref.numel():
         return 0.0

@@ -65,7 +65,7 @@ def check(case: Case, dtype: torch.dtype, device: str, seed: int = 0) -> None:
     scale = case.D**-0.5
     ref = reference(case, x, scale)
     there = {name: t.to(device) for name, t in x.items()}
-    out = rf.ops.hsa(**there, chunk_size=case.S, softmax_n=case.n)
+    out = rf.ops.hsa(**there, chunk_size=case.S, softmax_n=case.n, q_block=case.q_block)
     assert out.shape == ref.shape
     assert out.dtype == dtype
     assert out.device.type == device

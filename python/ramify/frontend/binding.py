@@ -224,8 +224,6 @@ def query_block(length: int, rows: int | None, given: object) -> int:
         return 1
     if rows == 1:
         return length
-    if rows and length and length % rows == 0:
-        return length // rows
     fitting = [block for block in range(1, length + 1) if -(-length // block) == rows]
     if len(fitting) != 1:
         found = "no q_block fits" if not fitting else f"q_block may be {fitting[0]}..{fitting[-1]}"
