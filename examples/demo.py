@@ -45,7 +45,7 @@ def timed(fn: Callable[[], object], repeats: int = 5) -> float:
     return min(times)
 
 
-def numpy_float32(q, k, v, weights, indices):  # noqa: ANN001, ANN201
+def numpy_float32(q, k, v, weights, indices):
     """Gather and einsum in NumPy, 256 queries at a time."""
     kc, vc = k[0, :, 0].reshape(-1, S, D), v[0, :, 0].reshape(-1, S, D)
     out = np.empty_like(q)

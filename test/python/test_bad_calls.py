@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import ramify as rf
-import ramify.language as rl
 import torch
 from numerics import Case, make
+
+import ramify as rf
+import ramify.language as rl
 
 CASE = Case(B=2, L=12, N=64, H=2, G=4, D=32, S=32, K=3)
 Call = dict[str, Any]
@@ -35,7 +36,7 @@ def biased(
     q: rl.Query,
     k: rl.Chunks,
     v: rl.Chunks,
-    bias: rl.Tensor["head"],
+    bias: rl.Tensor[head],
     indices: rl.ChunkIndices,
     *,
     scale: float,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-# ruff: noqa: F821, UP037
+# ruff: noqa: UP037
 """Calls with wrong arguments: each a typed error that says what was expected and found."""
 
 from __future__ import annotations
@@ -172,7 +172,7 @@ def test_numpy_numbers_are_numbers() -> None:
     [
         (8, 8, None, 1),
         (8, 1, None, 8),
-        (4096, 64, None, 64),
+        (4096, 64, 64, 64),
         (10, 4, None, 3),
         (10, 4, 3, 3),
         (9, None, 5, 5),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-# ruff: noqa: B007, F821, N803, UP037
+# ruff: noqa: N803, UP037
 """The reference against definitions written by hand, and the corners of the semantics."""
 
 from __future__ import annotations
