@@ -257,19 +257,20 @@ bool BodyEmitter::isZeroAtInvalidKeys(Value value) const {
   return false;
 }
 
-FailureOr<Tiles> BodyEmitter::maskKeys(Operation *op, Tiles tiles,
+FailureOr<Tiles> BodyEmitter::maskKeys(Operation *op, Tiles tiles, Type named,
                                        double neutral) {
   bool failed = false;
+  int64_t others = hasRows(named) ? 0 : 1; // the axis beside that of the keys
   auto choose = [&](TileBuilder &inner) {
     Tiles masked;
     for (auto [part, tile] : llvm::enumerate(tiles)) {
       auto type = cast<RankedTensorType>(tile.getType());
       Value valid = chunk->valid(inner, part);
-      failed |=
-          cast<RankedTensorType>(valid.getType()).getRank() > type.getRank();
+      bool byRow = cast<RankedTensorType>(valid.getType()).getRank() == 2;
+      failed |= byRow && !hasRows(named);
       if (failed)
         return tiles;
-      masked.push_back(inner.choose(inner.repeat(valid, 0, type), tile,
+      masked.push_back(inner.choose(inner.repeat(valid, others, type), tile,
                                     inner.full(type, neutral)));
     }
     return masked;

@@ -85,9 +85,10 @@ public:
   /// log2(e) * value.
   Tiles emitScaled(mlir::Value value);
 
-  /// Replaces what the chunk's invalid keys hold by `neutral`.
+  /// Replaces what the chunk's invalid keys hold by `neutral`, in tiles of the
+  /// named type `named`.
   mlir::FailureOr<Tiles> maskKeys(mlir::Operation *op, Tiles tiles,
-                                  double neutral);
+                                  mlir::Type named, double neutral);
   /// Whether masking would change nothing: the value is zero there already.
   bool isZeroAtInvalidKeys(mlir::Value value) const;
 

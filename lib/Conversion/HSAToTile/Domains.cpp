@@ -78,7 +78,8 @@ RangeDomain::Interval RangeDomain::getInterval(TileBuilder &b,
   };
   if (auto window = dyn_cast<hsa::WindowOp>(op)) {
     Value high = b.add(time, one);
-    Value low = b.max(b.sub(high, bound), zero);
+    // max(high - W, 0) without overflow, whatever W.
+    Value low = b.sub(b.max(high, bound), bound);
     return {window.getAlign() ? roundDown(low) : low, high};
   }
   Value low = roundDown(b.max(time, zero));

@@ -68,7 +68,7 @@ LogicalResult BodyEmitter::emitMatrixProduct(hsa::DotOp op, Value left,
   Tiles tiles, lefts = getTiles(left);
   bool overKey = op.getOver() == Axis::Key;
   if (overKey && !isZeroAtInvalidKeys(left)) {
-    FailureOr<Tiles> masked = maskKeys(op, lefts, 0);
+    FailureOr<Tiles> masked = maskKeys(op, lefts, left.getType(), 0);
     if (failed(masked))
       return failure();
     lefts = *masked;
@@ -109,7 +109,7 @@ LogicalResult BodyEmitter::emitSumOfProducts(hsa::DotOp op) {
     products.push_back(b.mulf(left, take(op.getRhs(), rhs)));
   }
   if (op.getOver() == Axis::Key) {
-    FailureOr<Tiles> masked = maskKeys(op, products, 0);
+    FailureOr<Tiles> masked = maskKeys(op, products, full, 0);
     if (failed(masked))
       return failure();
     products = *masked;
@@ -165,7 +165,8 @@ LogicalResult BodyEmitter::emitOp(hsa::FoldOp op) {
   double neutral = getNeutral(op.getMonoid());
   Tiles tiles = getTiles(op.getInput());
   if (op.getOver() == Axis::Key) {
-    FailureOr<Tiles> masked = maskKeys(op, tiles, neutral);
+    FailureOr<Tiles> masked =
+        maskKeys(op, tiles, op.getInput().getType(), neutral);
     if (failed(masked))
       return failure();
     tiles = *masked;
@@ -232,7 +233,8 @@ LogicalResult BodyEmitter::emitOp(hsa::SoftmaxOp op) {
   double n = op.getN().convertToDouble();
   Tiles tiles = emitScaled(op.getInput());
   if (op.getOver() == Axis::Key) {
-    FailureOr<Tiles> masked = maskKeys(op, tiles, negInf);
+    FailureOr<Tiles> masked =
+        maskKeys(op, tiles, op.getInput().getType(), negInf);
     if (failed(masked))
       return failure();
     tiles = *masked;

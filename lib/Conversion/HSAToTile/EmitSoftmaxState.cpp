@@ -160,7 +160,8 @@ FailureOr<Tiles> BodyEmitter::emitAccumulation(hsa::ReduceOp op,
     }
     State state{slots[0], slots[1], slots[2]};
     if (hasAxis(yielded[0].getType(), Axis::Key)) {
-      FailureOr<Tiles> scores = maskKeys(op, emitScaled(yielded[0]), negInf);
+      FailureOr<Tiles> scores =
+          maskKeys(op, emitScaled(yielded[0]), yielded[0].getType(), negInf);
       if (failed(scores))
         return failure();
       merge(b, state, *scores, getTiles(yielded[1]));

@@ -12,7 +12,7 @@
 // CHECK-DAG:     %[[BATCH:.*]] = tile.program_id z
 // CHECK:         %[[QT:.*]] = tile.gather %[[Q]][%[[BATCH]], %[[BLOCK]], %[[HEADS:.*]]] : {{.*}} -> tensor<16x64xbf16>
 // CHECK:         %[[C:.*]] = arith.divui {{.*}} : i32
-// CHECK:         scf.for %[[SLOT:.*]] = {{.*}} iter_args(%[[ACC:.*]] = {{.*}})
+// CHECK:         scf.for %[[SLOT:[a-z0-9]+]] = {{.*}} iter_args(%[[ACC:.*]] = {{.*}})
 
 // An index outside [0, C) is skipped, -1 too.
 // CHECK:           %[[I:.*]] = memref.load %[[INDICES]][%[[BATCH]], %[[BLOCK]], %[[HEAD]], %[[SLOT]]]
