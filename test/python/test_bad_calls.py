@@ -36,7 +36,7 @@ def biased(
     q: rl.Query,
     k: rl.Chunks,
     v: rl.Chunks,
-    bias: rl.Tensor[head],
+    bias: rl.Tensor["head"],
     indices: rl.ChunkIndices,
     *,
     scale: float,

@@ -40,7 +40,7 @@ def functions(q: rl.Query, k: rl.Chunks, v: rl.Chunks, indices: rl.ChunkIndices)
 
 
 @rf.jit
-def shares(q: rl.Query, k: rl.Chunks, indices: rl.ChunkIndices, lse: rl.Tensor[pos, head]):
+def shares(q: rl.Query, k: rl.Chunks, indices: rl.ChunkIndices, lse: rl.Tensor["pos", "head"]):
     out = rl.zeros(q)
     for slot, c in rl.selected(indices):
         out += rl.exp(rl.logsumexp(rl.dot(q, k[c]) * 0.1, over="key") - lse)
