@@ -86,8 +86,7 @@ LogicalResult LaunchOp::verify() {
 }
 
 LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  Operation *callee =
-      symbols.lookupNearestSymbolFrom(*this, getKernelAttr());
+  Operation *callee = symbols.lookupNearestSymbolFrom(*this, getKernelAttr());
   // Once lowered, a kernel's arguments follow from those of the launch.
   if (isa_and_nonnull<LLVM::LLVMFuncOp>(callee))
     return success();

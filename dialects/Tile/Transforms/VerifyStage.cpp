@@ -4,6 +4,8 @@
 #include "dialects/Tile/Transforms/VerifyStage.h"
 
 #include "dialects/Tile/IR/Tile.h"
+#include "dialects/Tile/Transforms/AssignLayouts.h"
+#include "dialects/Tile/Transforms/VerifyLayouts.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -44,15 +46,6 @@ static bool isOfPlan(Operation *op) {
 // Checks of one operation
 //===----------------------------------------------------------------------===//
 
-/// The types of what `op` makes and of what its regions begin with.
-static SmallVector<Type> getMadeTypes(Operation *op) {
-  SmallVector<Type> types(op->getResultTypes());
-  for (Region &region : op->getRegions())
-    for (Block &block : region)
-      llvm::append_range(types, block.getArgumentTypes());
-  return types;
-}
-
 static LogicalResult verifyPlan(PlanOp plan) {
   WalkResult result = plan.getBody().walk([](Operation *op) -> WalkResult {
     if (!isOfPlan(op))
@@ -85,49 +78,12 @@ static LogicalResult verifyPortable(Operation *op) {
   return success();
 }
 
-static LogicalResult verifyLayouts(Operation *op) {
-  for (Type type : getMadeTypes(op)) {
-    auto tile = dyn_cast<RankedTensorType>(type);
-    if (!tile)
-      continue;
-    auto layout = dyn_cast_or_null<LayoutAttr>(tile.getEncoding());
-    if (!layout || layout.getRank() != tile.getRank())
-      return op->emitOpError(
-                 "expected a tile with a layout of its rank, found ")
-             << tile;
-  }
-  return success();
-}
-
-/// A thread combines the elements that it has.
-static LogicalResult verifyElementwise(Operation *op) {
-  if (!isArithmetic(op))
-    return success();
-  Attribute layout;
-  for (Type type :
-       llvm::concat<Type>(SmallVector<Type>(op->getOperandTypes()),
-                          SmallVector<Type>(op->getResultTypes()))) {
-    auto tile = dyn_cast<RankedTensorType>(type);
-    if (!tile)
-      continue;
-    if (layout && tile.getEncoding() != layout)
-      return op->emitOpError("expected one layout, found ")
-             << layout << " and " << tile.getEncoding();
-    layout = tile.getEncoding();
-  }
-  return success();
-}
-
-static LogicalResult verifyPlaced(Operation *op) {
+static LogicalResult verifyPlaced(Operation *op, LayoutVerifier &layouts) {
   if (!isPlaced(op))
     return op->emitOpError("is no operation of the placed stage");
-  if (failed(verifyLayouts(op)) || failed(verifyElementwise(op)))
-    return failure();
-  if (auto copy = dyn_cast<CopyAsyncOp>(op); copy && !copy.getLayoutAttr())
-    return op->emitOpError("expected a layout, found none");
   if (isa<AllocSharedOp>(op) && !isa<KernelOp>(op->getParentOp()))
     return op->emitOpError("expected to stand at the top of its kernel");
-  return success();
+  return layouts.verify(op);
 }
 
 //===----------------------------------------------------------------------===//
@@ -139,15 +95,17 @@ static LogicalResult verifyKernel(KernelOp kernel, Stage stage) {
     if (isa<TensorType>(type))
       return kernel.emitOpError("expected argument ")
              << index << " to be an array or a scalar, found " << type;
-  auto warps = kernel->getAttrOfType<IntegerAttr>("tile.warps");
-  if (stage == Stage::Placed && (!warps || warps.getInt() <= 0))
-    return kernel.emitOpError(
-        "expected an attribute tile.warps with the number "
-        "of its warps");
+  auto attr = kernel->getAttrOfType<IntegerAttr>(kWarpsAttrName);
+  int64_t warps = attr ? attr.getInt() : 0;
+  if (stage == Stage::Placed && warps <= 0)
+    return kernel.emitOpError("expected an attribute ")
+           << kWarpsAttrName << " with the number of its warps";
+  LayoutVerifier layouts(warps);
   WalkResult result = kernel.getBody().walk([&](Operation *op) -> WalkResult {
     if (failed(verifyConstant(op)))
       return failure();
-    return stage == Stage::Portable ? verifyPortable(op) : verifyPlaced(op);
+    return stage == Stage::Portable ? verifyPortable(op)
+                                    : verifyPlaced(op, layouts);
   });
   return failure(result.wasInterrupted());
 }

@@ -24,10 +24,15 @@
 //
 // Placed, where each thread's registers are known:
 // (S8) the stage's operations are all of the dialect;
-// (S9) each tensor's encoding is a layout with an axis for each of its axes;
+// (S9) each tensor's encoding is a layout of its shape, which holds each
+// element
+//      equally often and has no more warps than the kernel;
 // (S10) what an elementwise operation takes and makes has one layout, so that a
 //      thread has the elements that it combines;
-// (S11) a copy has a layout, shared buffers are allocated at the top of the
+// (S11) likewise a vector beside a tile (the narrow side of broadcast and
+// reduce,
+//      the indices and the mask of an access) has the slice of its layout;
+// (S12) a copy has a layout, shared buffers are allocated at the top of the
 // kernel,
 //      and the kernel says how many warps it has (`tile.warps`).
 //

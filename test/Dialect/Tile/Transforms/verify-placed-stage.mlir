@@ -34,7 +34,7 @@ tile.kernel @f(%x: f32) attributes {tile.warps = 1 : i32} {
 
 // S9
 tile.kernel @f() attributes {tile.warps = 1 : i32} {
-  // expected-error @below {{expected a tile with a layout of its rank, found 'tensor<16xi32>'}}
+  // expected-error @below {{expected a tile with a layout, found 'tensor<16xi32>'}}
   %0 = tile.iota : tensor<16xi32>
 }
 
@@ -44,15 +44,35 @@ tile.kernel @f() attributes {tile.warps = 1 : i32} {
 #rows = #tile.layout<reg = [[8]], lane = [[0], [0], [1], [2], [4]], warps = [1], repeat = [1]>
 
 tile.kernel @f(%x: f32) attributes {tile.warps = 1 : i32} {
-  // expected-error @below {{expected a tile with a layout of its rank, found 'tensor<16x16xf32, #tile.layout<reg = [[8]]}}
+  // expected-error @below {{expected a layout of 16x16, found one of 16}}
   %0 = tensor.splat %x : tensor<16x16xf32, #rows>
+}
+
+// -----
+
+// S9
+#rows = #tile.layout<reg = [[8]], lane = [[0], [0], [1], [2], [4]], warps = [2], repeat = [1]>
+
+tile.kernel @f() attributes {tile.warps = 1 : i32} {
+  // expected-error @below {{expected a layout of at most 1 warps, found 2}}
+  %0 = tile.iota : tensor<32xi32, #rows>
+}
+
+// -----
+
+// S9: lanes hold element 0 or 2; nobody has 1.
+#rows = #tile.layout<reg = [], lane = [[0], [2], [0], [0], [0]], warps = [1], repeat = [1]>
+
+tile.kernel @f() attributes {tile.warps = 1 : i32} {
+  // expected-error @below {{expected a layout that holds each element equally often, found #tile.layout<reg = []}}
+  %0 = tile.iota : tensor<3xi32, #rows>
 }
 
 // -----
 
 // S9, where a region begins
 tile.kernel @f(%n: index) attributes {tile.warps = 1 : i32} {
-  // expected-error @below {{expected a tile with a layout of its rank, found 'tensor<4xf32>'}}
+  // expected-error @below {{expected a tile with a layout, found 'tensor<4xf32>'}}
   %0 = arith.constant dense<1.0> : tensor<4xf32>
   scf.for %i = %n to %n step %n iter_args(%acc = %0) -> (tensor<4xf32>) {
     scf.yield %acc : tensor<4xf32>
@@ -75,6 +95,81 @@ tile.kernel @f(%x: f32) attributes {tile.warps = 1 : i32} {
 // -----
 
 // S11
+#tile = #tile.layout<reg = [[0, 1], [8, 0]], lane = [[0, 2], [0, 4], [1, 0], [2, 0], [4, 0]], warps = [1, 1], repeat = [1, 2]>
+#other = #tile.layout<reg = [[1]], lane = [[2], [4], [8], [0], [0]], warps = [1], repeat = [1]>
+
+tile.kernel @f() attributes {tile.warps = 1 : i32} {
+  %0 = tile.iota : tensor<16xi32, #other>
+  // expected-error-re @below {{expected an input with the layout #tile.layout<reg = {{.*}}>, found #tile.layout<reg = {{.*}}>}}
+  %1 = tile.broadcast %0 along 1 : tensor<16xi32, #other> -> tensor<16x16xi32, #tile>
+}
+
+// -----
+
+// S11
+#tile = #tile.layout<reg = [[0, 1], [8, 0]], lane = [[0, 2], [0, 4], [1, 0], [2, 0], [4, 0]], warps = [1, 1], repeat = [1, 2]>
+#rows = #tile.layout<reg = [[8]], lane = [[0], [0], [1], [2], [4]], warps = [1], repeat = [1]>
+
+tile.kernel @f(%x: f32) attributes {tile.warps = 1 : i32} {
+  %0 = tensor.splat %x : tensor<16x16xf32, #tile>
+  // expected-error-re @below {{expected a result with the layout #tile.layout<reg = {{.*}}>, found #tile.layout<reg = {{.*}}>}}
+  %1 = tile.reduce sum %0 along 0 : tensor<16x16xf32, #tile> -> tensor<16xf32, #rows>
+}
+
+// -----
+
+// S11
+#tile = #tile.layout<reg = [[0, 1], [8, 0]], lane = [[0, 2], [0, 4], [1, 0], [2, 0], [4, 0]], warps = [1, 1], repeat = [1, 2]>
+#other = #tile.layout<reg = [[1]], lane = [[2], [4], [8], [0], [0]], warps = [1], repeat = [1]>
+
+tile.kernel @f(%x: memref<?x16xf32>) attributes {tile.warps = 1 : i32} {
+  %i = tile.iota : tensor<16xi32, #other>
+  // expected-error-re @below {{expected an index with the layout #tile.layout<reg = {{.*}}>, found #tile.layout<reg = {{.*}}>}}
+  %0 = tile.gather %x[%i] : (memref<?x16xf32>, tensor<16xi32, #other>) -> tensor<16x16xf32, #tile>
+}
+
+// -----
+
+// S11
+#rows = #tile.layout<reg = [[8]], lane = [[0], [0], [1], [2], [4]], warps = [1], repeat = [1]>
+#other = #tile.layout<reg = [[1]], lane = [[2], [4], [8], [0], [0]], warps = [1], repeat = [1]>
+
+tile.kernel @f(%x: memref<?xf32>) attributes {tile.warps = 1 : i32} {
+  %i = tile.iota : tensor<16xi32, #rows>
+  %mask = arith.constant dense<true> : tensor<16xi1, #other>
+  // expected-error-re @below {{expected a mask with the layout #tile.layout<reg = {{.*}}>, found #tile.layout<reg = {{.*}}>}}
+  %0 = tile.lookup %x[%i] where %mask : (memref<?xf32>, tensor<16xi32, #rows>, tensor<16xi1, #other>) -> tensor<16xf32, #rows>
+}
+
+// -----
+
+// S11
+#tile = #tile.layout<reg = [[0, 1], [8, 0]], lane = [[0, 2], [0, 4], [1, 0], [2, 0], [4, 0]], warps = [1, 1], repeat = [1, 2]>
+#other = #tile.layout<reg = [[1]], lane = [[2], [4], [8], [0], [0]], warps = [1], repeat = [1]>
+
+tile.kernel @f(%x: memref<?x16xf32>, %n: f32) attributes {tile.warps = 1 : i32} {
+  %0 = tensor.splat %n : tensor<16x16xf32, #tile>
+  %i = tile.iota : tensor<16xi32, #other>
+  // expected-error-re @below {{expected an index with the layout #tile.layout<reg = {{.*}}>, found #tile.layout<reg = {{.*}}>}}
+  tile.scatter %0 into %x[%i] : (tensor<16x16xf32, #tile>, memref<?x16xf32>, tensor<16xi32, #other>) -> ()
+}
+
+// -----
+
+// S11
+#tile = #tile.layout<reg = [[0, 1], [8, 0]], lane = [[0, 2], [0, 4], [1, 0], [2, 0], [4, 0]], warps = [1, 1], repeat = [1, 2]>
+#other = #tile.layout<reg = [[1]], lane = [[2], [4], [8], [0], [0]], warps = [1], repeat = [1]>
+
+tile.kernel @f(%x: memref<?x16xf32>, %s: index) attributes {tile.warps = 1 : i32} {
+  %ring = tile.alloc_shared : memref<1x16x16xf32, #tile.shared<swizzle = 64, pad = 0>>
+  %i = tile.iota : tensor<16xi32, #other>
+  // expected-error-re @below {{expected an index with the layout #tile.layout<reg = {{.*}}>, found #tile.layout<reg = {{.*}}>}}
+  tile.copy_async %x[%i] into %ring[%s] {layout = #tile} : (memref<?x16xf32>, tensor<16xi32, #other>, memref<1x16x16xf32, #tile.shared<swizzle = 64, pad = 0>>, index) -> ()
+}
+
+// -----
+
+// S12
 tile.kernel @f(%x: memref<?x16xf32>, %i: index) attributes {tile.warps = 1 : i32} {
   %ring = tile.alloc_shared : memref<1x16x16xf32, #tile.shared<swizzle = 64, pad = 0>>
   // expected-error @below {{expected a layout, found none}}
@@ -83,7 +178,7 @@ tile.kernel @f(%x: memref<?x16xf32>, %i: index) attributes {tile.warps = 1 : i32
 
 // -----
 
-// S11
+// S12
 tile.kernel @f(%n: index) attributes {tile.warps = 1 : i32} {
   scf.for %i = %n to %n step %n {
     // expected-error @below {{expected to stand at the top of its kernel}}
@@ -93,14 +188,14 @@ tile.kernel @f(%n: index) attributes {tile.warps = 1 : i32} {
 
 // -----
 
-// S11
+// S12
 // expected-error @below {{expected an attribute tile.warps with the number of its warps}}
 tile.kernel @f(%x: f32) {
 }
 
 // -----
 
-// S11
+// S12
 // expected-error @below {{expected an attribute tile.warps with the number of its warps}}
 tile.kernel @f(%x: f32) attributes {tile.warps = 0 : i32} {
 }
