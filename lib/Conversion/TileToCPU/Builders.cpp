@@ -47,6 +47,13 @@ Value KernelEmitter::splat(Value scalar, int64_t width) {
       VectorType::get({width}, scalar.getType()), scalar);
 }
 
+Value KernelEmitter::shuffle(Value lhs, Value rhs, int64_t width,
+                             llvm::function_ref<int64_t(int64_t)> source) {
+  auto mask =
+      llvm::to_vector(llvm::map_range(llvm::seq<int64_t>(0, width), source));
+  return b.create<vector::ShuffleOp>(lhs, rhs, mask);
+}
+
 SmallVector<Value> KernelEmitter::loop(
     int64_t count, int64_t step, ValueRange carried,
     llvm::function_ref<SmallVector<Value>(Value, ValueRange)> body) {

@@ -7,6 +7,12 @@
 // are registers for, up to 24 of 32 or 12 of 16, are summed at once: a panel.
 // The loop over k then does nothing but load lhs[k] once and multiply.
 //
+// Few rows do not fill a register. Then `split` scalars that are neighbours in
+// memory, of as many k in the first case and n in the second, are loaded at
+// once and repeated over it:
+//
+//   4 rows, 16 lanes: lane 4 r + i is row r times the i-th of 4 scalars
+//
 //   transposed rhs (Q K^T)   rhs(n, k) = rows[n][k]   n a key, k a dim
 //   plain rhs      (P V)     rhs(n, k) = rows[k][n]   n a dim, k a key
 //
@@ -25,6 +31,7 @@ struct KernelEmitter::Product {
   bool fromZero; // the accumulator is not read
   int64_t lanes; // of a whole column
   int64_t part;  // lanes that a panel treats
+  int64_t split; // scalars of rhs that share a register
   int64_t width; // columns of a panel
   int64_t count; // columns of the result
   int64_t depth; // columns of lhs
@@ -57,9 +64,16 @@ void KernelEmitter::emitDot(tile::DotOp op) {
   product.count = cast<RankedTensorType>(result.getType()).getDimSize(1);
   product.depth = cast<RankedTensorType>(op.getLhs().getType()).getDimSize(1);
   product.part = largestDivisor(product.lanes, 4 * shape.lanes);
+  product.split = std::max<int64_t>(1, shape.lanes / product.lanes);
+  if (product.count % product.split != 0 ||
+      (product.transposed && product.depth % product.split != 0))
+    product.split = 1;
   int64_t registers = std::max<int64_t>(1, product.part / shape.lanes);
+  int64_t sums = shape.registers * 3 / 4 / registers;
+  if (product.transposed)
+    sums /= product.split;
   product.width =
-      largestDivisor(product.count, shape.registers * 3 / 4 / registers);
+      product.split * largestDivisor(product.count / product.split, sums);
 
   product.acc = placeFor(result, acc, op, product.lhs);
   if (!product.fromZero && tiles.lookup(acc) != product.acc)
@@ -70,68 +84,143 @@ void KernelEmitter::emitDot(tile::DotOp op) {
 }
 
 void KernelEmitter::emitPanels(const Product &product) {
-  auto columns = [&](Value firstRow) {
+  auto panels = [&](Value firstRow) {
     loop(product.count, product.width, {}, [&](Value first, ValueRange) {
-      emitPanel(product, firstRow, first);
+      if (product.transposed)
+        emitTransposedPanel(product, firstRow, first);
+      else
+        emitPlainPanel(product, firstRow, first);
       return SmallVector<Value>();
     });
   };
   if (product.part == product.lanes)
-    return columns(Value());
+    return panels(Value());
   loop(product.lanes, product.part, {}, [&](Value firstRow, ValueRange) {
-    columns(firstRow);
+    panels(firstRow);
     return SmallVector<Value>();
   });
 }
 
-void KernelEmitter::emitPanel(const Product &product, Value firstRow,
-                              Value firstColumn) {
+/// Column `index` of a transposed tile, from row `firstRow` on.
+Value KernelEmitter::panelAddress(const Product &product, Value place,
+                                  Value index, Value firstRow) {
+  Value start = b.create<arith::MulIOp>(index, i64(product.lanes));
+  if (firstRow)
+    start = b.create<arith::AddIOp>(start, firstRow);
+  return address(b.getF32Type(), place, start);
+}
+
+/// `count` scalars one after the other, repeated over `width` lanes.
+Value KernelEmitter::loadRepeated(Value pointer, int64_t count, int64_t width) {
   Type f32 = b.getF32Type();
-  auto type = VectorType::get({product.part}, f32);
-  int64_t alignment =
-      std::min<int64_t>(64, 4 * llvm::bit_floor<uint64_t>(product.part));
-  auto columnOf = [&](Value place, Value index) {
-    Value start = b.create<arith::MulIOp>(index, i64(product.lanes));
-    if (firstRow)
-      start = b.create<arith::AddIOp>(start, firstRow);
-    return address(f32, place, start);
-  };
+  if (count == 1)
+    return splat(loadVector(f32, pointer, 4), width);
+  Value once = loadVector(VectorType::get({count}, f32), pointer, 4);
+  return shuffle(once, width, [&](int64_t lane) { return lane % count; });
+}
 
-  Value target = columnOf(product.acc, firstColumn);
-  Value zero = b.create<arith::ConstantOp>(b.getZeroAttr(type));
-  SmallVector<Value> sums, scalarRows;
-  for (int64_t j = 0; j < product.width; ++j) {
-    Value place = address(f32, target, j * product.lanes);
-    sums.push_back(product.fromZero ? zero
-                                    : loadVector(type, place, alignment));
-    Value row = b.create<arith::AddIOp>(firstColumn, i64(j));
-    if (product.transposed)
-      scalarRows.push_back(
-          address(f32, product.rhs.pointer,
-                  b.create<arith::MulIOp>(row, product.rhs.stride)));
-  }
-
-  int64_t unroll = product.depth % 4 == 0 ? 4 : 1;
-  sums = loop(product.depth, unroll, sums, [&](Value k, ValueRange carried) {
+/// A loop over the depth, some steps of `step` at a time.
+SmallVector<Value> KernelEmitter::accumulate(
+    int64_t depth, int64_t step, ValueRange sums,
+    llvm::function_ref<void(Value, SmallVector<Value> &)> body) {
+  int64_t unroll = depth % (4 * step) == 0 ? 4 : 1;
+  return loop(depth, unroll * step, sums, [&](Value k, ValueRange carried) {
     SmallVector<Value> values(carried);
-    for (int64_t u = 0; u < unroll; ++u) {
-      Value index = u ? b.create<arith::AddIOp>(k, i64(u)) : k;
-      Value left = loadVector(type, columnOf(product.lhs, index), alignment);
-      Value row;
-      if (!product.transposed)
-        row = address(f32, product.rhs.pointer,
-                      b.create<arith::AddIOp>(
-                          b.create<arith::MulIOp>(index, product.rhs.stride),
-                          firstColumn));
-      for (int64_t j = 0; j < product.width; ++j) {
-        Value place = product.transposed ? address(f32, scalarRows[j], index)
-                                         : address(f32, row, j);
-        Value right = splat(loadVector(f32, place, 0), product.part);
-        values[j] = b.create<vector::FMAOp>(right, left, values[j]);
-      }
-    }
+    for (int64_t u = 0; u < unroll; ++u)
+      body(u ? b.create<arith::AddIOp>(k, i64(u * step)) : k, values);
     return values;
   });
-  for (int64_t j = 0; j < product.width; ++j)
-    storeVector(sums[j], address(f32, target, j * product.lanes), alignment);
+}
+
+/// One sum for each column of the result. Split, a sum has each row `split`
+/// times, for as many consecutive k.
+void KernelEmitter::emitTransposedPanel(const Product &product, Value firstRow,
+                                        Value firstColumn) {
+  Type f32 = b.getF32Type();
+  int64_t split = product.split, part = product.part, width = split * part;
+  auto type = VectorType::get({width}, f32);
+  int64_t alignment = alignmentOf(split * part, 4);
+  SmallVector<Value> rowsAt;
+  for (int64_t j = 0; j < product.width; ++j) {
+    Value row = b.create<arith::AddIOp>(firstColumn, i64(j));
+    rowsAt.push_back(address(f32, product.rhs.pointer,
+                             b.create<arith::MulIOp>(row, product.rhs.stride)));
+  }
+  Value zero = b.create<arith::ConstantOp>(b.getZeroAttr(type));
+  SmallVector<Value> sums(product.width, zero);
+  sums = accumulate(product.depth, split, sums, [&](Value k, auto &values) {
+    Value left = loadVector(
+        type, panelAddress(product, product.lhs, k, firstRow), alignment);
+    if (split > 1)
+      left = shuffle(left, width, [&](int64_t lane) {
+        return lane % split * part + lane / split;
+      });
+    for (int64_t j = 0; j < product.width; ++j)
+      values[j] = b.create<vector::FMAOp>(
+          loadRepeated(address(f32, rowsAt[j], k), split, width), left,
+          values[j]);
+  });
+  // Adding neighbours halves a sum: two become one vector, until the columns
+  // stand one after the other.
+  for (int64_t copies = split; copies > 1; copies /= 2) {
+    for (size_t i = 0; i < sums.size() / 2; ++i) {
+      auto lanesFrom = [&](int64_t first) {
+        return shuffle(sums[2 * i], sums[2 * i + 1], width,
+                       [&](int64_t lane) { return 2 * lane + first; });
+      };
+      sums[i] = b.create<arith::AddFOp>(lanesFrom(0), lanesFrom(1));
+    }
+    sums.resize(sums.size() / 2);
+  }
+  Value target = panelAddress(product, product.acc, firstColumn, firstRow);
+  for (auto [j, sum] : llvm::enumerate(sums)) {
+    Value place = address(f32, target, j * split * product.lanes);
+    if (!product.fromZero)
+      sum = b.create<arith::AddFOp>(loadVector(type, place, alignment), sum);
+    storeVector(sum, place, alignment);
+  }
+}
+
+/// One sum for `split` columns of the result, which alternate in its lanes.
+void KernelEmitter::emitPlainPanel(const Product &product, Value firstRow,
+                                   Value firstColumn) {
+  Type f32 = b.getF32Type();
+  int64_t split = product.split, part = product.part, width = split * part;
+  auto type = VectorType::get({width}, f32);
+  auto column = VectorType::get({part}, f32);
+  int64_t alignment = alignmentOf(width, 4);
+  Value target = panelAddress(product, product.acc, firstColumn, firstRow);
+  Value zero = b.create<arith::ConstantOp>(b.getZeroAttr(type));
+  SmallVector<Value> places, sums;
+  for (int64_t j = 0; j < product.width; j += split) {
+    places.push_back(address(f32, target, j * product.lanes));
+    Value sum =
+        product.fromZero ? zero : loadVector(type, places.back(), alignment);
+    if (split > 1 && !product.fromZero)
+      sum = shuffle(sum, width, [&](int64_t lane) {
+        return lane % split * part + lane / split;
+      });
+    sums.push_back(sum);
+  }
+  sums = accumulate(product.depth, 1, sums, [&](Value k, auto &values) {
+    Value left =
+        loadVector(column, panelAddress(product, product.lhs, k, firstRow),
+                   alignmentOf(part, 4));
+    if (split > 1)
+      left = shuffle(left, width, [&](int64_t lane) { return lane / split; });
+    Value row = address(
+        f32, product.rhs.pointer,
+        b.create<arith::AddIOp>(b.create<arith::MulIOp>(k, product.rhs.stride),
+                                firstColumn));
+    for (auto [j, sum] : llvm::enumerate(values))
+      sum = b.create<vector::FMAOp>(
+          loadRepeated(address(f32, row, j * split), split, width), left, sum);
+  });
+  for (auto [place, sum] : llvm::zip_equal(places, sums)) {
+    if (split > 1)
+      sum = shuffle(sum, width, [&](int64_t lane) {
+        return lane % part * split + lane / part;
+      });
+    storeVector(sum, place, alignment);
+  }
 }

@@ -17,8 +17,8 @@ static Type shaped(Type element, int64_t width) {
   return width ? VectorType::get({width}, element) : element;
 }
 
-Value KernelEmitter::column(Value tile, Value index) {
-  Scope scope{Form::Column, index, lanesOf(tile)};
+Value KernelEmitter::columns(Value tile, Value index, int64_t count) {
+  Scope scope{Form::Column, index, lanesOf(tile) * count, count};
   return evaluate(tile, scope);
 }
 
@@ -56,7 +56,7 @@ Value KernelEmitter::evaluate(Value value, Scope &scope) {
     Value &place = storing[value];
     if (!place)
       place = allocateTile(value);
-    storeColumn(value, place, scope.index, result);
+    storeColumns(value, place, scope.index, result);
   }
   scope.cache[value] = result;
   return result;
@@ -67,7 +67,7 @@ Value KernelEmitter::evaluateLeaf(Value value, Scope &scope) {
   switch (scope.form) {
   case Form::Column:
     if (Value place = tiles.lookup(value))
-      return loadColumn(value, place, scope.index);
+      return loadColumns(value, place, scope.index, scope.count);
     return Value();
   case Form::Row: {
     if (lazyDefinition(value))
@@ -84,10 +84,13 @@ Value KernelEmitter::evaluateLeaf(Value value, Scope &scope) {
   }
   if (lazyDefinition(value))
     return Value();
-  Type type = computeType(getElementTypeOrSelf(value));
-  Type memory = type.isInteger(1) ? b.getI8Type() : type;
+  Type element = computeType(getElementTypeOrSelf(value));
+  Type type = shaped(element, scope.width);
+  Type memoryElement = element.isInteger(1) ? b.getI8Type() : element;
+  Type memory = shaped(memoryElement, scope.width);
   Value loaded =
-      loadVector(memory, address(memory, elementsOf(value), scope.index), 0);
+      loadVector(memory, address(memoryElement, elementsOf(value), scope.index),
+                 memoryElement.getIntOrFloatBitWidth() / 8);
   return memory == type ? loaded : b.create<arith::TruncIOp>(type, loaded);
 }
 
@@ -141,11 +144,22 @@ Value KernelEmitter::cloneElementwise(Operation *op, ValueRange operands,
 
 Value KernelEmitter::evaluateBroadcast(tile::BroadcastOp op, Scope &scope) {
   bool alongLanes = (scope.form == Form::Column) == (op.getAxis() == 0);
-  if (!alongLanes)
-    return vectorOf(op.getInput(), scope.width);
+  int64_t lanes = scope.width / scope.count;
+  if (!alongLanes) {
+    Value once = vectorOf(op.getInput(), lanes);
+    return scope.count == 1 ? once
+                            : shuffle(once, scope.width, [&](int64_t lane) {
+                                return lane % lanes;
+                              });
+  }
+  int64_t width = scope.count == 1 ? 0 : scope.count;
   if (!scope.elements)
-    scope.elements.reset(new Scope{Form::Element, scope.index, 0});
-  return splat(evaluate(op.getInput(), *scope.elements), scope.width);
+    scope.elements.reset(
+        new Scope{Form::Element, scope.index, width, scope.count});
+  Value each = evaluate(op.getInput(), *scope.elements);
+  return width ? shuffle(each, scope.width,
+                         [&](int64_t lane) { return lane / lanes; })
+               : splat(each, scope.width);
 }
 
 Value KernelEmitter::constant(DenseElementsAttr attr, const Scope &scope) {
@@ -163,11 +177,17 @@ Value KernelEmitter::constant(DenseElementsAttr attr, const Scope &scope) {
 }
 
 Value KernelEmitter::iota(const Scope &scope) {
+  Value first;
+  if (scope.form == Form::Element)
+    first = b.create<arith::TruncIOp>(b.getI32Type(), scope.index);
   if (!scope.width)
-    return b.create<arith::TruncIOp>(b.getI32Type(), scope.index);
+    return first;
   auto numbers = llvm::to_vector(llvm::seq<int32_t>(0, scope.width));
   TypedAttr attr = b.getI32VectorAttr(numbers);
-  return b.create<arith::ConstantOp>(attr);
+  Value sequence = b.create<arith::ConstantOp>(attr);
+  return first ? b.create<arith::AddIOp>(splat(first, scope.width), sequence)
+                     .getResult()
+               : sequence;
 }
 
 /// The f32 value nearest to `value` that the 16-bit type has, ties to even.

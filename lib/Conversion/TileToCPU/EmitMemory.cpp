@@ -107,14 +107,20 @@ static int64_t columnsRead(tile::GatherOp op) {
                                       : std::min(type.getDimSize(1), width);
 }
 
+/// Emits `body` where the mask is true at `row`, else `otherwise` if given.
 void KernelEmitter::whereTrue(Value mask, Value row,
-                              llvm::function_ref<void()> body) {
+                              llvm::function_ref<void()> body,
+                              llvm::function_ref<void()> otherwise) {
   if (!mask)
     return body();
-  auto branch = b.create<scf::IfOp>(element(mask, row), false);
+  auto branch = b.create<scf::IfOp>(element(mask, row), bool(otherwise));
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(branch.thenBlock()->getTerminator());
   body();
+  if (!otherwise)
+    return;
+  b.setInsertionPoint(branch.elseBlock()->getTerminator());
+  otherwise();
 }
 
 /// Rows are read along the array and written across the lanes.
@@ -125,9 +131,11 @@ void KernelEmitter::gatherColumns(tile::GatherOp op) {
   Value place = allocateTile(tile);
   if (op.getMask() || lanesOf(tile) != type.getDimSize(0) ||
       columnsRead(op) != type.getDimSize(1)) {
-    Value zero = b.create<arith::ConstantOp>(b.getZeroAttr(columnType(tile)));
-    forEachColumn(tile, {}, 1, [&](int64_t, Value index, auto &) {
-      storeColumn(tile, place, index, zero);
+    Step step = stepOf(tile);
+    auto vector = VectorType::get({step.columns * lanesOf(tile)}, held);
+    Value zero = b.create<arith::ConstantOp>(b.getZeroAttr(vector));
+    forEachColumn(tile, step, {}, [&](int64_t, Value index, auto &) {
+      storeColumns(tile, place, index, zero);
     });
   }
   const ArrayArgument &array = arguments.find(op.getSource())->second;
@@ -221,17 +229,21 @@ RowView KernelEmitter::copyRows(tile::GatherOp op) {
   Type memory = type.getElementType(), f32 = b.getF32Type();
   const ArrayArgument &array = arguments.find(op.getSource())->second;
   RowView view{allocate(f32, height * width), i64(width)};
+  int64_t alignment = alignmentOf(width, 4);
   loop(height, 1, {}, [&](Value row, ValueRange) {
     Value to =
         address(f32, view.pointer, b.create<arith::MulIOp>(row, view.stride));
-    if (op.getMask() || read != width)
-      storeVector(b.create<arith::ConstantOp>(
-                      b.getZeroAttr(VectorType::get({width}, f32))),
-                  to, 4);
-    whereTrue(op.getMask(), row, [&] {
+    auto fill = [&] {
+      TypedAttr zero = b.getZeroAttr(VectorType::get({width}, f32));
+      storeVector(b.create<arith::ConstantOp>(zero), to, alignment);
+    };
+    auto copy = [&] {
+      if (read != width)
+        fill();
       Value from = addressOf(array, memory, op.getIndices(), row);
-      storeVector(loadElement(memory, from, read), to, 4);
-    });
+      storeVector(loadElement(memory, from, read), to, alignment);
+    };
+    whereTrue(op.getMask(), row, copy, fill);
     return SmallVector<Value>();
   });
   return view;

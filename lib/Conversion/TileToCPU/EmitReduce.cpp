@@ -58,20 +58,29 @@ void KernelEmitter::emitReduce(tile::ReduceOp op) {
 /// Vertical: several partial results, so that no chain of additions is long.
 Value KernelEmitter::reduceColumns(tile::ReduceOp op) {
   Value tile = op.getInput();
-  int64_t unroll = unrollOf(tile);
-  Type type = columnType(tile);
-  TypedAttr start = identity(op.getCombine(), getElementTypeOrSelf(type));
-  Value initial = b.create<arith::ConstantOp>(
-      DenseElementsAttr::get(cast<VectorType>(type), Attribute(start)));
-  SmallVector<Value> partial = forEachColumn(
-      tile, SmallVector<Value>(unroll, initial), unroll,
-      [&](int64_t u, Value index, SmallVector<Value> &values) {
-        values[u] = combine(op.getCombine(), values[u], column(tile, index));
-      });
-  for (int64_t step = unroll / 2; step > 0; step /= 2)
-    for (int64_t i = 0; i < step; ++i)
-      partial[i] = combine(op.getCombine(), partial[i], partial[i + step]);
-  return partial[0];
+  Step step = stepOf(tile);
+  int64_t lanes = lanesOf(tile), width = lanes * step.columns;
+  Type element = computeType(getElementTypeOrSelf(tile));
+  TypedAttr start = identity(op.getCombine(), element);
+  TypedAttr starts = DenseElementsAttr::get(VectorType::get({width}, element),
+                                            Attribute(start));
+  Value initial = b.create<arith::ConstantOp>(starts);
+  SmallVector<Value> partial =
+      forEachColumn(tile, step, SmallVector<Value>(step.unroll, initial),
+                    [&](int64_t u, Value index, SmallVector<Value> &values) {
+                      values[u] = combine(op.getCombine(), values[u],
+                                          columns(tile, index, step.columns));
+                    });
+  for (int64_t half = step.unroll / 2; half > 0; half /= 2)
+    for (int64_t i = 0; i < half; ++i)
+      partial[i] = combine(op.getCombine(), partial[i], partial[i + half]);
+  Value result = partial[0];
+  for (width /= 2; width >= lanes; width /= 2)
+    result = combine(
+        op.getCombine(),
+        shuffle(result, width, [](int64_t lane) { return lane; }),
+        shuffle(result, width, [&](int64_t lane) { return lane + width; }));
+  return result;
 }
 
 /// The first `size` lanes of a vector as one scalar.
@@ -103,12 +112,11 @@ void KernelEmitter::reduceRows(tile::ReduceOp op) {
   Type element = computeType(type.getElementType());
   int64_t size = paddedRows(type.getDimSize(1), shape);
   Value place = allocate(element, size);
-  forEachColumn(tile, {}, unrollOf(tile),
-                [&](int64_t, Value index, SmallVector<Value> &) {
-                  Value one = reduceLanes(op.getCombine(), column(tile, index),
-                                          type.getDimSize(0));
-                  storeVector(one, address(element, place, index), 0);
-                });
+  forEachColumn(tile, {1, 1}, {}, [&](int64_t, Value index, auto &) {
+    Value one = reduceLanes(op.getCombine(), columns(tile, index, 1),
+                            type.getDimSize(0));
+    storeVector(one, address(element, place, index), 0);
+  });
   elements[op.getResult()] = place;
   vectors[op.getResult()] =
       loadVector(VectorType::get({size}, element), place, 4);

@@ -97,39 +97,58 @@ Value KernelEmitter::columnAddress(Value tile, Value place, Value index) {
   return address(memoryElement(element), place, offset);
 }
 
-int64_t KernelEmitter::columnAlignment(Value tile) {
-  Type element = computeType(getElementTypeOrSelf(tile));
-  int64_t bytes =
-      element.isInteger(1) ? 1 : element.getIntOrFloatBitWidth() / 8;
-  return std::min<int64_t>(64,
-                           llvm::bit_floor<uint64_t>(lanesOf(tile)) * bytes);
+int64_t KernelEmitter::columnAlignment(Value tile, int64_t count) {
+  Type element = memoryElement(computeType(getElementTypeOrSelf(tile)));
+  return alignmentOf(lanesOf(tile) * count,
+                     element.getIntOrFloatBitWidth() / 8);
 }
 
-Value KernelEmitter::loadColumn(Value tile, Value place, Value index) {
-  auto type = cast<VectorType>(columnType(tile));
-  Type memory = type.cloneWith({}, memoryElement(type.getElementType()));
+Value KernelEmitter::loadColumns(Value tile, Value place, Value index,
+                                 int64_t count) {
+  Type element = computeType(getElementTypeOrSelf(tile));
+  auto type = VectorType::get({lanesOf(tile) * count}, element);
+  Type memory = type.cloneWith({}, memoryElement(element));
   Value loaded = loadVector(memory, columnAddress(tile, place, index),
-                            columnAlignment(tile));
+                            columnAlignment(tile, count));
   return memory == type ? loaded : b.create<arith::TruncIOp>(type, loaded);
 }
 
-void KernelEmitter::storeColumn(Value tile, Value place, Value index,
-                                Value value) {
+void KernelEmitter::storeColumns(Value tile, Value place, Value index,
+                                 Value value) {
   auto type = cast<VectorType>(value.getType());
   Type memory = type.cloneWith({}, memoryElement(type.getElementType()));
   if (memory != type)
     value = b.create<arith::ExtUIOp>(memory, value);
-  storeVector(value, columnAddress(tile, place, index), columnAlignment(tile));
+  storeVector(value, columnAddress(tile, place, index),
+              columnAlignment(tile, type.getDimSize(0) / lanesOf(tile)));
 }
 
+/// As many columns in a vector as fill a register, and four registers a turn.
+KernelEmitter::Step KernelEmitter::stepOf(Value tile) {
+  int64_t count = columnsOf(tile), lanes = lanesOf(tile);
+  int64_t columns = std::max<int64_t>(1, shape.lanes / lanes);
+  while (count % columns != 0)
+    columns /= 2;
+  int64_t unroll = std::clamp<int64_t>(4 * shape.lanes / lanes, 1, 4);
+  while (count % (columns * unroll) != 0)
+    unroll /= 2;
+  return {columns, unroll};
+}
+
+/// body(u, index, values) for each vector of columns, which is the u-th of its
+/// turn and begins at column `index`.
 SmallVector<Value> KernelEmitter::forEachColumn(
-    Value tile, ValueRange carried, int64_t unroll,
+    Value tile, Step step, ValueRange carried,
     llvm::function_ref<void(int64_t, Value, SmallVector<Value> &)> body) {
   auto results = loop(
-      columnsOf(tile), unroll, carried, [&](Value first, ValueRange arguments) {
+      columnsOf(tile), step.columns * step.unroll, carried,
+      [&](Value first, ValueRange arguments) {
         SmallVector<Value> values(arguments);
-        for (int64_t u = 0; u < unroll; ++u)
-          body(u, u ? b.create<arith::AddIOp>(first, i64(u)) : first, values);
+        for (int64_t u = 0; u < step.unroll; ++u) {
+          Value index =
+              u ? b.create<arith::AddIOp>(first, i64(u * step.columns)) : first;
+          body(u, index, values);
+        }
         return values;
       });
   // What the loop has stored on the way is in memory from now on.
@@ -139,20 +158,11 @@ SmallVector<Value> KernelEmitter::forEachColumn(
   return results;
 }
 
-/// Columns that a loop treats at once: four registers' worth.
-int64_t KernelEmitter::unrollOf(Value tile) {
-  int64_t unroll = std::max<int64_t>(1, 4 * shape.lanes / lanesOf(tile));
-  unroll = std::min<int64_t>(unroll, 4);
-  while (columnsOf(tile) % unroll != 0)
-    unroll /= 2;
-  return unroll;
-}
-
 void KernelEmitter::evaluateInto(Value tile, Value place) {
-  forEachColumn(tile, {}, unrollOf(tile),
-                [&](int64_t, Value index, SmallVector<Value> &) {
-                  storeColumn(tile, place, index, column(tile, index));
-                });
+  Step step = stepOf(tile);
+  forEachColumn(tile, step, {}, [&](int64_t, Value index, auto &) {
+    storeColumns(tile, place, index, columns(tile, index, step.columns));
+  });
 }
 
 Value KernelEmitter::materialize(Value tile) {

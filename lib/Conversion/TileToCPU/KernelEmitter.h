@@ -13,6 +13,8 @@
 // V[key, d] times the vector Pt[key]. Hence the right-hand side of a product is
 // needed as scalars only, and an f32 array is read where it stands.
 //
+// Where the rows fill less than a register, several columns stand in one.
+//
 // Elementwise ops produce nothing when they are met: they are evaluated, column
 // by column, inside the loop of the op that consumes them (a reduction, a
 // product, a store). A value that is dear and wanted by several loops is stored
@@ -64,9 +66,13 @@ struct RowView {
   Value stride; // i64, in elements
 };
 
-/// The vector length that R rows are rounded up to: 4, 8, and so on to the
+/// The vector length that R rows are rounded up to: 2, 4, 8, and so on to the
 /// register's, then multiples of it.
 int64_t paddedRows(int64_t rows, const CPUVectorShape &shape);
+
+/// The bytes that an array of elements of `bytes` bytes is aligned to at each
+/// multiple of `count` elements.
+int64_t alignmentOf(int64_t count, int64_t bytes);
 
 /// The element type that a value is computed in: 16-bit floats are held as f32,
 /// index as i64.
@@ -104,13 +110,15 @@ public:
   }
 
 private:
-  /// What an evaluation asks for: column j of a tile (a vector over rows), row
-  /// i (a vector over columns), element i of a vector, or the whole vector.
+  /// What an evaluation asks for: column j of a tile (a vector over rows) or
+  /// several from there on, one after the other in a longer vector; row i (a
+  /// vector over columns); one or several elements of a vector; all of it.
   enum class Form { Column, Row, Element, Vector };
   struct Scope {
     Form form;
-    Value index;   // i64
-    int64_t width; // lanes; 0 for a scalar
+    Value index;       // i64
+    int64_t width;     // lanes; 0 for a scalar
+    int64_t count = 1; // columns or elements
     llvm::DenseMap<Value, Value> cache{};
     std::unique_ptr<Scope> elements{}; // vectors at the same index
   };
@@ -143,7 +151,7 @@ private:
   Value constant(mlir::DenseElementsAttr attr, const Scope &scope);
   Value iota(const Scope &scope);
   Value roundTo(Type type, Value value);
-  Value column(Value tile, Value index);
+  Value columns(Value tile, Value index, int64_t count);
   Value element(Value vector, Value index);
   Value vectorOf(Value vector);
   Value vectorOf(Value vector, int64_t width);
@@ -153,14 +161,18 @@ private:
   int64_t lanesOf(Value tile);
   Type columnType(Value tile);
   Type vectorType(Value vector);
-  int64_t columnAlignment(Value tile);
+  int64_t columnAlignment(Value tile, int64_t count);
   Value allocateTile(Value tile);
   Value columnAddress(Value tile, Value place, Value index);
-  Value loadColumn(Value tile, Value place, Value index);
-  void storeColumn(Value tile, Value place, Value index, Value value);
-  int64_t unrollOf(Value tile);
+  Value loadColumns(Value tile, Value place, Value index, int64_t count);
+  void storeColumns(Value tile, Value place, Value index, Value value);
+  struct Step {
+    int64_t columns; // in one vector
+    int64_t unroll;  // vectors
+  };
+  Step stepOf(Value tile);
   SmallVector<Value> forEachColumn(
-      Value tile, ValueRange carried, int64_t unroll,
+      Value tile, Step step, ValueRange carried,
       llvm::function_ref<void(int64_t, Value, SmallVector<Value> &)> body);
   Value materialize(Value tile);
   void evaluateInto(Value tile, Value place);
@@ -184,7 +196,8 @@ private:
   std::optional<Value> rowStride(tile::GatherOp op);
   void emitLookup(tile::LookupOp op);
   void emitScatter(tile::ScatterOp op);
-  void whereTrue(Value mask, Value row, llvm::function_ref<void()> body);
+  void whereTrue(Value mask, Value row, llvm::function_ref<void()> body,
+                 llvm::function_ref<void()> otherwise = nullptr);
   Value addressOf(const ArrayArgument &array, Type elementType,
                   ValueRange indices, Value row = {});
   Value loadElement(Type elementType, Value pointer, int64_t width = 0);
@@ -195,7 +208,16 @@ private:
   void emitDot(tile::DotOp op);
   struct Product;
   void emitPanels(const Product &product);
-  void emitPanel(const Product &product, Value firstRow, Value firstColumn);
+  Value panelAddress(const Product &product, Value place, Value index,
+                     Value firstRow);
+  Value loadRepeated(Value pointer, int64_t count, int64_t width);
+  SmallVector<Value>
+  accumulate(int64_t depth, int64_t step, ValueRange sums,
+             llvm::function_ref<void(Value, SmallVector<Value> &)> body);
+  void emitTransposedPanel(const Product &product, Value firstRow,
+                           Value firstColumn);
+  void emitPlainPanel(const Product &product, Value firstRow,
+                      Value firstColumn);
 
   // Short names (Builders.cpp).
   Value i64(int64_t value);
@@ -205,6 +227,13 @@ private:
   void storeVector(Value value, Value pointer, int64_t alignment);
   Value allocate(Type element, int64_t count);
   Value splat(Value scalar, int64_t width);
+  /// Lane l of the result is lane source(l) of lhs, or of rhs after it.
+  Value shuffle(Value lhs, Value rhs, int64_t width,
+                llvm::function_ref<int64_t(int64_t)> source);
+  Value shuffle(Value vector, int64_t width,
+                llvm::function_ref<int64_t(int64_t)> source) {
+    return shuffle(vector, vector, width, source);
+  }
   /// for (i = 0; i < count; i += step) body(i), with values carried along.
   SmallVector<Value>
   loop(int64_t count, int64_t step, ValueRange carried,

@@ -10,10 +10,14 @@ using namespace ramify;
 using namespace ramify::cpu;
 
 int64_t cpu::paddedRows(int64_t rows, const CPUVectorShape &shape) {
-  for (int64_t lanes = 4; lanes < shape.lanes; lanes *= 2)
+  for (int64_t lanes = 2; lanes < shape.lanes; lanes *= 2)
     if (rows <= lanes)
       return lanes;
   return llvm::alignTo(rows, shape.lanes);
+}
+
+int64_t cpu::alignmentOf(int64_t count, int64_t bytes) {
+  return std::min<int64_t>(64, (count & -count) * bytes);
 }
 
 Type cpu::computeType(Type element) {
