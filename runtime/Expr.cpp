@@ -33,11 +33,16 @@ bool isDivision(Op op) {
   return op == Op::CeilDiv || op == Op::FloorDiv || op == Op::Mod;
 }
 
-int64_t checked(bool overflowed, int64_t value) {
-  if (overflowed)
+/// Sum, difference or product.
+int64_t arithmetic(Op op, int64_t a, int64_t b) {
+  int64_t result = 0;
+  bool overflow = op == Op::Add   ? __builtin_add_overflow(a, b, &result)
+                  : op == Op::Sub ? __builtin_sub_overflow(a, b, &result)
+                                  : __builtin_mul_overflow(a, b, &result);
+  if (overflow)
     fail(ErrorKind::Argument,
          "sizes are too large: an expression exceeds 64 bits");
-  return value;
+  return result;
 }
 
 int64_t floorDiv(int64_t a, int64_t b) {
@@ -48,14 +53,11 @@ int64_t floorDiv(int64_t a, int64_t b) {
 }
 
 int64_t apply(Op op, int64_t a, int64_t b) {
-  int64_t r = 0;
   switch (op) {
   case Op::Add:
-    return checked(__builtin_add_overflow(a, b, &r), r);
   case Op::Sub:
-    return checked(__builtin_sub_overflow(a, b, &r), r);
   case Op::Mul:
-    return checked(__builtin_mul_overflow(a, b, &r), r);
+    return arithmetic(op, a, b);
   case Op::FloorDiv:
     return floorDiv(a, b);
   case Op::CeilDiv: {

@@ -187,14 +187,19 @@ TEST_F(CacheTest, ManyProcessesWriteTheSameKeys) {
 
 TEST_F(CacheTest, AKilledWriterLeavesNoDamage) {
   CacheEntry large{"large", "", std::string(1 << 20, 'x')};
+  Cache(folder).clear(); // makes the folder
   for (int round = 0; round < 20; ++round) {
     pid_t child = fork();
     if (child == 0) {
+      alarm(60); // should this process fail before it kills
       Cache cache(folder);
       for (;;)
         cache.store(large);
     }
-    usleep(2000 + 700 * round);
+    // The first is killed behind its first entry, the others anywhere.
+    for (int wait = 0; wait < 20000 && entryFile().empty(); ++wait)
+      usleep(1000);
+    usleep(static_cast<useconds_t>(700 * round));
     kill(child, SIGKILL);
     waitpid(child, nullptr, 0);
     Cache cache(folder);
