@@ -8,6 +8,7 @@
 #include "ramify/Target/NVPTX.h"
 
 #include "dialects/HSA/IR/HSA.h"
+#include "dialects/Tile/Transforms/AssignLayouts.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Parser/Parser.h"
@@ -67,11 +68,11 @@ public:
   std::string print();
   runtime::Plan &getPlan() { return plan; }
   std::vector<CompileDiagnostic> takeErrors() { return std::move(errors); }
-  const GPUTarget *getGPU() const { return gpu; }
 
 private:
   bool run(function_ref<void(OpPassManager &)> build);
   bool takePlan();
+  void setAlignment();
   bool fail(const std::string &message);
 
   const CompileOptions &options;
@@ -90,6 +91,7 @@ Compilation::Compilation(const CompileOptions &options)
         if (diagnostic.getSeverity() == DiagnosticSeverity::Error)
           errors.push_back(describe(diagnostic));
       }) {
+  context.printOpOnDiagnostic(false);
   context.loadDialect<hsa::HSADialect, tile::TileDialect>();
 }
 
@@ -153,16 +155,48 @@ bool Compilation::takePlan() {
   return true;
 }
 
-bool Compilation::toLLVM() {
+/// Tells the kernels what the arrays' addresses and strides are multiples of,
+/// where that is less than the 16 bytes that they expect.
+void Compilation::setAlignment() {
+  Builder b(&context);
+  for (auto kernel : module->getOps<tile::KernelOp>()) {
+    unsigned bits = 32;
+    for (Type type : kernel.getArgumentTypes())
+      if (auto array = dyn_cast<MemRefType>(type))
+        bits = std::min(bits, array.getElementTypeBitWidth());
+    kernel->setAttr(tile::kAlignmentAttrName, b.getI64IntegerAttr(bits / 8));
+  }
+}
+
+bool Compilation::toPlacedTile() {
+  if (!gpu)
+    return fail("the CPU has no placed tiles");
   if (!toTile() || !takePlan())
     return false;
-  if (!run([&](OpPassManager &passes) { buildCPUPipeline(passes, hostCPU()); }))
-    return false;
-  setLaunchSizes(plan, *module);
-  return true;
+  if (!options.aligned)
+    setAlignment();
+  return run(
+      [&](OpPassManager &passes) { buildPlacementPipeline(passes, *gpu); });
+}
+
+bool Compilation::toLLVM() {
+  bool done = gpu ? toPlacedTile() && run([&](OpPassManager &passes) {
+                      buildGPUPipeline(passes, *gpu);
+                    })
+                  : toTile() && takePlan() && run([&](OpPassManager &passes) {
+                      buildCPUPipeline(passes, hostCPU());
+                    });
+  if (done)
+    setLaunchSizes(plan, *module);
+  return done;
 }
 
 bool Compilation::emitCode(runtime::Code &code) {
+  if (gpu) {
+    code.target = options.target;
+    code.kind = runtime::CodeKind::Ptx;
+    return emitText("ptx", code.bytes);
+  }
   SmallVector<char, 0> object = emitObject(*module, hostCPU());
   code.target = "x86_64";
   code.kind = runtime::CodeKind::Object;
@@ -179,10 +213,20 @@ std::string Compilation::print() {
 
 /// Texts from LLVM on.
 bool Compilation::emitText(StringRef level, std::string &text) {
-  if (level == "llvm")
+  if (gpu && (level == "ptx" || level == "llvm")) {
+    auto emitted =
+        level == "ptx" ? emitPTX(*module, *gpu) : emitLLVMIR(*module, *gpu);
+    if (succeeded(emitted))
+      text = std::move(*emitted);
+    return succeeded(emitted);
+  }
+  if (!gpu && level == "llvm")
     text = emitLLVMIR(*module, hostCPU());
-  else
+  else if (!gpu && level == "asm")
     text = emitAssembly(*module, hostCPU());
+  else
+    return fail("the target " + options.target + " has no level \"" +
+                level.str() + "\"");
   return !text.empty();
 }
 
@@ -218,9 +262,10 @@ CompileResult ramify::lower(std::string_view text, std::string_view level,
   Compilation compilation(options);
   std::string output;
   bool done = compilation.parse(text);
-  if (level == "hsa" || level == "tile") {
-    done =
-        done && (level == "hsa" ? compilation.toHSA() : compilation.toTile());
+  if (level == "hsa" || level == "tile" || level == "placed") {
+    done = done && (level == "hsa"    ? compilation.toHSA()
+                    : level == "tile" ? compilation.toTile()
+                                      : compilation.toPlacedTile());
     return finish(compilation, done ? compilation.print() : "", done);
   }
   if (level == "plan") {

@@ -5,9 +5,12 @@
 
 #include "dialects/HSA/IR/HSA.h"
 #include "dialects/Tile/IR/Tile.h"
+#include "dialects/Tile/Transforms/AssignLayouts.h"
+#include "dialects/Tile/Transforms/StageThroughShared.h"
 #include "dialects/Tile/Transforms/VerifyStage.h"
 #include "ramify/Conversion/HSAToTile.h"
 #include "ramify/Conversion/TileToCPU.h"
+#include "ramify/Conversion/TileToGPU.h"
 
 #include "mlir/Transforms/Passes.h"
 
@@ -76,4 +79,33 @@ void ramify::buildSchedulePipeline(OpPassManager &passes, StringRef schedule,
 void ramify::buildCPUPipeline(OpPassManager &passes, const CPUTarget &target) {
   // Tiles to vectors in loops, math to polynomials, all of it to LLVM.
   buildTileToCPUPipeline(passes, target.vectorShape());
+}
+
+//===----------------------------------------------------------------------===//
+// Portable tile to placed tile to the GPU
+//===----------------------------------------------------------------------===//
+
+void ramify::buildPlacementPipeline(OpPassManager &passes,
+                                    const GPUTarget &target) {
+  tile::StagingOptions staging;
+  staging.sharedBytes = target.sharedPerCTA;
+  // Keys and values of the next chunk are under way while this one is computed.
+  // Before layouts: the copies it makes want layouts of their own.
+  passes.addNestedPass<tile::KernelOp>(
+      tile::createStageThroughSharedPass(staging));
+  // Rings bring conditions and indices that are often constant or the same.
+  passes.addPass(createCanonicalizerPass());
+  passes.addPass(createCSEPass());
+  // Which thread holds which element of which tile.
+  passes.addPass(tile::createAssignLayoutsPass());
+  // Index vectors that were made once for each layout, but with one layout.
+  passes.addPass(createCanonicalizerPass());
+  passes.addPass(createCSEPass());
+  // From here on every tile has a layout, or the pass that forgot it is named.
+  passes.addPass(tile::createVerifyStagePass(tile::Stage::Placed));
+}
+
+void ramify::buildGPUPipeline(OpPassManager &passes, const GPUTarget &target) {
+  // One thread's program: registers, shuffles, mma, cp.async, in LLVM.
+  passes.addPass(createTileToGPUPass());
 }

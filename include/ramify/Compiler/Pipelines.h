@@ -31,6 +31,10 @@ void buildSchedulePipeline(mlir::OpPassManager &passes,
 
 void buildCPUPipeline(mlir::OpPassManager &passes, const CPUTarget &target);
 
+void buildPlacementPipeline(mlir::OpPassManager &passes,
+                            const GPUTarget &target);
+void buildGPUPipeline(mlir::OpPassManager &passes, const GPUTarget &target);
+
 } // namespace ramify
 
 #endif // RAMIFY_COMPILER_PIPELINES_H

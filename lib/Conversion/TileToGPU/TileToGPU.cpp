@@ -13,6 +13,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Transforms/DialectConversion.h"
 
 using namespace mlir;
@@ -60,7 +61,7 @@ struct TileToGPUPass : PassWrapper<TileToGPUPass, OperationPass<ModuleOp>> {
   }
   void getDependentDialects(DialectRegistry &registry) const final {
     registry.insert<arith::ArithDialect, cf::ControlFlowDialect,
-                    LLVM::LLVMDialect, scf::SCFDialect>();
+                    LLVM::LLVMDialect, NVVM::NVVMDialect, scf::SCFDialect>();
   }
   void runOnOperation() final {
     ModuleOp module = getOperation();

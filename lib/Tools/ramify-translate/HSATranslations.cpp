@@ -61,6 +61,8 @@ void ramify::registerHSATranslations() {
   };
   add("hsa-to-hsa", "hsa text, canonicalised", "hsa");
   add("hsa-to-tile", "hsa text to kernels over portable tiles", "tile");
+  add("hsa-to-placed", "hsa text to kernels over tiles with layouts", "placed");
+  add("hsa-to-ptx", "hsa text to PTX for the GPU of --target", "ptx");
   add("hsa-to-llvm", "hsa text to LLVM IR for --target", "llvm");
   add("hsa-to-asm", "hsa text to assembly for the CPU", "asm");
   add("hsa-to-plan", "hsa text to the plan, without its code", "plan");
