@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===- TilePlacedOps.cpp - Attributes and ops of the placed stage ---------===//
 
-#include "dialects/Tile/IR/Tile.h"
+#include "dialects/Tile/IR/OpVerify.h"
 
 #include "mlir/IR/DialectImplementation.h"
 
@@ -143,7 +143,8 @@ LogicalResult AllocSharedOp::verify() {
 LogicalResult CopyAsyncOp::verify() {
   auto source = cast<MemRefType>(getSource().getType());
   auto target = cast<MemRefType>(getTarget().getType());
-  if (failed(verifyBuffer(*this, target)))
+  if (failed(verifyBuffer(*this, target)) ||
+      failed(verifyArray(*this, "the array", source)))
     return failure();
   if (source.getElementType() != target.getElementType())
     return emitOpError("element type of the array, ")
@@ -188,4 +189,18 @@ LogicalResult ConvertLayoutOp::verify() {
     return emitOpError("expected one shape and element type, found ")
            << from << " and " << to;
   return success();
+}
+
+/// Between equal layouts: the input. A constant has no threads. Of two moves
+/// the first is none.
+OpFoldResult ConvertLayoutOp::fold(FoldAdaptor adaptor) {
+  if (getInput().getType() == getType())
+    return getInput();
+  if (auto splat = dyn_cast_or_null<SplatElementsAttr>(adaptor.getInput()))
+    return splat.resizeSplat(getType());
+  if (auto inner = getInput().getDefiningOp<ConvertLayoutOp>()) {
+    getInputMutable().assign(inner.getInput());
+    return getResult();
+  }
+  return {};
 }

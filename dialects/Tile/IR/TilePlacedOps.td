@@ -30,6 +30,13 @@ def Tile_LayoutAttr : Tile_Attr<"Layout", "layout"> {
     #tile.layout<reg = [[0, 1], [8, 0]], lane = [[0, 2], [0, 4], [1, 0], [2, 0], [4, 0]],
                  warps = [1, 1], repeat = [1, 8]>
     ```
+
+    Constraints:
+    - (C1) There are 1 or 2 axes, and each basis, `warps` and `repeat` have a
+      number for each.
+    - (C2) There are bases for 5 lane bits.
+    - (C3) A coordinate of a basis is 0 or a power of two.
+    - (C4) Numbers of warps and repetitions are positive.
   }];
   let parameters = (ins
     ArrayRefParameter<"int64_t", "basis of each register bit, flattened">:$reg,
@@ -56,6 +63,10 @@ def Tile_SharedAttr : Tile_Attr<"Shared", "shared"> {
     ```mlir
     memref<2x64x64xbf16, #tile.shared<swizzle = 128, pad = 0>>
     ```
+
+    Constraints:
+    - (C1) The swizzle is 0, 32, 64 or 128.
+    - (C2) The padding is a multiple of 16, and 0 beside a swizzle.
   }];
   let parameters = (ins "int64_t":$swizzle, "int64_t":$pad);
   let assemblyFormat = "`<` struct(params) `>`";
@@ -75,6 +86,11 @@ def Tile_AllocSharedOp : Tile_Op<"alloc_shared"> {
     ```mlir
     %ring = tile.alloc_shared : memref<2x64x64xbf16, #tile.shared<swizzle = 128, pad = 0>>
     ```
+
+    Constraints:
+    - (C1) The result is a buffer: a memref of stages x rows x columns, dense, of a
+      static shape, in a space that #tile.shared describes.
+    - (C2) Its rows are a multiple of the swizzle long, or of 16 bytes.
   }];
   let results = (outs AnyMemRef:$result);
   let assemblyFormat = "attr-dict `:` type($result)";
@@ -93,6 +109,13 @@ def Tile_CopyAsyncOp : Tile_Op<"copy_async", [AttrSizedOperandSegments]> {
         : (memref<?x?x?x64xbf16, strided<[?, ?, ?, 1]>>, index, tensor<64xi32>, index, tensor<64xi1>,
            memref<2x64x64xbf16, #tile.shared<swizzle = 128, pad = 0>>, index) -> ()
     ```
+
+    Constraints:
+    - (C1) The target is a buffer as in (C1) and (C2) of tile.alloc_shared.
+    - (C2) The array has the buffer's elements.
+    - (C3) There is an index for each dimension of the array but the last.
+    - (C4) Indices and masks that are tensors have an element for each row.
+    - (C5) The array is in the default memory space, its last dimension contiguous.
   }];
   let arguments = (ins Arg<AnyMemRef, "", [MemRead]>:$source,
                        Variadic<Tile_Index>:$indices, Optional<Tile_Mask>:$mask,
@@ -119,8 +142,11 @@ def Tile_WaitGroupOp : Tile_Op<"wait_group"> {
     ```mlir
     tile.wait_group 1
     ```
+
+    Constraints:
+    - (C1) `pending` is not negative.
   }];
-  let arguments = (ins I64Attr:$pending);
+  let arguments = (ins ConfinedAttr<I64Attr, [IntNonNegative]>:$pending);
   let assemblyFormat = "$pending attr-dict";
 }
 
@@ -136,6 +162,10 @@ def Tile_LoadSharedOp : Tile_Op<"load_shared"> {
     %k = tile.load_shared %ring[%stage]
         : memref<2x64x64xbf16, #tile.shared<swizzle = 128, pad = 0>> -> tensor<64x64xbf16>
     ```
+
+    Constraints:
+    - (C1) The source is a buffer as in (C1) and (C2) of tile.alloc_shared.
+    - (C2) The result has the shape of a stage and the buffer's elements.
   }];
   let arguments = (ins Arg<AnyMemRef, "", [MemRead]>:$source, Index:$stage);
   let results = (outs AnyRankedTensor:$result);
@@ -145,10 +175,19 @@ def Tile_LoadSharedOp : Tile_Op<"load_shared"> {
 
 def Tile_ConvertLayoutOp : Tile_Op<"convert_layout", [Pure]> {
   let summary = "the same tile, held by other threads";
+  let description = [{
+    ```mlir
+    %u = tile.convert_layout %t : tensor<16x64xf32, #a> -> tensor<16x64xf32, #b>
+    ```
+
+    Constraints:
+    - (C1) Input and result have one shape and one element type.
+  }];
   let arguments = (ins AnyRankedTensor:$input);
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
   let hasVerifier = 1;
+  let hasFolder = 1;
 }
 
 #endif // RAMIFY_TILE_PLACED_OPS_TD

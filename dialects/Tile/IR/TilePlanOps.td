@@ -84,7 +84,7 @@ def Tile_LaunchOp : Tile_Op<"launch", [
 
     Constraints:
     - (C1) It stands in a tile.plan.
-    - (C2) It names a tile.kernel.
+    - (C2) It names a tile.kernel, or the llvm.func that a lowering made of one.
     - (C3) Its operands have the types of the kernel's arguments.
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, Index:$x, Index:$y, Index:$z,

@@ -194,3 +194,47 @@ tile.plan @dim_of_result(%n: index) {
   %columns = memref.dim %out, %c1 : memref<?x64xf32>
   tile.launch @k grid(%rows, %columns, %c1) (%rows) : index
 }
+
+// -----
+
+#a = #tile.layout<reg = [[8]], lane = [[0], [0], [1], [2], [4]], warps = [1], repeat = [1]>
+#b = #tile.layout<reg = [[1]], lane = [[2], [4], [8], [0], [0]], warps = [1], repeat = [1]>
+
+// Back to where it came from: nothing moves.
+// CHECK-LABEL: @convert_there_and_back
+// CHECK-SAME: (%[[X:.*]]: tensor
+// CHECK-NEXT: return %[[X]]
+func.func @convert_there_and_back(%x: tensor<16xf32, #a>) -> tensor<16xf32, #a> {
+  %0 = tile.convert_layout %x : tensor<16xf32, #a> -> tensor<16xf32, #b>
+  %1 = tile.convert_layout %0 : tensor<16xf32, #b> -> tensor<16xf32, #a>
+  return %1 : tensor<16xf32, #a>
+}
+
+// -----
+
+#a = #tile.layout<reg = [[8]], lane = [[0], [0], [1], [2], [4]], warps = [1], repeat = [1]>
+#b = #tile.layout<reg = [[1]], lane = [[2], [4], [8], [0], [0]], warps = [1], repeat = [1]>
+
+// Two moves are one.
+// CHECK-LABEL: @convert_twice
+// CHECK-SAME: (%[[X:.*]]: tensor<16xf32>)
+// CHECK-NEXT: %[[C:.*]] = tile.convert_layout %[[X]] : tensor<16xf32> -> tensor<16xf32, #{{.*}}>
+// CHECK-NEXT: return %[[C]]
+func.func @convert_twice(%x: tensor<16xf32>) -> tensor<16xf32, #b> {
+  %0 = tile.convert_layout %x : tensor<16xf32> -> tensor<16xf32, #a>
+  %1 = tile.convert_layout %0 : tensor<16xf32, #a> -> tensor<16xf32, #b>
+  return %1 : tensor<16xf32, #b>
+}
+
+// -----
+
+#b = #tile.layout<reg = [[1]], lane = [[2], [4], [8], [0], [0]], warps = [1], repeat = [1]>
+
+// CHECK-LABEL: @convert_constant
+// CHECK-NEXT: %[[C:.*]] = arith.constant dense<1.000000e+00> : tensor<16xf32, #{{.*}}>
+// CHECK-NEXT: return %[[C]]
+func.func @convert_constant() -> tensor<16xf32, #b> {
+  %one = arith.constant dense<1.0> : tensor<16xf32>
+  %0 = tile.convert_layout %one : tensor<16xf32> -> tensor<16xf32, #b>
+  return %0 : tensor<16xf32, #b>
+}
