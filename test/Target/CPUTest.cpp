@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- CPUTest.cpp - What compiled kernels compute on this processor ------===//
+//
+// Small kernels go the whole way: portable tile, vectors, LLVM, an object file,
+// the runtime's loader. For both vector shapes.
+//
+//===----------------------------------------------------------------------===//
+
+#include "ramify/Target/CPU.h"
+#include "dialects/Tile/IR/Tile.h"
+#include "runtime/ObjectFile.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+
+#include <cmath>
+#include <gtest/gtest.h>
+#include <limits>
+#include <random>
+
+using namespace mlir;
+using namespace ramify;
+
+namespace {
+
+constexpr float kInf = std::numeric_limits<float>::infinity();
+constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+
+/// Compiles the kernel @k of `text`; its packed entry is called with run().
+class Kernel {
+public:
+  Kernel(const std::string &text, CPUVectorShape shape) {
+    MLIRContext context(MLIRContext::Threading::DISABLED);
+    context.loadDialect<arith::ArithDialect, LLVM::LLVMDialect,
+                        math::MathDialect, memref::MemRefDialect,
+                        scf::SCFDialect, tensor::TensorDialect,
+                        vector::VectorDialect, tile::TileDialect>();
+    auto module = parseSourceString<ModuleOp>(text, &context);
+    PassManager passes(&context);
+    buildTileToCPUPipeline(passes, shape);
+    if (!module || failed(passes.run(*module)))
+      return;
+    auto bytes = emitObject(*module);
+    object.emplace(std::string_view(bytes.data(), bytes.size()));
+    entry = reinterpret_cast<void (*)(void **)>(object->find("k_packed"));
+  }
+
+  explicit operator bool() const { return entry != nullptr; }
+
+  /// Arrays in the order of the kernel's arguments, dense; `count` programs.
+  struct Array {
+    void *data;
+    std::vector<int64_t> sizes;
+  };
+  void run(const std::vector<Array> &arrays, int64_t count) {
+    std::vector<int64_t> numbers;
+    std::vector<void *> data, pointers;
+    numbers.reserve(64);
+    data.reserve(arrays.size());
+    auto push = [&](int64_t number) {
+      numbers.push_back(number);
+      pointers.push_back(&numbers.back());
+    };
+    for (const Array &array : arrays) {
+      data.push_back(array.data);
+      pointers.push_back(&data.back());
+      for (int64_t size : array.sizes)
+        push(size);
+      for (size_t i = 0; i < array.sizes.size(); ++i) {
+        int64_t stride = 1;
+        for (size_t j = i + 1; j < array.sizes.size(); ++j)
+          stride *= array.sizes[j];
+        push(stride);
+      }
+    }
+    for (int64_t number : {int64_t(0), count, count, int64_t(1)})
+      push(number);
+    entry(pointers.data());
+  }
+
+private:
+  std::optional<runtime::ObjectFile> object;
+  void (*entry)(void **) = nullptr;
+};
+
+/// y[i] = op(x[i]), 12 elements a program.
+std::string elementwise(const std::string &op) {
+  return R"(
+!A = memref<?x12xf32, strided<[?, 1]>>
+tile.kernel @k(%x: !A, %y: !A) {
+  %p = tile.program_id x
+  %i = tile.iota : tensor<12xi32>
+  %a = tile.lookup %x[%p, %i] : (!A, index, tensor<12xi32>) -> tensor<12xf32>
+  %b = )" +
+         op + R"( %a : tensor<12xf32>
+  tile.scatter %b into %y[%p, %i] : (tensor<12xf32>, !A, index, tensor<12xi32>) -> ()
+}
+)";
+}
+
+struct Function {
+  const char *op;
+  double (*exact)(double);
+  float low, high; // where it is measured
+  double ulps;
+  float zeroBelow; // results this small may be 0
+};
+
+void PrintTo(const Function &function, std::ostream *out) {
+  *out << function.op;
+}
+
+class CPUMath
+    : public testing::TestWithParam<std::tuple<Function, CPUVectorShape>> {
+protected:
+  std::vector<float> apply(const std::vector<float> &x) {
+    auto [function, shape] = GetParam();
+    Kernel kernel(elementwise(function.op), shape);
+    EXPECT_TRUE(kernel);
+    std::vector<float> in(x), out;
+    in.resize((x.size() + 11) / 12 * 12);
+    out.resize(in.size());
+    auto rows = static_cast<int64_t>(in.size() / 12);
+    if (kernel)
+      kernel.run({{in.data(), {rows, 12}}, {out.data(), {rows, 12}}}, rows);
+    out.resize(x.size());
+    return out;
+  }
+};
+
+TEST_P(CPUMath, IsRightToAFewUlps) {
+  Function function = std::get<0>(GetParam());
+  std::mt19937 random(1);
+  std::uniform_real_distribution<float> pick(function.low, function.high);
+  std::vector<float> x(12000);
+  for (float &value : x)
+    value = pick(random);
+  std::vector<float> y = apply(x);
+  for (size_t i = 0; i < x.size(); ++i) {
+    double exact = function.exact(x[i]);
+    if (std::fabs(exact) < function.zeroBelow && y[i] == 0)
+      continue;
+    auto rounded = static_cast<float>(std::fabs(exact));
+    double ulp = std::nextafterf(rounded, kInf) - rounded;
+    EXPECT_LE(std::fabs(y[i] - exact), function.ulps * ulp) << "at " << x[i];
+  }
+}
+
+TEST_P(CPUMath, KeepsNaN) { EXPECT_TRUE(std::isnan(apply({kNaN})[0])); }
+
+TEST_P(CPUMath, AgreesAtTheEnds) {
+  Function function = std::get<0>(GetParam());
+  std::vector<float> x = {0.0f, 1.0f, kInf};
+  if (function.low < 0)
+    x.insert(x.end(), {-kInf, -1e30f, -1000.0f, 1e30f});
+  std::vector<float> y = apply(x);
+  for (size_t i = 0; i < x.size(); ++i) {
+    auto exact = static_cast<float>(function.exact(x[i]));
+    if (std::isinf(exact) || exact == 0)
+      EXPECT_EQ(y[i], exact) << "at " << x[i];
+    else
+      EXPECT_NEAR(y[i], exact, 1e-6 * std::fabs(exact)) << "at " << x[i];
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Functions, CPUMath,
+    testing::Combine(
+        testing::Values(
+            Function{"math.exp2", std::exp2, -140, 127.9f, 1.5, 0x1p-125f},
+            Function{"math.exp", std::exp, -95, 88.7f, 2, 0x1p-125f},
+            Function{"math.log", std::log, 1e-30f, 1e30f, 2, 0},
+            Function{"math.tanh", std::tanh, -9, 9, 5, 0},
+            Function{"math.sqrt", std::sqrt, 0, 1e30f, 0.5, 0}),
+        testing::Values(CPUVectorShape::avx512(), CPUVectorShape::avx2())));
+
+/// The 16-bit floats nearest to f32 values, ties to even.
+std::vector<uint16_t> rounded(const std::vector<float> &x,
+                              const std::string &type) {
+  std::string text = R"(
+tile.kernel @k(%x: memref<?xf32, strided<[1]>>, %y: memref<?xTYPE, strided<[1]>>) {
+  %i = tile.iota : tensor<8xi32>
+  %a = tile.lookup %x[%i] : (memref<?xf32, strided<[1]>>, tensor<8xi32>) -> tensor<8xf32>
+  %b = arith.truncf %a : tensor<8xf32> to tensor<8xTYPE>
+  tile.scatter %b into %y[%i] : (tensor<8xTYPE>, memref<?xTYPE, strided<[1]>>, tensor<8xi32>) -> ()
+}
+)";
+  for (size_t at; (at = text.find("TYPE")) != std::string::npos;)
+    text.replace(at, 4, type);
+  Kernel kernel(text, hostCPU().vectorShape());
+  EXPECT_TRUE(kernel);
+  std::vector<float> in(x);
+  in.resize(8);
+  std::vector<uint16_t> out(8);
+  if (kernel)
+    kernel.run({{in.data(), {8}}, {out.data(), {8}}}, 1);
+  out.resize(x.size());
+  return out;
+}
+
+TEST(CPURounding, BF16TiesToEven) {
+  // 1 + 1/256 lies between 1 and 1 + 1/128; so do its neighbours.
+  EXPECT_EQ(
+      rounded({1.0f, 0x1.01p0f, 0x1.03p0f, 0x1.010002p0f, -kInf, 0x1.ffffp127f},
+              "bf16"),
+      (std::vector<uint16_t>{0x3f80, 0x3f80, 0x3f82, 0x3f81, 0xff80, 0x7f80}));
+  uint16_t nan = rounded({kNaN}, "bf16")[0];
+  EXPECT_GT(nan & 0x7fff, 0x7f80);
+}
+
+TEST(CPURounding, F16TiesToEven) {
+  EXPECT_EQ(
+      rounded({1.0f, 0x1.002p0f, 0x1.006p0f, 65504.0f, 65520.0f, 0x1p-24f},
+              "f16"),
+      (std::vector<uint16_t>{0x3c00, 0x3c00, 0x3c02, 0x7bff, 0x7c00, 0x0001}));
+}
+
+/// out = q k^T, then out v: rows, keys, dim.
+struct Sizes {
+  int rows, keys, dim;
+};
+class CPUDot
+    : public testing::TestWithParam<std::tuple<Sizes, CPUVectorShape>> {};
+
+TEST_P(CPUDot, BothProductsAgreeWithSums) {
+  auto [sizes, shape] = GetParam();
+  auto [rows, keys, dim] = sizes;
+  std::string text = R"(
+!Q = memref<?xDxf32, strided<[?, 1]>>
+tile.kernel @k(%q: !Q, %k: !Q, %v: !Q, %out: !Q) {
+  %r = tile.iota : tensor<Rxi32>
+  %x = tile.iota : tensor<Kxi32>
+  %zero = arith.constant dense<0.0> : tensor<RxKxf32>
+  %half = arith.constant dense<0.5> : tensor<RxDxf32>
+  %qt = tile.gather %q[%r] : (!Q, tensor<Rxi32>) -> tensor<RxDxf32>
+  %kt = tile.gather %k[%x] : (!Q, tensor<Kxi32>) -> tensor<KxDxf32>
+  %vt = tile.gather %v[%x] : (!Q, tensor<Kxi32>) -> tensor<KxDxf32>
+  %s = tile.dot %qt, transposed %kt, %zero : tensor<RxDxf32>, tensor<KxDxf32>, tensor<RxKxf32> -> tensor<RxKxf32>
+  %o = tile.dot %s, %vt, %half : tensor<RxKxf32>, tensor<KxDxf32>, tensor<RxDxf32> -> tensor<RxDxf32>
+  tile.scatter %o into %out[%r] : (tensor<RxDxf32>, !Q, tensor<Rxi32>) -> ()
+}
+)";
+  auto set = [&](const std::string &name, int value) {
+    for (size_t at = 0; (at = text.find(name, at)) != std::string::npos;)
+      text.replace(at, name.size(), std::to_string(value) + "x");
+  };
+  set("Rx", rows), set("Kx", keys), set("Dx", dim);
+  Kernel kernel(text, shape);
+  ASSERT_TRUE(kernel);
+
+  std::mt19937 random(1);
+  std::uniform_int_distribution<int> pick(-3, 3); // sums are exact
+  auto make = [&](int height) {
+    std::vector<float> array(height * dim);
+    for (float &value : array)
+      value = static_cast<float>(pick(random));
+    return array;
+  };
+  auto q = make(rows), k = make(keys), v = make(keys), out = make(rows);
+  kernel.run({{q.data(), {rows, dim}},
+              {k.data(), {keys, dim}},
+              {v.data(), {keys, dim}},
+              {out.data(), {rows, dim}}},
+             1);
+  for (int r = 0; r < rows; ++r)
+    for (int d = 0; d < dim; ++d) {
+      float sum = 0.5f;
+      for (int x = 0; x < keys; ++x) {
+        float score = 0;
+        for (int e = 0; e < dim; ++e)
+          score += q[r * dim + e] * k[x * dim + e];
+        sum += score * v[x * dim + d];
+      }
+      EXPECT_EQ(out[r * dim + d], sum) << "at " << r << ", " << d;
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, CPUDot,
+    testing::Combine(
+        testing::Values(Sizes{1, 16, 8}, Sizes{2, 32, 16}, Sizes{3, 16, 24},
+                        Sizes{4, 48, 64}, Sizes{8, 64, 80}, Sizes{12, 16, 32},
+                        Sizes{16, 64, 64}, Sizes{20, 32, 40}, Sizes{64, 16, 8},
+                        Sizes{80, 16, 16}, Sizes{5, 7, 3}),
+        testing::Values(CPUVectorShape::avx512(), CPUVectorShape::avx2())));
+
+} // namespace
