@@ -34,7 +34,7 @@ def runtime_signature(signature: Signature) -> _runtime.Signature:
     """The dispatcher's view of a function, with the reserved keywords of every call."""
     parameters = [_parameter(signature, p) for p in signature.parameters.values()]
     own = {p["name"] for p in parameters}
-    reserved = [
+    reserved: list[dict[str, Any]] = [
         {"name": "chunk_size", "kind": "constexpr", "default": None},
         {"name": "chunks", "kind": "constexpr", "default": None},
         {"name": "q_block", "kind": "constexpr", "default": 0},
@@ -238,7 +238,7 @@ def limit_keys(
     names = list(signature.parameters)
     given = {**dict(zip(names, args, strict=False)), **kwargs}
     for parameter in signature.of_role(Role.CHUNKS):
-        array = given.get(parameter.name)
+        array: Any = given.get(parameter.name)
         if len(getattr(array, "shape", ())) != 4:
             continue  # the call reports it
         if keys > array.shape[1]:

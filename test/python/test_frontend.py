@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-# ruff: noqa: UP037
 """What each construct of the language becomes in `hsa`, by the lines that matter."""
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-# ruff: noqa: UP037
 """Calls with wrong arguments: each a typed error that says what was expected and found."""
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-# ruff: noqa: E731, F841, RET503, RET504, UP037
+# ruff: noqa: E731, F841, RET503, RET504
 """Functions that the language does not allow: the message, the place, the nearest legal form.
 
 Each case is a function, the essence of its message, the text that the carets stand below, and a

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-# ruff: noqa: N803, UP037
+# ruff: noqa: N803
 """The reference against definitions written by hand, and the corners of the semantics."""
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 
 #include "dialects/HSA/IR/OpVerify.h"
 
-
 using namespace mlir;
 using namespace ramify::hsa;
 

@@ -278,7 +278,8 @@ def partition_sizes(signature: Signature, options: Mapping[str, Any]) -> dict[st
         If neither or both are given, a partition has none, or a size is no positive int.
     """
     names = signature.partitions
-    given, one = options.get("chunks"), options.get("chunk_size")
+    given: Any = options.get("chunks")
+    one = options.get("chunk_size")
     if (given is None) == (one is None) and names:
         example = ", ".join(f'"{name}": 64' for name in names)
         raise ArgumentError(
