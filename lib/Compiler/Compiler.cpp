@@ -72,6 +72,7 @@ public:
 private:
   bool run(function_ref<void(OpPassManager &)> build);
   bool takePlan();
+  bool emitObjectTo(std::string &bytes);
   void setAlignment();
   bool fail(const std::string &message);
 
@@ -197,10 +198,14 @@ bool Compilation::emitCode(runtime::Code &code) {
     code.kind = runtime::CodeKind::Ptx;
     return emitText("ptx", code.bytes);
   }
-  SmallVector<char, 0> object = emitObject(*module, hostCPU());
   code.target = "x86_64";
   code.kind = runtime::CodeKind::Object;
-  code.bytes.assign(object.begin(), object.end());
+  return emitObjectTo(code.bytes);
+}
+
+bool Compilation::emitObjectTo(std::string &bytes) {
+  SmallVector<char, 0> object = emitObject(*module, hostCPU());
+  bytes.assign(object.begin(), object.end());
   return !object.empty();
 }
 
@@ -224,6 +229,8 @@ bool Compilation::emitText(StringRef level, std::string &text) {
     text = emitLLVMIR(*module, hostCPU());
   else if (!gpu && level == "asm")
     text = emitAssembly(*module, hostCPU());
+  else if (!gpu && level == "object")
+    return emitObjectTo(text);
   else
     return fail("the target " + options.target + " has no level \"" +
                 level.str() + "\"");

@@ -72,6 +72,8 @@ static py::bytes compile(const std::string &text, const py::dict &dict) {
 static std::string lower(const std::string &text, const std::string &level,
                          const py::dict &dict) {
   CompileOptions options = readOptions(dict);
+  if (level == "object")
+    throw py::value_error("an object is not text; use compile");
   CompileResult result;
   {
     py::gil_scoped_release unlocked;

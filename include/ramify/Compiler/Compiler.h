@@ -45,12 +45,13 @@ struct CompileResult {
 /// The plan of the program in `text`, with the code of its kernels.
 CompileResult compile(std::string_view text, const CompileOptions &options);
 
-/// What the program is at one of these levels, as text.
+/// What the program is at one of these levels, as text or, for an object,
+/// bytes.
 ///   hsa     the program, canonicalised
 ///   tile    kernels and plan over portable tiles
 ///   placed  kernels over tiles with layouts (GPU)
 ///   llvm    LLVM IR, optimised
-///   ptx     (GPU)   asm   (CPU)
+///   ptx     (GPU)   asm, object   (CPU)
 ///   plan    the plan without its code
 CompileResult lower(std::string_view text, std::string_view level,
                     const CompileOptions &options);

@@ -38,6 +38,8 @@ LogicalResult BodyEmitter::emit(Operation *op) {
             hsa::EveryOp>([](auto) { return success(); })
       .Case([&](arith::ConstantOp constant) { return emitConstant(constant); })
       .Case([&](math::ExpOp exp) { return emitExp(exp); })
+      .Case([&](math::AbsIOp abs) { return emitAbs(abs); })
+      .Case([&](arith::FloorDivSIOp div) { return emitFloorDiv(div); })
       .Default([&](Operation *other) { return emitElementwise(other); });
 }
 
@@ -88,6 +90,32 @@ LogicalResult BodyEmitter::emitExp(Operation *op) {
   Tiles tiles;
   for (Value x : emitScaled(op->getOperand(0)))
     tiles.push_back(b.exp2(x));
+  set(op->getResult(0), tiles);
+  return success();
+}
+
+LogicalResult BodyEmitter::emitAbs(Operation *op) {
+  Tiles tiles;
+  for (Value x : getTiles(op->getOperand(0)))
+    tiles.push_back(b.max(x, b.sub(b.full(x.getType(), 0), x)));
+  set(op->getResult(0), tiles);
+  return success();
+}
+
+/// The quotient towards zero, less one where there is a remainder and the signs
+/// differ.
+LogicalResult BodyEmitter::emitFloorDiv(Operation *op) {
+  Tiles dividends = getTiles(op->getOperand(0));
+  Tiles divisors = getTiles(op->getOperand(1)), tiles;
+  for (auto [x, y] : llvm::zip(dividends, divisors)) {
+    Value zero = b.full(x.getType(), 0), one = b.full(x.getType(), 1);
+    Value quotient = b.create<arith::DivSIOp>(x, y);
+    Value rest = b.sub(x, b.mul(quotient, y));
+    Value signs = b.create<arith::XOrIOp>(x, y);
+    Value below = b.both(b.compare(arith::CmpIPredicate::ne, rest, zero),
+                         b.compare(arith::CmpIPredicate::slt, signs, zero));
+    tiles.push_back(b.choose(below, b.sub(quotient, one), quotient));
+  }
   set(op->getResult(0), tiles);
   return success();
 }

@@ -103,6 +103,8 @@ private:
   mlir::LogicalResult emitElementwise(mlir::Operation *op);
   mlir::LogicalResult emitConstant(mlir::arith::ConstantOp op);
   mlir::LogicalResult emitExp(mlir::Operation *op);
+  mlir::LogicalResult emitAbs(mlir::Operation *op);
+  mlir::LogicalResult emitFloorDiv(mlir::Operation *op);
   mlir::LogicalResult emitOp(hsa::BroadcastOp op);
   mlir::LogicalResult emitOp(hsa::IdentityOp op);
   unsigned countParts(mlir::Type type) const;

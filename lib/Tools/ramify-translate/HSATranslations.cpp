@@ -65,6 +65,7 @@ void ramify::registerHSATranslations() {
   add("hsa-to-ptx", "hsa text to PTX for the GPU of --target", "ptx");
   add("hsa-to-llvm", "hsa text to LLVM IR for --target", "llvm");
   add("hsa-to-asm", "hsa text to assembly for the CPU", "asm");
+  add("hsa-to-object", "hsa text to an object file for the CPU", "object");
   add("hsa-to-plan", "hsa text to the plan, without its code", "plan");
   add("hsa-to-binary", "hsa text to the plan with its code", nullptr);
 }
