@@ -65,15 +65,6 @@ function(ramify_add_unittest name)
            COMMAND ${name} --gtest_output=xml:${RAMIFY_TEST_RESULTS}/gtest.${name}.xml)
 endfunction()
 
-# Adds the given folders, where they have a CMakeLists.txt.
-function(ramify_add_folders)
-  foreach(folder ${ARGN})
-    if(EXISTS ${PROJECT_SOURCE_DIR}/${folder}/CMakeLists.txt)
-      add_subdirectory(${PROJECT_SOURCE_DIR}/${folder} ${PROJECT_BINARY_DIR}/${folder})
-    endif()
-  endforeach()
-endfunction()
-
 # ramify_add_python_module(<name> <sources>... [LINK_LIBS ...])
 # A pybind11 module, built into python/ramify so that the checkout itself is
 # importable (PYTHONPATH=python), and installed into the wheel. Its sources
