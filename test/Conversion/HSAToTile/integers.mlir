@@ -15,7 +15,7 @@
 // CHECK:         %[[SOME:.*]] = arith.cmpi ne, %[[REST]]
 // CHECK:         %[[DIFFER:.*]] = arith.cmpi slt, %[[SIGNS]]
 // CHECK:         %[[BELOW:.*]] = arith.andi %[[SOME]], %[[DIFFER]]
-// CHECK:         %[[LESS:.*]] = arith.addi %[[Q]], %{{.*}} : tensor<16xi32>
+// CHECK:         %[[LESS:.*]] = arith.subi %[[Q]]
 // CHECK:         arith.select %[[BELOW]], %[[LESS]], %[[Q]]
 hsa.program @integers(%q: !hsa.query<f32, pos = 1, head = 16, dim = 16>)
     -> tensor<1x16xf32, #hsa.axes<pos, head>> attributes {group = 16 : i64} {
