@@ -29,5 +29,5 @@ config.substitutions.append(("%python", config.python))
 
 if os.path.exists("/dev/nvidia0"):
     config.available_features.add("gpu")
-if config.ptxas and not config.ptxas.endswith("NOTFOUND"):
+if os.path.exists(config.ptxas):
     config.available_features.add("ptxas")
