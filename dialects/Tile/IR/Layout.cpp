@@ -233,32 +233,39 @@ Layout ramify::tile::ldmatrixFragment(bool transposed) {
   return fill(reg, lane, 8, 8, 1);
 }
 
+/// Gives the lane bits that are left to rows, then deals rows to warps and
+/// repeats; `width` columns are taken.
+static Layout dealRows(Layout::Bases reg, Layout::Bases lane, int64_t rows,
+                       int64_t columns, int64_t width, int64_t warps) {
+  int64_t height = 1;
+  for (; lane.size() < 5 && rows % (2 * height) == 0; height *= 2)
+    lane.push_back({height, 0});
+  lane.resize(5, {0, 0});
+  // A power of two of warps, so that row bits of threads and registers do not
+  // overlap.
+  int64_t used = 1;
+  while (2 * used <= warps && rows % (height * 2 * used) == 0)
+    used *= 2;
+  return Layout(std::move(reg), std::move(lane), {used, 1},
+                {rows / (height * used), columns / width});
+}
+
 Layout ramify::tile::blockedRows(int64_t rows, int64_t columns, int64_t unit,
                                  int64_t warps) {
   assert(llvm::isPowerOf2_64(unit) && columns % unit == 0);
   Layout::Bases reg, lane;
   for (int64_t bit = 1; bit < unit; bit *= 2)
     reg.push_back({0, bit});
-  int64_t units = columns / unit, width = 1, height = 1;
+  int64_t units = columns / unit, width = 1;
   while (width < 8 && units % (2 * width) == 0) {
     lane.push_back({0, unit * width});
     width *= 2;
   }
-  for (; lane.size() < 5; height *= 2) {
-    bool rowsLeft = rows % (2 * height) == 0;
-    lane.push_back({rowsLeft ? height : 0, 0});
-    if (!rowsLeft)
-      break;
-  }
-  while (lane.size() < 5)
-    lane.push_back({0, 0});
-  // A power of two of warps, so that row bits of threads and registers do not
-  // overlap.
-  int64_t used = 1;
-  while (2 * used <= warps && rows % (height * 2 * used) == 0)
-    used *= 2;
-  return Layout(reg, lane, {used, 1},
-                {rows / (height * used), columns / (unit * width)});
+  return dealRows(reg, lane, rows, columns, unit * width, warps);
+}
+
+Layout ramify::tile::rowsInLanes(int64_t rows, int64_t columns, int64_t warps) {
+  return dealRows({}, {}, rows, columns, 1, warps);
 }
 
 //===----------------------------------------------------------------------===//

@@ -159,6 +159,10 @@ Layout ldmatrixFragment(bool transposed);
 /// power of two.
 Layout blockedRows(int64_t rows, int64_t columns, int64_t unit, int64_t warps);
 
+/// A row a lane, each with all its columns: for accesses so narrow that a loop
+/// over the columns is what is left. Rows are dealt to warps as in blockedRows.
+Layout rowsInLanes(int64_t rows, int64_t columns, int64_t warps);
+
 //===----------------------------------------------------------------------===//
 // Shared memory
 //===----------------------------------------------------------------------===//

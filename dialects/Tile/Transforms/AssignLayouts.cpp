@@ -292,8 +292,11 @@ void Assignment::placeCopy(CopyAsyncOp op) {
     alignment = std::min<int64_t>(alignment, attr.getInt());
   int64_t unit =
       std::max<int64_t>(1, 8 * alignment / buffer.getElementTypeBitWidth());
-  Layout layout =
-      blockedRows(buffer.getDimSize(1), buffer.getDimSize(2), unit, warps);
+  int64_t rows = buffer.getDimSize(1), columns = buffer.getDimSize(2);
+  // cp.async has at least four bytes.
+  Layout layout = unit * buffer.getElementTypeBitWidth() >= 32
+                      ? blockedRows(rows, columns, unit, warps)
+                      : rowsInLanes(rows, columns, warps);
   op.setLayoutAttr(layout.toAttr(builder.getContext()));
   op.getIndicesMutable().assign(getAll(op.getIndices(), layout.slice(1)));
   if (op.getMask())

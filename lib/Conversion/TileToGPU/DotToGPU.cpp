@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===- DotToGPU.cpp - Products by mma.sync --------------------------------===//
 //
-// A product is made of m16n8k16 (16-bit) or m16n8k8 (tf32) instructions. The
-// contraction is the outer loop, so that consecutive instructions add to
-// different accumulators. Words of an operand are found by the coordinates that
-// the instruction's fragment gives them, which is how a tf32 operand may be
-// permuted along the contraction: k -> 2 (k % 4) + k / 4, the same for both.
+// A product is made of m16n8k16 (16-bit) or m16n8k8 (tf32) instructions. In a
+// block of columns the contraction is the outer loop, so that consecutive
+// instructions add to different accumulators. Words of an operand are found by
+// the coordinates that the instruction's fragment gives them, which is how a
+// tf32 operand may be permuted along the contraction: k -> 2 (k % 4) + k / 4,
+// the same for both.
 //
 // f32 is split in two tf32, x = big + small with |small| <= 2^-11 |x|, and
 //
@@ -24,6 +25,10 @@
 using namespace mlir;
 using namespace ramify;
 using namespace ramify::tile;
+
+/// Accumulators of so many columns are summed up before the next: enough for
+/// consecutive mma to be independent, few enough to be used and forgotten.
+static constexpr int64_t kBlockColumns = 64;
 
 namespace {
 
@@ -123,7 +128,7 @@ LogicalResult Expander::expandDot(DotOp op) {
     return result;
   };
   Operand lhs = operand(op.getLhs()), rhs = operand(op.getRhs());
-  auto take = [&](const Operand &from, ArrayRef<Coords> offsets) {
+  auto take = [&](Operand &from, ArrayRef<Coords> offsets) {
     if (from.shared)
       return loadWords(*from.shared, from.layout, offsets);
     Registers words;
@@ -150,40 +155,44 @@ LogicalResult Expander::expandDot(DotOp op) {
     Registers sum = ptx.mma(kind, a, b, ArrayRef(acc).slice(first, 4));
     llvm::copy(sum, acc.begin() + first);
   };
-  for (int64_t k = 0; k < inner; k += fragment.k)
-    for (int64_t m = 0; m < rows; m += 16) {
-      SmallVector<Coords> aOffsets(fragment.a.begin(), fragment.a.end());
-      for (Coords &offset : aOffsets)
-        addTo(offset, m, k);
-      Registers a = take(lhs, aOffsets);
-      Split aSplit;
-      if (tf32)
-        aSplit = splitF32(builder, loc, a);
-      for (int64_t n = 0; n < columns; n += 16) {
-        SmallVector<Coords> bOffsets;
-        for (int64_t part = n; part < std::min(n + 16, columns); part += 8)
-          for (Coords offset : fragment.b) {
-            addTo(offset, k, part);
-            if (op.getTransposed())
-              std::swap(offset[0], offset[1]);
-            bOffsets.push_back(offset);
-          }
-        Registers b = take(rhs, bOffsets);
-        Split bSplit;
-        if (tf32)
-          bSplit = splitF32(builder, loc, b);
-        for (size_t i = 0; i < b.size(); i += 2) {
-          int64_t column = n + 4 * i;
-          if (!tf32) {
-            multiply(a, ArrayRef(b).slice(i, 2), m, column);
-            continue;
-          }
-          multiply(aSplit.small, ArrayRef(bSplit.big).slice(i, 2), m, column);
-          multiply(aSplit.big, ArrayRef(bSplit.small).slice(i, 2), m, column);
-          multiply(aSplit.big, ArrayRef(bSplit.big).slice(i, 2), m, column);
+  auto multiplyBlock = [&](int64_t m, int64_t firstColumn, int64_t k) {
+    SmallVector<Coords> aOffsets(fragment.a.begin(), fragment.a.end());
+    for (Coords &offset : aOffsets)
+      addTo(offset, m, k);
+    Registers a = take(lhs, aOffsets);
+    Split aSplit;
+    if (tf32)
+      aSplit = splitF32(builder, loc, a);
+    int64_t end = std::min(firstColumn + kBlockColumns, columns);
+    for (int64_t n = firstColumn; n < end; n += 16) {
+      SmallVector<Coords> bOffsets;
+      for (int64_t part = n; part < std::min(n + 16, columns); part += 8)
+        for (Coords offset : fragment.b) {
+          addTo(offset, k, part);
+          if (op.getTransposed())
+            std::swap(offset[0], offset[1]);
+          bOffsets.push_back(offset);
         }
+      Registers b = take(rhs, bOffsets);
+      Split bSplit;
+      if (tf32)
+        bSplit = splitF32(builder, loc, b);
+      for (size_t i = 0; i < b.size(); i += 2) {
+        int64_t column = n + 4 * i;
+        if (!tf32) {
+          multiply(a, ArrayRef(b).slice(i, 2), m, column);
+          continue;
+        }
+        multiply(aSplit.small, ArrayRef(bSplit.big).slice(i, 2), m, column);
+        multiply(aSplit.big, ArrayRef(bSplit.small).slice(i, 2), m, column);
+        multiply(aSplit.big, ArrayRef(bSplit.big).slice(i, 2), m, column);
       }
     }
+  };
+  for (int64_t m = 0; m < rows; m += 16)
+    for (int64_t n = 0; n < columns; n += kBlockColumns)
+      for (int64_t k = 0; k < inner; k += fragment.k)
+        multiplyBlock(m, n, k);
   tiles[op.getResult()] = acc;
   return success();
 }

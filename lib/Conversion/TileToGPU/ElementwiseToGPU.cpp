@@ -94,6 +94,17 @@ Value Expander::computeMath(Operation *op, ValueRange operands) {
       .Default([](Operation *) { return Value(); });
 }
 
+/// bf16 is the upper half of an f32. (LLVM's conversion is an instruction that
+/// only sm_90 has.)
+static Value extendBF16(OpBuilder &builder, Location loc, Value x) {
+  Type i16 = builder.getI16Type(), i32 = builder.getI32Type();
+  Value bits = builder.create<LLVM::BitcastOp>(loc, i16, x);
+  bits = builder.create<LLVM::ZExtOp>(loc, i32, bits);
+  Value sixteen = builder.create<arith::ConstantIntOp>(loc, 16, 32);
+  bits = builder.create<LLVM::ShlOp>(loc, bits, sixteen);
+  return builder.create<LLVM::BitcastOp>(loc, builder.getF32Type(), bits);
+}
+
 Value Expander::computeElement(Operation *op, ValueRange operands,
                                Type result) {
   if (isa<arith::AddIOp>(op))
@@ -101,6 +112,8 @@ Value Expander::computeElement(Operation *op, ValueRange operands,
   bool isF32 = result.isF32();
   if (isa<arith::DivFOp>(op) && isF32)
     return PTX(builder, loc).divide(operands[0], operands[1]);
+  if (isa<arith::ExtFOp>(op) && operands[0].getType().isBF16() && isF32)
+    return extendBF16(builder, loc, operands[0]);
   if (isa<math::MathDialect>(op->getDialect()))
     return isF32 ? computeMath(op, operands) : Value();
   if (!isa<arith::ArithDialect>(op->getDialect()))

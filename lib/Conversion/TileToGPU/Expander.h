@@ -31,6 +31,9 @@ struct SharedTile {
   mlir::Value base; ///< !llvm.ptr<3>
   tile::SharedLayout layout;
   mlir::Type element;
+  /// The lane's part of the addresses of ldmatrix, by what the matrices after
+  /// the first add to its coordinates. Valid where the tile is read.
+  std::map<llvm::SmallVector<tile::Coords>, mlir::Value> places = {};
 };
 
 /// x = base + constant, where that is how it was made.
@@ -123,13 +126,18 @@ private:
                       int64_t byteColumn);
   Value laneOffset(const tile::SharedLayout &layout, Value row,
                    Value byteColumn);
+  /// The same for a column in any of the blocks that a swizzle makes.
+  Value sharedOffset(const tile::SharedLayout &layout, Value row,
+                     Value byteColumn);
   /// The words of `layout` that start at the given coordinates, read from
   /// shared memory; ldmatrix where the layout is that of its fragments.
-  Registers loadWords(const SharedTile &tile, const tile::Layout &layout,
+  Registers loadWords(SharedTile &tile, const tile::Layout &layout,
                       llvm::ArrayRef<tile::Coords> offsets);
-  Registers ldmatrixWords(const SharedTile &tile, bool transposed,
+  Registers ldmatrixWords(SharedTile &tile, bool transposed,
                           llvm::ArrayRef<tile::Coords> offsets);
-  Value loadWord(const SharedTile &tile, const tile::Layout &layout,
+  Value ldmatrixPlace(const SharedTile &tile,
+                      llvm::ArrayRef<tile::Coords> steps);
+  Value loadWord(SharedTile &tile, const tile::Layout &layout,
                  const tile::Coords &offset);
 
   // Helpers (Expander.cpp).

@@ -426,20 +426,44 @@ void Expander::copyUnits(CopyAsyncOp op, const Layout &layout, unsigned unit,
   }
 }
 
-/// Rows whose alignment is less than cp.async needs: through registers.
+/// Rows whose alignment is less than cp.async needs: a row a lane, element by
+/// element, in a loop.
 void Expander::copyElements(CopyAsyncOp op, const Layout &layout,
                             const SharedTile &target) {
+  constexpr int64_t unroll = 4;
+  const ArrayDescriptor &array = arrays[op.getSource()];
   int64_t bytes = bytesOf(target.element);
-  Registers values =
-      gatherRows(layout, op.getSource(), op.getIndices(), op.getMask());
-  Value byteColumn = builder.create<arith::MulIOp>(
-      loc, laneCoordinate(layout, 1), constant32(bytes));
-  Value place =
-      laneOffset(target.layout, laneCoordinate(layout, 0), byteColumn);
-  for (auto [r, value] : llvm::enumerate(values)) {
-    Coords at = layout.offset(r);
-    builder.create<LLVM::StoreOp>(
-        loc, value, sharedAddress(target, place, at[0], at[1] * bytes), bytes);
+  int64_t columns = target.layout.rowBytes / bytes;
+  Layout rows = layout.slice(1);
+  Registers pointers =
+      rowPointers(array, op.getIndices(), rows.numRegisters(), bytes);
+  auto loop = builder.create<scf::ForOp>(
+      loc, constant32(0), constant32(columns), constant32(unroll));
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPoint(loop.getBody()->getTerminator());
+  for (int64_t step = 0; step < unroll; ++step) {
+    Value column = add32(loop.getInductionVar(), constant32(step));
+    Value inside = builder.create<arith::CmpIOp>(
+        loc, arith::CmpIPredicate::slt, toI64(column), array.sizes.back());
+    Value byteColumn =
+        builder.create<arith::MulIOp>(loc, column, constant32(bytes));
+    for (auto [r, pointer] : llvm::enumerate(pointers)) {
+      Value wanted = inside;
+      if (op.getMask())
+        wanted = builder.create<arith::AndIOp>(loc, inside,
+                                               registers(op.getMask())[r]);
+      auto load = [&, pointer = pointer]() -> Registers {
+        return {builder.create<LLVM::LoadOp>(
+            loc, target.element, advance(pointer, toI64(byteColumn)), bytes)};
+      };
+      Value value = whereTrue(wanted, target.element, load)[0];
+      Value row =
+          add32(laneCoordinate(layout, 0), constant32(rows.offset(r)[0]));
+      builder.create<LLVM::StoreOp>(
+          loc, value,
+          advance(target.base, sharedOffset(target.layout, row, byteColumn)),
+          bytes);
+    }
   }
 }
 

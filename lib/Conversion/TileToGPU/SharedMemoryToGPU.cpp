@@ -59,6 +59,18 @@ Value Expander::laneOffset(const SharedLayout &layout, Value row,
   return builder.create<arith::XOrIOp>(loc, offset, turn);
 }
 
+Value Expander::sharedOffset(const SharedLayout &layout, Value row,
+                             Value byteColumn) {
+  if (!layout.swizzle)
+    return laneOffset(layout, row, byteColumn);
+  Value width = constant32(layout.swizzle);
+  Value block = builder.create<arith::DivUIOp>(loc, byteColumn, width);
+  Value inside = builder.create<arith::RemUIOp>(loc, byteColumn, width);
+  Value start = builder.create<arith::MulIOp>(
+      loc, block, constant32(layout.rows * layout.swizzle));
+  return add32(start, laneOffset(layout, row, inside));
+}
+
 Value Expander::sharedAddress(const SharedTile &tile, Value lane, int64_t row,
                               int64_t byteColumn) {
   SharedLayout::Step step = tile.layout.step(row, byteColumn);
@@ -90,12 +102,10 @@ static std::optional<bool> ldmatrixForm(const Layout &layout, Type element) {
   return std::nullopt;
 }
 
-/// Up to four matrices at once. `offsets` are their first elements, and the
-/// second and third differ from the first in bits that the first lacks.
-Registers Expander::ldmatrixWords(const SharedTile &tile, bool transposed,
-                                  ArrayRef<Coords> offsets) {
+/// Lane i has the address of row i % 8 of matrix i / 8; matrix 1 and matrix 2
+/// are `steps` away from matrix 0.
+Value Expander::ldmatrixPlace(const SharedTile &tile, ArrayRef<Coords> steps) {
   int64_t bytes = tile.element.getIntOrFloatBitWidth() / 8;
-  // Lane i has the address of row i % 8 of matrix i / 8.
   auto field = [&](unsigned bit, int64_t times) -> Value {
     Value shifted =
         builder.create<arith::ShRUIOp>(loc, lane(), constant32(bit));
@@ -104,28 +114,45 @@ Registers Expander::ldmatrixWords(const SharedTile &tile, bool transposed,
   };
   Value row = builder.create<arith::AndIOp>(loc, lane(), constant32(7));
   Value column = constant32(0);
+  for (auto [bit, step] : llvm::enumerate(steps)) {
+    if (step[0])
+      row = add32(row, field(3 + bit, step[0]));
+    if (step[1])
+      column = add32(column, field(3 + bit, step[1] * bytes));
+  }
+  return laneOffset(tile.layout, row, column);
+}
+
+/// Up to four matrices at once. `offsets` are their first elements, and the
+/// second and third differ from the first in bits that the first lacks.
+Registers Expander::ldmatrixWords(SharedTile &tile, bool transposed,
+                                  ArrayRef<Coords> offsets) {
+  int64_t bytes = tile.element.getIntOrFloatBitWidth() / 8;
   const Coords &first = offsets[0];
+  SmallVector<Coords> steps;
   for (unsigned bit = 0; (2u << bit) <= offsets.size(); ++bit) {
     const Coords &other = offsets[1u << bit];
-    if (int64_t rows = other[0] - first[0])
-      row = add32(row, field(3 + bit, rows));
-    if (int64_t columns = other[1] - first[1])
-      column = add32(column, field(3 + bit, columns * bytes));
+    steps.push_back({other[0] - first[0], other[1] - first[1]});
   }
-  Value place = laneOffset(tile.layout, row, column);
-  return PTX(builder, loc)
-      .ldmatrix(sharedAddress(tile, place, first[0], first[1] * bytes),
-                offsets.size(), transposed);
+  PTX ptx(builder, loc);
+  Value &place = tile.places[steps];
+  if (!place)
+    place = ldmatrixPlace(tile, steps);
+  return ptx.ldmatrix(sharedAddress(tile, place, first[0], first[1] * bytes),
+                      offsets.size(), transposed);
 }
 
 /// The word at `offset`, by plain loads: one if its elements are neighbours in
 /// a row.
-Value Expander::loadWord(const SharedTile &tile, const Layout &layout,
+Value Expander::loadWord(SharedTile &tile, const Layout &layout,
                          const Coords &offset) {
   int64_t bytes = tile.element.getIntOrFloatBitWidth() / 8;
-  Value byteColumn = builder.create<arith::MulIOp>(
-      loc, laneCoordinate(layout, 1), constant32(bytes));
-  Value place = laneOffset(tile.layout, laneCoordinate(layout, 0), byteColumn);
+  Value &place = tile.places[{}];
+  if (!place) {
+    Value byteColumn = builder.create<arith::MulIOp>(
+        loc, laneCoordinate(layout, 1), constant32(bytes));
+    place = laneOffset(tile.layout, laneCoordinate(layout, 0), byteColumn);
+  }
   auto load = [&](Type type, int64_t row, int64_t column,
                   unsigned size) -> Value {
     return builder.create<LLVM::LoadOp>(
@@ -145,7 +172,7 @@ Value Expander::loadWord(const SharedTile &tile, const Layout &layout,
   return packElements({low, high}, tile.element)[0];
 }
 
-Registers Expander::loadWords(const SharedTile &tile, const Layout &layout,
+Registers Expander::loadWords(SharedTile &tile, const Layout &layout,
                               ArrayRef<Coords> offsets) {
   if (std::optional<bool> transposed = ldmatrixForm(layout, tile.element))
     return ldmatrixWords(tile, *transposed, offsets);

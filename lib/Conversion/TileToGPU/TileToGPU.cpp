@@ -5,6 +5,9 @@
 
 #include "Expander.h"
 
+#include "dialects/Tile/Transforms/AssignLayouts.h"
+#include "ramify/Target/KnownTargets.h"
+
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
 #include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
 #include "mlir/Conversion/LLVMCommon/ConversionTarget.h"
@@ -31,6 +34,38 @@ static void declareShared(ModuleOp module) {
                                  /*addrSpace=*/3);
 }
 
+/// Moves arithmetic on what a product has made up to where it is made: a scaled
+/// sum `acc + w (a b)` then needs its accumulators twice for one block of
+/// columns only, not for all.
+static void followProducts(LLVM::LLVMFuncOp function) {
+  function.walk([](Block *block) {
+    llvm::DenseSet<Operation *> made;
+    for (Operation &op : llvm::make_early_inc_range(*block)) {
+      if (isa<LLVM::CallIntrinsicOp>(op)) {
+        auto name = cast<LLVM::CallIntrinsicOp>(op).getIntrin();
+        if (name.starts_with("llvm.nvvm.mma."))
+          made.insert(&op);
+        continue;
+      }
+      bool follows =
+          isa<LLVM::ExtractValueOp, arith::MulFOp, arith::AddFOp>(op);
+      Operation *last = nullptr;
+      for (Value operand : op.getOperands()) {
+        Operation *def = operand.getDefiningOp();
+        if (!def || def->getBlock() != block)
+          continue;
+        if (!last || last->isBeforeInBlock(def))
+          last = def;
+      }
+      if (!follows || !last || !made.contains(last))
+        continue;
+      made.insert(&op);
+      if (!isa<LLVM::ExtractValueOp>(op))
+        op.moveAfter(last);
+    }
+  });
+}
+
 /// arith, scf and cf, all on scalars.
 static LogicalResult lowerScalars(LLVM::LLVMFuncOp function) {
   MLIRContext *context = function.getContext();
@@ -51,6 +86,50 @@ static LogicalResult lowerScalars(LLVM::LLVMFuncOp function) {
   return applyPartialConversion(function, target, std::move(patterns));
 }
 
+//===----------------------------------------------------------------------===//
+// Residency
+//===----------------------------------------------------------------------===//
+
+/// Registers that a thread needs at least, roughly: accumulators, left operands
+/// in registers, and addresses.
+static int64_t estimateRegisters(tile::KernelOp kernel) {
+  int64_t registers = 64;
+  llvm::DenseSet<Value> counted;
+  auto count = [&](Value value, int64_t times) {
+    auto type = cast<RankedTensorType>(value.getType());
+    std::optional<tile::Layout> layout = tile::Layout::of(type);
+    if (layout && counted.insert(value).second)
+      registers +=
+          times * layout->numRegisters() * type.getElementTypeBitWidth() / 32;
+  };
+  bool split = false;
+  kernel.walk([&](tile::DotOp dot) {
+    bool f32 =
+        cast<RankedTensorType>(dot.getLhs().getType()).getElementType().isF32();
+    split |= f32;
+    count(dot.getResult(), 1);
+    if (dot.getLhs().getDefiningOp<tile::GatherOp>())
+      count(dot.getLhs(), f32 ? 2 : 1);
+  });
+  return registers + (split ? 32 : 0);
+}
+
+/// The programs that an SM can hold, where shared memory limits them and not
+/// registers. Left alone, ptxas saves registers by spilling, for programs that
+/// would not fit beside each other anyway.
+static std::optional<int64_t>
+countResident(int64_t sharedBytes, int64_t threads, int64_t registers) {
+  // Near the most that a thread can have, its own choice is the best.
+  constexpr int64_t many = 200;
+  int64_t resident = 1;
+  for (const GPUTarget &target : knownTargets())
+    resident = std::max<int64_t>(
+        resident, target.sharedPerSM / (sharedBytes + target.sharedReserved));
+  if (registers > many || resident * threads * registers > kRegistersPerSM)
+    return std::nullopt;
+  return resident;
+}
+
 namespace {
 struct TileToGPUPass : PassWrapper<TileToGPUPass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(TileToGPUPass)
@@ -68,6 +147,7 @@ struct TileToGPUPass : PassWrapper<TileToGPUPass, OperationPass<ModuleOp>> {
     for (auto kernel :
          llvm::make_early_inc_range(module.getOps<tile::KernelOp>())) {
       OpBuilder builder(kernel);
+      int64_t registers = estimateRegisters(kernel);
       LLVM::LLVMFuncOp function =
           createKernelFunction(builder, kernel, KernelABI::forGPU());
       Expander expander(kernel, function);
@@ -77,8 +157,15 @@ struct TileToGPUPass : PassWrapper<TileToGPUPass, OperationPass<ModuleOp>> {
         function->setAttr(kSharedBytesAttrName,
                           builder.getI32IntegerAttr(bytes));
         declareShared(module);
+        auto warps = kernel->getAttrOfType<IntegerAttr>(tile::kWarpsAttrName);
+        int64_t threads = kWarpSize * (warps ? warps.getInt() : 1);
+        if (std::optional<int64_t> resident =
+                countResident(bytes, threads, registers))
+          function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
+                            builder.getI32IntegerAttr(*resident));
       }
       kernel.erase();
+      followProducts(function);
       if (failed(lowerScalars(function)))
         return signalPassFailure();
     }

@@ -6,6 +6,7 @@
 #include "dialects/HSA/IR/HSA.h"
 #include "dialects/Tile/IR/Tile.h"
 #include "dialects/Tile/Transforms/AssignLayouts.h"
+#include "dialects/Tile/Transforms/StageLeftOperands.h"
 #include "dialects/Tile/Transforms/StageThroughShared.h"
 #include "dialects/Tile/Transforms/VerifyStage.h"
 #include "ramify/Conversion/HSAToTile.h"
@@ -41,6 +42,7 @@ int main(int argc, char **argv) {
   ramify::registerHSAToTilePass();
   ramify::registerKernelABIPass();
   ramify::tile::registerStageThroughSharedPass();
+  ramify::tile::registerStageLeftOperandsPass();
   ramify::registerTileToGPUPass();
   ramify::tile::registerAssignLayoutsPass();
   ramify::tile::registerVerifyStagePass();

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- StageLeftOperands.cpp - Queries in shared memory -------------------===//
+
+#include "dialects/Tile/Transforms/StageLeftOperands.h"
+
+#include "dialects/Tile/IR/Layout.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Builders.h"
+
+using namespace mlir;
+using namespace ramify::tile;
+
+/// Registers of a thread from which on an operand is left in shared memory.
+static constexpr int64_t kManyRegisters16 = 48;
+static constexpr int64_t kManyRegisters32 = 32;
+
+/// Of one thread, when a warp has 16 rows.
+static bool takesManyRegisters(RankedTensorType type) {
+  int64_t bytes = type.getElementTypeBitWidth() / 8;
+  int64_t registers = 16 * type.getDimSize(1) * bytes / (32 * 4);
+  return registers >= (bytes == 4 ? kManyRegisters32 : kManyRegisters16);
+}
+
+/// True if `copy` has been committed before every wait of `dot`'s right
+/// operand: it stands before the first other copy.
+static bool comesFirst(GatherOp gather) {
+  bool first = true;
+  gather->getParentOfType<KernelOp>().walk([&](CopyAsyncOp copy) {
+    Operation *other = gather->getBlock()->findAncestorOpInBlock(*copy);
+    first &= other && gather->isBeforeInBlock(other);
+  });
+  return first;
+}
+
+static bool isWorthStaging(GatherOp gather) {
+  if (!takesManyRegisters(cast<RankedTensorType>(gather.getType())) ||
+      !isa<KernelOp>(gather->getParentOp()) || !comesFirst(gather))
+    return false;
+  return llvm::all_of(gather->getUses(), [&](OpOperand &use) {
+    auto dot = dyn_cast<DotOp>(use.getOwner());
+    return dot && dot->getBlock() != gather->getBlock() &&
+           use.getOperandNumber() == dot.getLhsMutable().getOperandNumber() &&
+           dot.getRhs().getDefiningOp<LoadSharedOp>();
+  });
+}
+
+static Value allocate(OpBuilder &builder, KernelOp kernel, Location loc,
+                      RankedTensorType type) {
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(&kernel.getBody().front());
+  int64_t rowBytes = type.getDimSize(1) * type.getElementTypeBitWidth() / 8;
+  auto space =
+      SharedAttr::get(builder.getContext(), bestSwizzle(rowBytes), /*pad=*/0);
+  auto buffer = MemRefType::get({1, type.getDimSize(0), type.getDimSize(1)},
+                                type.getElementType(),
+                                MemRefLayoutAttrInterface(), space);
+  return builder.create<AllocSharedOp>(loc, buffer);
+}
+
+static void stage(GatherOp gather) {
+  OpBuilder builder(gather);
+  Location loc = gather.getLoc();
+  auto type = cast<RankedTensorType>(gather.getType());
+  Value buffer =
+      allocate(builder, gather->getParentOfType<KernelOp>(), loc, type);
+  Value zero = builder.create<arith::ConstantIndexOp>(loc, 0);
+  builder.create<CopyAsyncOp>(loc, gather.getSource(), gather.getIndices(),
+                              gather.getMask(), buffer, zero, LayoutAttr());
+  builder.create<CommitGroupOp>(loc);
+  for (OpOperand &use : llvm::make_early_inc_range(gather->getUses())) {
+    builder.setInsertionPoint(use.getOwner());
+    use.set(builder.create<LoadSharedOp>(loc, type, buffer, zero));
+  }
+  gather.erase();
+}
+
+namespace {
+struct StageLeftOperandsPass
+    : PassWrapper<StageLeftOperandsPass, OperationPass<KernelOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(StageLeftOperandsPass)
+
+  StringRef getArgument() const final { return "tile-stage-left-operands"; }
+  StringRef getDescription() const final {
+    return "Leave large left operands of products in shared memory";
+  }
+  void runOnOperation() final {
+    SmallVector<GatherOp> gathers;
+    getOperation().walk([&](GatherOp gather) {
+      if (isWorthStaging(gather))
+        gathers.push_back(gather);
+    });
+    for (GatherOp gather : gathers)
+      stage(gather);
+  }
+};
+} // namespace
+
+std::unique_ptr<Pass> ramify::tile::createStageLeftOperandsPass() {
+  return std::make_unique<StageLeftOperandsPass>();
+}
+
+void ramify::tile::registerStageLeftOperandsPass() {
+  registerPass([] { return createStageLeftOperandsPass(); });
+}
