@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
-#include <cstdlib>
 #include <mutex>
 #include <pthread.h>
 #include <sched.h>
@@ -121,12 +120,7 @@ void parallelFor(int64_t total, int threads, RangeFunction function,
     function(context, 0, total);
 }
 
-int defaultThreads() {
-  if (const char *text = std::getenv("RAMIFY_NUM_THREADS")) {
-    int count = std::atoi(text);
-    if (count > 0)
-      return std::min(count, maxThreads);
-  }
+int availableCores() {
   cpu_set_t set;
   if (::sched_getaffinity(0, sizeof(set), &set) == 0)
     return std::max(1, CPU_COUNT(&set));

@@ -21,8 +21,8 @@ using RangeFunction = void (*)(void *context, int64_t begin, int64_t end);
 void parallelFor(int64_t total, int threads, RangeFunction function,
                  void *context);
 
-/// RAMIFY_NUM_THREADS, or the number of cores this process may use.
-int defaultThreads();
+/// The number of cores that this process may use.
+int availableCores();
 
 } // namespace ramify::runtime
 

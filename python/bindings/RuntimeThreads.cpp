@@ -2,9 +2,12 @@
 
 #include "RuntimeThreads.h"
 
+#include "runtime/Error.h"
 #include "runtime/ThreadPool.h"
 
+#include <charconv>
 #include <cstdlib>
+#include <cstring>
 
 namespace py = pybind11;
 
@@ -24,11 +27,19 @@ static PyObject *torchThreads() {
 }
 
 int threadCount() {
-  static const bool isSet = std::getenv("RAMIFY_NUM_THREADS") != nullptr;
-  static const int own = runtime::defaultThreads();
-  PyObject *function = isSet ? nullptr : torchThreads();
+  if (const char *text = std::getenv("RAMIFY_NUM_THREADS"); text && *text) {
+    int count = 0;
+    const char *end = text + std::strlen(text);
+    auto [rest, error] = std::from_chars(text, end, count);
+    if (error != std::errc() || rest != end || count < 1)
+      runtime::fail(runtime::ErrorKind::Argument,
+                    "RAMIFY_NUM_THREADS: expected a number >= 1, found '", text,
+                    "'.");
+    return count;
+  }
+  PyObject *function = torchThreads();
   if (!function)
-    return own;
+    return runtime::availableCores();
   py::object count =
       py::reinterpret_steal<py::object>(PyObject_CallNoArgs(function));
   if (!count)

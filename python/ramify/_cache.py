@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import functools
 
-from ramify._runtime import Cache
+from ._runtime import Cache
+from .settings import settings
 
 __all__ = ["disk_cache"]
 
@@ -16,8 +17,5 @@ def _open(folder: str) -> Cache:
 
 
 def disk_cache() -> Cache:
-    """Return the cache in `RAMIFY_CACHE_DIR`, else in the user's cache folder.
-
-    The variable is read at each call, so that a test or a notebook may change it.
-    """
-    return _open(Cache.default_folder())
+    """Return the cache in the folder that `settings.cache_dir` names now."""
+    return _open(str(settings.cache_dir))

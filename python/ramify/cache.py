@@ -11,9 +11,9 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime
 
-from ramify._cache import disk_cache
-from ramify._runtime import Cache, Plan
-from ramify.errors import CacheError, CompileError, Error
+from ._cache import disk_cache
+from ._runtime import Cache, Plan
+from .errors import CacheError, CompileError, Error
 
 
 def _list(cache: Cache) -> None:

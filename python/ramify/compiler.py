@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from . import _runtime
+from ._cache import disk_cache
 from .call import specialise
 from .errors import ArgumentError
 from .frontend import Lowered, Signature, lower
@@ -61,12 +62,6 @@ class Statistics:
 _plans: dict[str, _runtime.Plan] = {}
 _lock = threading.Lock()
 _busy: dict[str, threading.Lock] = {}
-
-
-@functools.cache
-def disk() -> _runtime.Cache:
-    """The kernels on the disk."""
-    return _runtime.Cache(_runtime.Cache.default_folder())
 
 
 _BUILD_ID = b"\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0"
@@ -145,13 +140,13 @@ def plan_for(
         lock = _busy.setdefault(key, threading.Lock())
     with lock:
         if key not in _plans:
-            stored = disk().find(key)
+            stored = disk_cache().find(key)
             if stored is not None:
                 _plans[key] = _runtime.Plan.parse(stored)
                 statistics.from_disk += 1
             else:
                 plan = _compile(lowered, chosen, request, seconds)
-                disk().store(key, plan.serialize(), f"{signature.name} {chosen['target']}")
+                disk_cache().store(key, plan.serialize(), f"{signature.name} {chosen['target']}")
                 _plans[key] = plan
                 statistics.compiled += 1
                 statistics.seconds = seconds

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <cstdlib>
+#include <sched.h>
 #include <set>
 #include <sys/wait.h>
 #include <thread>
@@ -129,13 +129,18 @@ TEST(ThreadPool, ForkWhileAnotherThreadWorks) {
   busy.join();
 }
 
-TEST(ThreadPool, TheVariableSetsTheDefault) {
-  setenv("RAMIFY_NUM_THREADS", "3", 1);
-  EXPECT_EQ(defaultThreads(), 3);
-  setenv("RAMIFY_NUM_THREADS", "0", 1);
-  EXPECT_GE(defaultThreads(), 1);
-  unsetenv("RAMIFY_NUM_THREADS");
-  EXPECT_GE(defaultThreads(), 1);
+TEST(ThreadPool, CoresAreThoseOfTheProcess) {
+  cpu_set_t all, one;
+  ASSERT_EQ(sched_getaffinity(0, sizeof(all), &all), 0);
+  EXPECT_EQ(availableCores(), CPU_COUNT(&all));
+  int first = 0;
+  while (!CPU_ISSET(first, &all))
+    ++first;
+  CPU_ZERO(&one);
+  CPU_SET(first, &one);
+  ASSERT_EQ(sched_setaffinity(0, sizeof(one), &one), 0);
+  EXPECT_EQ(availableCores(), 1);
+  sched_setaffinity(0, sizeof(all), &all);
 }
 
 } // namespace

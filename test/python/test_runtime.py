@@ -149,6 +149,14 @@ def test_torch_sets_the_number_of_threads():
         torch.set_num_threads(before)
 
 
+def test_the_variable_sets_the_number_of_threads(monkeypatch):
+    monkeypatch.setenv("RAMIFY_NUM_THREADS", "3")
+    assert rt.thread_count() == 3
+    monkeypatch.setenv("RAMIFY_NUM_THREADS", "3x")
+    with pytest.raises(errors.ArgumentError, match="expected a number >= 1, found '3x'"):
+        rt.thread_count()
+
+
 class OnlyDLPack:
     """An array of a library that offers nothing but DLPack."""
 

@@ -96,7 +96,10 @@ def hsa(
     The attention of RAMba: Hu et al., "Random Long-Context Access for Mamba via Hardware-aligned
     Hierarchical Sparse Attention" (2025).
     """
+    # A keyword that changes nothing is not passed: the call without it is the quicker one.
     options: dict[str, Any] = {} if q_block is None else {"q_block": q_block}
+    if validate is not False:
+        options["validate"] = validate
     return hsa_kernel(
         q,
         k,
@@ -106,7 +109,6 @@ def hsa(
         scale=default_scale(q) if scale is None else scale,
         softmax_n=softmax_n,
         chunk_size=chunk_size,
-        validate=validate,
         **options,
     )
 
