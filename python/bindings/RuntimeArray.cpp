@@ -266,9 +266,31 @@ void ArrayView::readBuffer(const std::string &name) {
   }
 }
 
+static py::object callDLPack(const py::object &array, const py::dict &options,
+                             const std::string &name) {
+  py::object method = array.attr("__dlpack__");
+  py::dict withVersion(**options);
+  withVersion["max_version"] = py::make_tuple(1, 0);
+  py::tuple arguments;
+  auto call = [&](const py::dict &keywords) {
+    return py::reinterpret_steal<py::object>(
+        PyObject_Call(method.ptr(), arguments.ptr(), keywords.ptr()));
+  };
+  py::object capsule = call(withVersion);
+  if (!capsule && PyErr_ExceptionMatches(PyExc_TypeError)) {
+    PyErr_Clear();
+    capsule = call(options); // from before DLPack 1.0
+  }
+  if (!capsule)
+    failToRead(array.ptr(), name);
+  return capsule;
+}
+
 void ArrayView::readDLPack(PyObject *object, const ArrayType &type,
                            const std::string &name) {
-  py::handle array(object);
+  auto array = py::reinterpret_borrow<py::object>(object);
+  if (type.isTorch)
+    array = array.attr("detach")(); // it gives nothing that requires a gradient
   auto [deviceType, deviceId] =
       array.attr("__dlpack_device__")().cast<std::pair<int, int>>();
   py::dict options;
@@ -277,15 +299,7 @@ void ArrayView::readDLPack(PyObject *object, const ArrayType &type,
     // for others on the legacy default stream.
     options["stream"] = type.isTorch || type.isCupy ? -1 : 1;
   }
-  py::object capsule;
-  try {
-    capsule = array.attr("__dlpack__")(
-        py::arg("max_version") = py::make_tuple(1, 0), **options);
-  } catch (py::error_already_set &error) {
-    if (!error.matches(PyExc_TypeError))
-      throw;
-    capsule = array.attr("__dlpack__")(**options); // from before DLPack 1.0
-  }
+  py::object capsule = callDLPack(array, options, name);
   if (PyCapsule_IsValid(capsule.ptr(), "dltensor_versioned")) {
     auto *tensor = static_cast<dlpack::ManagedTensorVersioned *>(
         PyCapsule_GetPointer(capsule.ptr(), "dltensor_versioned"));

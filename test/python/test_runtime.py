@@ -139,6 +139,22 @@ def test_torch_tensors_give_torch_results():
     assert len(requests) == 1
 
 
+def test_torch_without_the_exchange_api():
+    """As PyTorch was before it had the C exchange API."""
+    torch = pytest.importorskip("torch")
+
+    class Older(torch.Tensor):
+        __dlpack_c_exchange_api__ = None
+
+    add, _ = make()
+    x, y = (torch.from_numpy(a) for a in arrays())
+    older = x.clone().requires_grad_().as_subclass(Older)
+    with torch.no_grad():
+        out, _ = add(older, y)
+    assert type(out) is torch.Tensor
+    torch.testing.assert_close(out, x + y)
+
+
 def test_torch_sets_the_number_of_threads():
     torch = pytest.importorskip("torch")
     before = torch.get_num_threads()
@@ -174,6 +190,25 @@ def test_any_dlpack_object_is_read():
     add, _ = make()
     x, y = arrays()
     np.testing.assert_allclose(add(x, OnlyDLPack(y))[0], x + y, rtol=1e-6)
+
+
+def test_an_object_that_gives_no_tensor_is_an_argument_error():
+    class Refuses(OnlyDLPack):
+        def __dlpack__(self, **options):
+            raise BufferError("not today")
+
+    add, _ = make()
+    with pytest.raises(errors.ArgumentTypeError, match=r"y: .* cannot be read \(not today\)"):
+        add(X, Refuses(Y))
+
+
+def test_dlpack_from_before_1_0_is_read():
+    class Older(OnlyDLPack):
+        def __dlpack__(self, *, stream=None):
+            return self.array.__dlpack__()
+
+    add, _ = make()
+    np.testing.assert_allclose(add(X, Older(Y))[0], X + Y, rtol=1e-6)
 
 
 class WithNamespace(OnlyDLPack):
