@@ -7,11 +7,11 @@
 //   expand-cpu-math  math on vectors to polynomials, so that no library is
 //   called cpu-to-llvm      scf, arith, vector to the LLVM dialect
 //
-// A kernel k becomes two functions. `k` takes the arguments of the kernel ABI
-// (a memref of rank r: pointer, r sizes, r strides; a scalar: itself), then
-// four i64: the range [begin, end) of linear programs that it runs and the
-// grid's first two sizes nx, ny; program (x, y, z) has number x + nx * (y + ny
-// * z). `k_packed(void **args)` loads each of these through its pointer.
+// A kernel k becomes two functions. `k` takes the arguments of the kernel ABI,
+// then four i64: the range [begin, end) of linear programs that it runs, and
+// the grid's first two sizes nx, ny. Program (x, y, z) has the number x + nx *
+// (y + ny * z). `k_packed(void **args)` loads each of these through its
+// pointer.
 //
 //===----------------------------------------------------------------------===//
 

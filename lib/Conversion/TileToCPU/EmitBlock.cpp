@@ -96,7 +96,7 @@ Value KernelEmitter::castInteger(Value value, Type type, bool isSigned) {
 }
 
 Value KernelEmitter::emitLoad(memref::LoadOp op) {
-  const ArrayArgument &array = arguments.find(op.getMemRef())->second;
+  const ArrayDescriptor &array = arguments.find(op.getMemRef())->second;
   SmallVector<Value> indices;
   for (Value index : op.getIndices())
     indices.push_back(scalars.lookup(index));

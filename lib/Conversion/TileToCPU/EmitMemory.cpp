@@ -58,7 +58,7 @@ void KernelEmitter::storeElement(Type elementType, Value value, Value pointer) {
 
 /// The address of array[indices..., 0]; indices that are tensors are taken at
 /// `row`.
-Value KernelEmitter::addressOf(const ArrayArgument &array, Type elementType,
+Value KernelEmitter::addressOf(const ArrayDescriptor &array, Type elementType,
                                ValueRange indices, Value row) {
   Value offset;
   for (auto [index, stride] :
@@ -99,14 +99,6 @@ void KernelEmitter::emitGather(tile::GatherOp op) {
     gatherColumns(op);
 }
 
-/// How many columns of the tile the array has; the others are zero.
-static int64_t columnsRead(tile::GatherOp op) {
-  auto type = cast<RankedTensorType>(op.getResult().getType());
-  int64_t width = op.getSource().getType().getShape().back();
-  return ShapedType::isDynamic(width) ? type.getDimSize(1)
-                                      : std::min(type.getDimSize(1), width);
-}
-
 /// Emits `body` where the mask is true at `row`, else `otherwise` if given.
 void KernelEmitter::whereTrue(Value mask, Value row,
                               llvm::function_ref<void()> body,
@@ -121,37 +113,6 @@ void KernelEmitter::whereTrue(Value mask, Value row,
     return;
   b.setInsertionPoint(branch.elseBlock()->getTerminator());
   otherwise();
-}
-
-/// Rows are read along the array and written across the lanes.
-void KernelEmitter::gatherColumns(tile::GatherOp op) {
-  Value tile = op.getResult();
-  auto type = cast<RankedTensorType>(tile.getType());
-  Type memory = type.getElementType(), held = computeType(memory);
-  Value place = allocateTile(tile);
-  if (op.getMask() || lanesOf(tile) != type.getDimSize(0) ||
-      columnsRead(op) != type.getDimSize(1)) {
-    Step step = stepOf(tile);
-    auto vector = VectorType::get({step.columns * lanesOf(tile)}, held);
-    Value zero = b.create<arith::ConstantOp>(b.getZeroAttr(vector));
-    forEachColumn(tile, step, {}, [&](int64_t, Value index, auto &) {
-      storeColumns(tile, place, index, zero);
-    });
-  }
-  const ArrayArgument &array = arguments.find(op.getSource())->second;
-  loop(type.getDimSize(0), 1, {}, [&](Value row, ValueRange) {
-    whereTrue(op.getMask(), row, [&] {
-      Value from = addressOf(array, memory, op.getIndices(), row);
-      loop(columnsRead(op), 1, {}, [&](Value index, ValueRange) {
-        Value one = loadElement(memory, address(memory, from, index));
-        Value lane = address(held, columnAddress(tile, place, index), row);
-        storeVector(one, lane, 0);
-        return SmallVector<Value>();
-      });
-    });
-    return SmallVector<Value>();
-  });
-  tiles[tile] = place;
 }
 
 /// How much an index grows from row to row, where that is known.
@@ -176,7 +137,7 @@ static std::optional<int64_t> slope(Value index) {
 
 /// The stride between rows of the gather in the array, if all are one apart.
 std::optional<Value> KernelEmitter::rowStride(tile::GatherOp op) {
-  const ArrayArgument &array = arguments.find(op.getSource())->second;
+  const ArrayDescriptor &array = arguments.find(op.getSource())->second;
   std::optional<Value> stride;
   for (auto [index, step] :
        llvm::zip(op.getIndices(), ArrayRef<Value>(array.strides))) {
@@ -200,10 +161,11 @@ Value KernelEmitter::allTrue(Value mask, int64_t count) {
 RowView KernelEmitter::gatherRows(tile::GatherOp op) {
   auto type = cast<RankedTensorType>(op.getResult().getType());
   int64_t height = type.getDimSize(0);
-  const ArrayArgument &array = arguments.find(op.getSource())->second;
+  const ArrayDescriptor &array = arguments.find(op.getSource())->second;
   std::optional<Value> stride = rowStride(op);
-  bool inPlace = stride && type.getElementType().isF32() &&
-                 columnsRead(op) == type.getDimSize(1);
+  bool inPlace =
+      stride && type.getElementType().isF32() &&
+      columnsIn(op.getSource(), op.getResult()) == type.getDimSize(1);
   if (!inPlace)
     return copyRows(op);
   Value first =
@@ -225,9 +187,9 @@ RowView KernelEmitter::gatherRows(tile::GatherOp op) {
 RowView KernelEmitter::copyRows(tile::GatherOp op) {
   auto type = cast<RankedTensorType>(op.getResult().getType());
   int64_t height = type.getDimSize(0), width = type.getDimSize(1);
-  int64_t read = columnsRead(op);
+  int64_t read = columnsIn(op.getSource(), op.getResult());
   Type memory = type.getElementType(), f32 = b.getF32Type();
-  const ArrayArgument &array = arguments.find(op.getSource())->second;
+  const ArrayDescriptor &array = arguments.find(op.getSource())->second;
   RowView view{allocate(f32, height * width), i64(width)};
   int64_t alignment = alignmentOf(width, 4);
   loop(height, 1, {}, [&](Value row, ValueRange) {
@@ -260,7 +222,7 @@ void KernelEmitter::emitLookup(tile::LookupOp op) {
   auto vector = VectorType::get({lanes}, held);
   Value place = allocate(held, lanes);
   storeVector(b.create<arith::ConstantOp>(b.getZeroAttr(vector)), place, 4);
-  const ArrayArgument &array = arguments.find(op.getSource())->second;
+  const ArrayDescriptor &array = arguments.find(op.getSource())->second;
   loop(type.getDimSize(0), 1, {}, [&](Value row, ValueRange) {
     whereTrue(op.getMask(), row, [&] {
       Value from = addressOf(array, memory, op.getIndices(), row);
@@ -272,28 +234,18 @@ void KernelEmitter::emitLookup(tile::LookupOp op) {
   vectors[op.getResult()] = loadVector(vector, place, 4);
 }
 
+/// Tiles are written row by row, vectors element by element.
 void KernelEmitter::emitScatter(tile::ScatterOp op) {
-  Value value = op.getValue();
-  auto type = cast<RankedTensorType>(value.getType());
+  auto type = cast<RankedTensorType>(op.getValue().getType());
+  if (type.getRank() == 2)
+    return scatterColumns(op);
   Type memory = type.getElementType(), held = computeType(memory);
-  bool isTile = type.getRank() == 2;
-  Value place = isTile ? materialize(value) : Value();
-  const ArrayArgument &array = arguments.find(op.getTarget())->second;
+  const ArrayDescriptor &array = arguments.find(op.getTarget())->second;
+  Value place = spill(vectorOf(op.getValue()));
   loop(type.getDimSize(0), 1, {}, [&](Value row, ValueRange) {
     whereTrue(op.getMask(), row, [&] {
       Value to = addressOf(array, memory, op.getIndices(), row);
-      if (!isTile)
-        return storeElement(memory, element(value, row), to);
-      int64_t size = op.getTarget().getType().getShape().back();
-      int64_t written = ShapedType::isDynamic(size)
-                            ? type.getDimSize(1)
-                            : std::min(size, type.getDimSize(1));
-      loop(written, 1, {}, [&](Value index, ValueRange) {
-        Value lane = address(held, columnAddress(value, place, index), row);
-        storeElement(memory, loadVector(held, lane, 0),
-                     address(memory, to, index));
-        return SmallVector<Value>();
-      });
+      storeElement(memory, loadVector(held, address(held, place, row), 0), to);
     });
     return SmallVector<Value>();
   });

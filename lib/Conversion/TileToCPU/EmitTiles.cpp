@@ -214,13 +214,16 @@ RowView KernelEmitter::rowsOf(Value tile) {
 Value KernelEmitter::elementsOf(Value vector) {
   if (Value place = elements.lookup(vector))
     return place;
-  Value whole = vectors.lookup(vector);
-  auto type = cast<VectorType>(whole.getType());
-  Type memory = type.cloneWith({}, memoryElement(type.getElementType()));
-  Value place =
-      allocate(memoryElement(type.getElementType()), type.getDimSize(0));
+  return spill(vectors.lookup(vector));
+}
+
+Value KernelEmitter::spill(Value vector) {
+  auto type = cast<VectorType>(vector.getType());
+  Type element = memoryElement(type.getElementType());
+  Type memory = type.cloneWith({}, element);
+  Value place = allocate(element, type.getDimSize(0));
   if (memory != type)
-    whole = b.create<arith::ExtUIOp>(memory, whole);
-  storeVector(whole, place, 4);
+    vector = b.create<arith::ExtUIOp>(memory, vector);
+  storeVector(vector, place, element.getIntOrFloatBitWidth() / 8);
   return place;
 }

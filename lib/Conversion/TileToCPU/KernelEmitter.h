@@ -31,6 +31,7 @@
 #define RAMIFY_LIB_CONVERSION_TILETOCPU_KERNELEMITTER_H
 
 #include "dialects/Tile/IR/Tile.h"
+#include "ramify/Conversion/KernelABI.h"
 #include "ramify/Conversion/TileToCPU.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -53,12 +54,6 @@ using mlir::RankedTensorType;
 using mlir::Type;
 using mlir::Value;
 using mlir::ValueRange;
-
-/// A memref argument: its pointer and what its type leaves open.
-struct ArrayArgument {
-  Value pointer;
-  SmallVector<Value> sizes, strides; // i64
-};
 
 /// Rows of f32 in memory: element (i, j) is at pointer + i * stride + j.
 struct RowView {
@@ -96,6 +91,10 @@ bool dependsOn(Value value, Value source);
 /// What a product reads for `tile`: a value before its rounding to 16 bits.
 Value exactOperand(Value tile);
 
+/// How many columns of the tile the array has. The others read as zero and are
+/// not written.
+int64_t columnsIn(Value array, Value tile);
+
 class KernelEmitter {
 public:
   KernelEmitter(mlir::ImplicitLocOpBuilder &builder, CPUVectorShape shape,
@@ -105,7 +104,7 @@ public:
   /// Emits the body of `kernel` for one program at the builder's place.
   LogicalResult emit(tile::KernelOp kernel, ValueRange programId);
   void mapScalar(Value source, Value target) { scalars[source] = target; }
-  void mapArray(Value source, ArrayArgument array) {
+  void mapArray(Value source, ArrayDescriptor array) {
     arguments[source] = std::move(array);
   }
 
@@ -178,6 +177,7 @@ private:
   void evaluateInto(Value tile, Value place);
   RowView rowsOf(Value tile);
   Value elementsOf(Value vector);
+  Value spill(Value vector);
 
   // Reductions (EmitReduce.cpp).
   void emitReduce(tile::ReduceOp op);
@@ -190,7 +190,6 @@ private:
 
   // Arrays (EmitMemory.cpp).
   void emitGather(tile::GatherOp op);
-  void gatherColumns(tile::GatherOp op);
   RowView gatherRows(tile::GatherOp op);
   RowView copyRows(tile::GatherOp op);
   std::optional<Value> rowStride(tile::GatherOp op);
@@ -198,11 +197,23 @@ private:
   void emitScatter(tile::ScatterOp op);
   void whereTrue(Value mask, Value row, llvm::function_ref<void()> body,
                  llvm::function_ref<void()> otherwise = nullptr);
-  Value addressOf(const ArrayArgument &array, Type elementType,
+  Value addressOf(const ArrayDescriptor &array, Type elementType,
                   ValueRange indices, Value row = {});
   Value loadElement(Type elementType, Value pointer, int64_t width = 0);
   void storeElement(Type elementType, Value value, Value pointer);
   Value allTrue(Value mask, int64_t count);
+
+  // Between rows of arrays and columns of tiles (EmitTranspose.cpp).
+  void gatherColumns(tile::GatherOp op);
+  void gatherBlocks(tile::GatherOp op, Value place);
+  void gatherElements(tile::GatherOp op, Value place);
+  void scatterColumns(tile::ScatterOp op);
+  void scatterBlocks(tile::ScatterOp op, Value place);
+  void scatterElements(tile::ScatterOp op, Value place);
+  SmallVector<Value> rowAddresses(mlir::MemRefType array, ValueRange indices,
+                                  Value source, Value mask, Value firstRow,
+                                  int64_t rows, int64_t blockRows, Value spare);
+  Value interleave(ArrayRef<Value> vectors);
 
   // Products (EmitDot.cpp).
   void emitDot(tile::DotOp op);
@@ -243,7 +254,7 @@ private:
   CPUVectorShape shape;
   mlir::LLVM::LLVMFuncOp function;
 
-  llvm::DenseMap<Value, ArrayArgument> arguments;
+  llvm::DenseMap<Value, ArrayDescriptor> arguments;
   llvm::DenseMap<Value, Value> scalars;
   SmallVector<Value> programId;
 

@@ -32,24 +32,6 @@ using namespace mlir;
 using namespace ramify;
 using namespace ramify::cpu;
 
-/// The arguments of `kernel` as the ABI has them.
-static SmallVector<Type> abiTypes(tile::KernelOp kernel) {
-  MLIRContext *context = kernel.getContext();
-  Type i64 = IntegerType::get(context, 64);
-  SmallVector<Type> types;
-  for (Type type : kernel.getArgumentTypes()) {
-    auto memref = dyn_cast<MemRefType>(type);
-    if (!memref) {
-      types.push_back(type.isIndex() ? i64 : type);
-      continue;
-    }
-    types.push_back(LLVM::LLVMPointerType::get(context));
-    types.append(2 * memref.getRank(), i64);
-  }
-  types.append(4, i64); // begin, end, nx, ny
-  return types;
-}
-
 static LLVM::LLVMFuncOp createFunction(OpBuilder &builder, Location loc,
                                        const Twine &name,
                                        ArrayRef<Type> arguments) {
@@ -81,44 +63,32 @@ static void createPackedEntry(OpBuilder &outer, LLVM::LLVMFuncOp target) {
   b.create<LLVM::ReturnOp>(ValueRange());
 }
 
-/// Tells the emitter where the arguments are; sizes and strides that the types
-/// know become constants.
+/// Tells the emitter where the arguments are.
 static void mapArguments(tile::KernelOp kernel, LLVM::LLVMFuncOp function,
                          ImplicitLocOpBuilder &b, KernelEmitter &emitter) {
-  unsigned next = 0;
-  auto take = [&](int64_t known) -> Value {
-    Value given = function.getArgument(next++);
-    if (ShapedType::isDynamic(known))
-      return given;
-    return b.create<arith::ConstantIntOp>(known, 64);
-  };
+  llvm::DenseMap<Value, ArrayDescriptor> arrays;
+  IRMapping scalars;
+  describeArguments(b, kernel, function, arrays, scalars);
   for (BlockArgument argument : kernel.getBody().getArguments()) {
-    auto type = dyn_cast<MemRefType>(argument.getType());
-    Value first = function.getArgument(next++);
-    if (!type) {
-      if (isa<BFloat16Type, Float16Type>(first.getType()))
-        first = b.create<LLVM::FPExtOp>(b.getF32Type(), first);
-      emitter.mapScalar(argument, first);
+    if (isa<MemRefType>(argument.getType())) {
+      emitter.mapArray(argument, arrays[argument]);
       continue;
     }
-    ArrayArgument array{first, {}, {}};
-    SmallVector<int64_t> strides;
-    int64_t offset = 0;
-    if (failed(getStridesAndOffset(type, strides, offset)))
-      strides.assign(type.getRank(), ShapedType::kDynamic);
-    for (int64_t size : type.getShape())
-      array.sizes.push_back(take(size));
-    for (int64_t stride : strides)
-      array.strides.push_back(take(stride));
-    emitter.mapArray(argument, std::move(array));
+    Value scalar = scalars.lookup(argument);
+    if (isa<BFloat16Type, Float16Type>(scalar.getType()))
+      scalar = b.create<LLVM::FPExtOp>(b.getF32Type(), scalar);
+    emitter.mapScalar(argument, scalar);
   }
 }
 
 static LogicalResult convertKernel(tile::KernelOp kernel,
                                    const CPUVectorShape &shape) {
   OpBuilder outer(kernel);
-  LLVM::LLVMFuncOp function = createFunction(
-      outer, kernel.getLoc(), kernel.getSymName(), abiTypes(kernel));
+  SmallVector<Type> types =
+      kernelABITypes(kernel.getFunctionType(), KernelABI::forCPU());
+  types.append(4, outer.getI64Type()); // begin, end, nx, ny
+  LLVM::LLVMFuncOp function =
+      createFunction(outer, kernel.getLoc(), kernel.getSymName(), types);
   createPackedEntry(outer, function);
 
   ImplicitLocOpBuilder b(kernel.getLoc(), outer);

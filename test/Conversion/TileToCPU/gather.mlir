@@ -51,24 +51,41 @@ tile.kernel @bf16_rows(%k: memref<?x16xbf16, strided<[?, 1]>>, %y: memref<?x16xf
 
 // -----
 
-// Queries are transposed: rows are read along the array, written across lanes.
-// Lanes without a row are zero.
+// Queries are transposed, 8 columns at a time, by interleaving rows. Lanes
+// without a row read zeros.
 
 // CHECK-LABEL: llvm.func @queries(
-// CHECK:         scf.for
-// CHECK:         scf.for
-// CHECK:           %[[FIRST:.+]] = llvm.getelementptr %[[TILE:[0-9]+]][
-// CHECK:           llvm.store %{{.*}}, %[[FIRST]] {alignment = 64 : i64} : vector<16xf32>
-// CHECK:         scf.for %[[ROW:.+]] = %{{.*}} to %{{.*}} step
-// CHECK:           scf.for %[[COLUMN:.+]] = %
-// CHECK:             %[[VALUE:.+]] = llvm.load {{.*}} -> f32
-// CHECK:             %[[OFFSET:.+]] = arith.muli %[[COLUMN]], %{{.*}}
-// CHECK:             %[[AT:.+]] = llvm.getelementptr %[[TILE]][%[[OFFSET]]]
-// CHECK:             %[[LANE:.+]] = llvm.getelementptr %[[AT]][%[[ROW]]]
-// CHECK:             llvm.store %[[VALUE]], %[[LANE]]
+// CHECK:         %[[INSIDE:.+]] = arith.cmpi slt, %{{.*}}, %{{.*}} : i64
+// CHECK:         arith.select %[[INSIDE]], %{{.*}}, %{{.*}} : !llvm.ptr
+// CHECK-COUNT-4: llvm.load {{.*}} -> vector<8xf32>
+// CHECK:         vector.shuffle %{{.*}}, %{{.*}} [0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15] : vector<8xf32>, vector<8xf32>
+// CHECK:         %[[BLOCK:.+]] = vector.shuffle {{.*}} : vector<16xf32>, vector<16xf32>
+// CHECK:         %[[COLUMN:.+]] = vector.shuffle %[[BLOCK]], %[[BLOCK]] [0, 1, 2, 3]
+// CHECK:         llvm.store %[[COLUMN]]
 tile.kernel @queries(%q: memref<?x8xf32, strided<[?, 1]>>, %y: memref<?xf32, strided<[1]>>) {
-  %r = tile.iota : tensor<12xi32>
-  %t = tile.gather %q[%r] : (memref<?x8xf32, strided<[?, 1]>>, tensor<12xi32>) -> tensor<12x8xf32>
-  %s = tile.reduce sum %t along 1 : tensor<12x8xf32> -> tensor<12xf32>
-  tile.scatter %s into %y[%r] : (tensor<12xf32>, memref<?xf32, strided<[1]>>, tensor<12xi32>) -> ()
+  %r = tile.iota : tensor<3xi32>
+  %t = tile.gather %q[%r] : (memref<?x8xf32, strided<[?, 1]>>, tensor<3xi32>) -> tensor<3x8xf32>
+  %s = tile.reduce sum %t along 1 : tensor<3x8xf32> -> tensor<3xf32>
+  tile.scatter %s into %y[%r] : (tensor<3xf32>, memref<?xf32, strided<[1]>>, tensor<3xi32>) -> ()
+}
+
+// -----
+
+// And back: masked rows go to a spare one.
+
+// CHECK-LABEL: llvm.func @results(
+// CHECK:         %[[SPARE:.+]] = llvm.alloca %{{.*}} x bf16
+// CHECK:         %[[ROW:.+]] = arith.select %{{.*}}, %{{.*}}, %[[SPARE]] : !llvm.ptr
+// CHECK-COUNT-8: llvm.load {{.*}} -> vector<4xf32>
+// CHECK:         %[[BLOCK:.+]] = vector.shuffle {{.*}} : vector<16xf32>, vector<16xf32>
+// CHECK:         vector.shuffle %[[BLOCK]], %[[BLOCK]] [0, 1, 2, 3, 4, 5, 6, 7]
+// CHECK:         %[[AT:.+]] = llvm.getelementptr %[[ROW]][
+// CHECK:         %[[HALF:.+]] = arith.trunci {{.*}} : vector<8xi32> to vector<8xi16>
+// CHECK:         llvm.store %[[HALF]], %[[AT]]
+tile.kernel @results(%n: i32, %y: memref<?x8xbf16, strided<[?, 1]>>) {
+  %r = tile.iota : tensor<4xi32>
+  %ns = tensor.splat %n : tensor<4xi32>
+  %live = arith.cmpi slt, %r, %ns : tensor<4xi32>
+  %one = arith.constant dense<1.0> : tensor<4x8xbf16>
+  tile.scatter %one into %y[%r] where %live : (tensor<4x8xbf16>, memref<?x8xbf16, strided<[?, 1]>>, tensor<4xi32>, tensor<4xi1>) -> ()
 }
