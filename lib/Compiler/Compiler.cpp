@@ -9,6 +9,7 @@
 
 #include "dialects/HSA/IR/HSA.h"
 #include "dialects/Tile/Transforms/AssignLayouts.h"
+#include "dialects/Tile/Transforms/VerifyStage.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Parser/Parser.h"
@@ -82,6 +83,7 @@ private:
   ScopedDiagnosticHandler handler;
   OwningOpRef<ModuleOp> module;
   const GPUTarget *gpu = nullptr; ///< null for the CPU
+  bool isPlaced = false; ///< the text has placed kernels, and no program
   runtime::Plan plan;
 };
 } // namespace
@@ -112,6 +114,10 @@ bool Compilation::parse(std::string_view text) {
   if (!module)
     return false;
   auto programs = module->getOps<hsa::ProgramOp>();
+  isPlaced =
+      gpu && programs.empty() && !module->getOps<tile::KernelOp>().empty();
+  if (isPlaced)
+    return true;
   if (!llvm::hasSingleElement(programs))
     return fail(
         "expected one hsa.program, found " +
@@ -172,6 +178,10 @@ void Compilation::setAlignment() {
 bool Compilation::toPlacedTile() {
   if (!gpu)
     return fail("the CPU has no placed tiles");
+  if (isPlaced)
+    return run([](OpPassManager &passes) {
+      passes.addPass(tile::createVerifyStagePass(tile::Stage::Placed));
+    });
   if (!toTile() || !takePlan())
     return false;
   if (!options.aligned)

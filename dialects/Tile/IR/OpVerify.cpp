@@ -59,7 +59,7 @@ LogicalResult ramify::tile::verifySignature(FunctionOpInterface function,
     } else if (isa<TensorType>(type) && allowTiles) {
       if (failed(verifyTile(function, what, type, {1, 2})))
         return failure();
-    } else if (!isScalar(type)) {
+    } else if (!isScalar(type) && !isa<TensorMapType>(type)) {
       return function->emitOpError("expected ")
              << what << " to be an array or a scalar, found " << type;
     }

@@ -21,6 +21,9 @@
 #define GET_ATTRDEF_CLASSES
 #include "dialects/Tile/IR/TileAttributes.h.inc"
 
+#define GET_TYPEDEF_CLASSES
+#include "dialects/Tile/IR/TileTypes.h.inc"
+
 #define GET_OP_CLASSES
 #include "dialects/Tile/IR/TileOps.h.inc"
 

@@ -21,6 +21,9 @@ using namespace ramify::tile;
 #define GET_ATTRDEF_CLASSES
 #include "dialects/Tile/IR/TileAttributes.cpp.inc"
 
+#define GET_TYPEDEF_CLASSES
+#include "dialects/Tile/IR/TileTypes.cpp.inc"
+
 namespace {
 /// `#layout`, `#layout1`, ...: a placed kernel has few layouts and many uses.
 struct TileAsmInterface : OpAsmDialectInterface {
@@ -37,6 +40,10 @@ struct TileAsmInterface : OpAsmDialectInterface {
 
 void TileDialect::initialize() {
   addInterfaces<TileAsmInterface>();
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "dialects/Tile/IR/TileTypes.cpp.inc"
+      >();
   addAttributes<
 #define GET_ATTRDEF_LIST
 #include "dialects/Tile/IR/TileAttributes.cpp.inc"

@@ -28,6 +28,7 @@ def Tile_Dialect : Dialect {
     "::mlir::tensor::TensorDialect"];
   let useDefaultAttributePrinterParser = 1;
   let hasConstantMaterializer = 1;
+  let useDefaultTypePrinterParser = 1;
 }
 
 #endif // RAMIFY_TILE_DIALECT_TD

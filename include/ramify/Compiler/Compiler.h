@@ -46,7 +46,8 @@ struct CompileResult {
 CompileResult compile(std::string_view text, const CompileOptions &options);
 
 /// What the program is at one of these levels, as text or, for an object,
-/// bytes.
+/// bytes. For a GPU the text may also be kernels over placed tiles, which go on
+/// from there to llvm or ptx.
 ///   hsa     the program, canonicalised
 ///   tile    kernels and plan over portable tiles
 ///   placed  kernels over tiles with layouts (GPU)

@@ -6,6 +6,7 @@
 //
 //   a memref of rank r   pointer, r sizes (i64), r strides (i64, in elements)
 //   a scalar             itself (index as i64)
+//   a tensor map         its 128 bytes
 //
 // then whatever the target appends (the CPU: the range of programs to run).
 //

@@ -17,9 +17,16 @@
 using namespace mlir;
 using namespace ramify;
 
+static constexpr int kTensorMapBytes = 128;
+static constexpr int kTensorMapAlignment = 64;
+
 /// Appends the flat types of an argument of type `type`.
 static void appendFlat(Type type, const LLVMTypeConverter &converter,
                        const KernelABI &abi, SmallVectorImpl<Type> &types) {
+  if (isa<tile::TensorMapType>(type)) {
+    types.push_back(LLVM::LLVMPointerType::get(type.getContext()));
+    return;
+  }
   auto memref = dyn_cast<MemRefType>(type);
   if (!memref) {
     types.push_back(converter.convertType(type));
@@ -57,6 +64,18 @@ static void markGPUKernel(LLVM::LLVMFuncOp function) {
                       builder.getI32IntegerAttr(*ctas));
 }
 
+/// A tensor map is a parameter of 128 bytes, which TMA reads where it is.
+static void passByValue(LLVM::LLVMFuncOp function, unsigned index) {
+  Builder builder(function.getContext());
+  Type bytes = LLVM::LLVMArrayType::get(builder.getI8Type(), kTensorMapBytes);
+  function.setArgAttr(index, LLVM::LLVMDialect::getByValAttrName(),
+                      TypeAttr::get(bytes));
+  function.setArgAttr(index, LLVM::LLVMDialect::getAlignAttrName(),
+                      builder.getI64IntegerAttr(kTensorMapAlignment));
+  function.setArgAttr(index, NVVM::NVVMDialect::getGridConstantAttrName(),
+                      builder.getUnitAttr());
+}
+
 LLVM::LLVMFuncOp ramify::createKernelFunction(OpBuilder &builder,
                                               FunctionOpInterface kernel,
                                               const KernelABI &abi) {
@@ -71,6 +90,8 @@ LLVM::LLVMFuncOp ramify::createKernelFunction(OpBuilder &builder,
   function.addEntryBlock(builder);
   unsigned flat = 0;
   for (Value argument : kernel.getArguments()) {
+    if (isa<tile::TensorMapType>(argument.getType()))
+      passByValue(function, flat);
     auto memref = dyn_cast<MemRefType>(argument.getType());
     if (!memref) {
       ++flat;

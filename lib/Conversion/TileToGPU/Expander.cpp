@@ -74,6 +74,9 @@ LogicalResult Expander::expand(Operation *op) {
       .Case([&](ScatterOp op) { return expandScatter(op); })
       .Case([&](CopyAsyncOp op) { return expandCopy(op); })
       .Case([&](LoadSharedOp op) { return expandLoadShared(op); })
+      .Case<AllocMBarriersOp, MBarrierArriveOp, MBarrierWaitOp, ElectOp,
+            TmaLoadOp, WgmmaOp, WgmmaWaitOp>(
+          [&](Operation *op) { return expandHopper(op); })
       .Case([&](AllocSharedOp op) {
         expandAlloc(op);
         return success();

@@ -117,6 +117,8 @@ private:
 
   // Shared memory and products (SharedMemoryToGPU.cpp, DotToGPU.cpp).
   void expandAlloc(tile::AllocSharedOp op);
+  /// The start of the next `bytes` of shared memory.
+  Value allocateShared(int64_t bytes);
   mlir::LogicalResult expandLoadShared(tile::LoadSharedOp op);
   mlir::LogicalResult expandDot(tile::DotOp op);
   SharedTile sharedTile(Value buffer, Value stage);
@@ -139,6 +141,14 @@ private:
                       llvm::ArrayRef<tile::Coords> steps);
   Value loadWord(SharedTile &tile, const tile::Layout &layout,
                  const tile::Coords &offset);
+
+  // Hopper's units (HopperToGPU.cpp).
+  mlir::LogicalResult expandHopper(mlir::Operation *op);
+  void expandAllocMBarriers(tile::AllocMBarriersOp op);
+  mlir::LogicalResult expandElect(tile::ElectOp op);
+  void expandTmaLoad(tile::TmaLoadOp op);
+  mlir::LogicalResult expandWgmma(tile::WgmmaOp op);
+  Value barrierAddress(Value barriers, Value index);
 
   // Helpers (Expander.cpp).
   Value constant32(int64_t value);

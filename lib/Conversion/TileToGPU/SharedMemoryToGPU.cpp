@@ -15,13 +15,18 @@ using namespace ramify::tile;
 /// Where a buffer may start: TMA and wgmma count swizzles from such addresses.
 static constexpr int64_t kBufferAlignment = 1024;
 
-void Expander::expandAlloc(AllocSharedOp op) {
-  auto type = cast<MemRefType>(op.getType());
+Value Expander::allocateShared(int64_t bytes) {
   Value start = builder.create<LLVM::AddressOfOp>(
       loc, LLVM::LLVMPointerType::get(builder.getContext(), 3), kSharedSymbol);
-  buffers[op.getResult()] = advance(start, sharedBytes);
-  sharedBytes += llvm::alignTo(type.getDimSize(0) * SharedLayout(type).bytes(),
-                               kBufferAlignment);
+  Value place = advance(start, sharedBytes);
+  sharedBytes += llvm::alignTo(bytes, kBufferAlignment);
+  return place;
+}
+
+void Expander::expandAlloc(AllocSharedOp op) {
+  auto type = cast<MemRefType>(op.getType());
+  buffers[op.getResult()] =
+      allocateShared(type.getDimSize(0) * SharedLayout(type).bytes());
 }
 
 SharedTile Expander::sharedTile(Value buffer, Value stage) {
