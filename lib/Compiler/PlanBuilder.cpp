@@ -83,8 +83,14 @@ LogicalResult PlanBuilder::addArgument(BlockArgument argument) {
     return op.emitOpError("argument ")
            << argument.getArgNumber() << " has no ramify.name";
   if (options.defaultQStart && isQStart(argument)) {
-    expressions[argument] =
-        Expr::binary(Expr::Op::Sub, getSize("N"), getSize("L"));
+    auto sizes = op.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(),
+                                                "ramify.default");
+    if (!sizes)
+      return op.emitOpError("argument \"")
+             << name.getValue() << "\" has no default";
+    expressions[argument] = Expr::binary(
+        Expr::Op::Sub, getSize(cast<StringAttr>(sizes[0]).getValue()),
+        getSize(cast<StringAttr>(sizes[1]).getValue()));
     return success();
   }
   runtime::Value value;

@@ -173,9 +173,15 @@ void Parameters::addStart() {
   Builder b(program.getContext());
   start = types.size();
   types.push_back(b.getI32Type());
-  attributes.push_back(b.getDictionaryAttr(
-      {b.getNamedAttr("ramify.name", b.getStringAttr("q_start")),
-       b.getNamedAttr("ramify.role", b.getStringAttr("q_start"))}));
+  NamedAttrList attrs;
+  attrs.set("ramify.name", b.getStringAttr("q_start"));
+  attrs.set("ramify.role", b.getStringAttr("q_start"));
+  bool hasKeys = llvm::any_of(program.getArgumentTypes(), [](Type type) {
+    return isa<hsa::ChunksType>(type);
+  });
+  if (hasKeys)
+    attrs.set("ramify.default", b.getArrayAttr({getDim("N"), getDim("L")}));
+  attributes.push_back(attrs.getDictionary(program.getContext()));
 }
 
 void Parameters::addResults() {

@@ -11,7 +11,8 @@
 // kernel gets the results behind all of them. Arguments of the plan carry the
 // attributes `ramify.name`, `ramify.dims` (a name for each size, or a number;
 // equal names are equal sizes) and, for what the language supplies itself,
-// `ramify.role`.
+// `ramify.role` and `ramify.default`: two sizes whose difference it is unless
+// given.
 //
 //===----------------------------------------------------------------------===//
 

@@ -23,12 +23,16 @@ struct Flags {
                                       llvm::cl::init("query_major")};
   llvm::cl::opt<bool> unaligned{
       "unaligned", llvm::cl::desc("Arrays are not aligned to 16 bytes")};
+  llvm::cl::opt<bool> defaultQStart{
+      "default-q-start",
+      llvm::cl::desc("The queries are the last L positions: no q_start")};
 
   CompileOptions get() const {
     CompileOptions options;
     options.target = target;
     options.schedule = schedule;
     options.aligned = !unaligned;
+    options.defaultQStart = defaultQStart;
     return options;
   }
 };

@@ -49,7 +49,7 @@
 // CHECK:         tile.scatter %[[RESULT]] into %[[LSE]]{{.*}} where %[[INSIDE]]
 
 // CHECK-LABEL: tile.plan @window_plan
-// CHECK-SAME:    i32 {ramify.name = "q_start", ramify.role = "q_start"}
+// CHECK-SAME:    i32 {ramify.default = ["N", "L"], ramify.name = "q_start", ramify.role = "q_start"}
 // CHECK:         %[[UP:.*]] = arith.addi %{{.*}}, %c1
 // CHECK:         arith.divui %[[UP]], %c2
 hsa.program @window(%q: !hsa.query<f32, pos = 2, head = 4, dim = 16>, %k: !hsa.chunks<"kv", f32, key = 64, dim = 16>, %last: i32)
