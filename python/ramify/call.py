@@ -261,11 +261,13 @@ def check_indices(signature: Signature, args: tuple[Any, ...], kwargs: Mapping[s
     given = {**dict(zip(signature.parameters, args, strict=False)), **kwargs}
     sizes = chunk_sizes(signature, given)
     for parameter in signature.of_role(Role.INDICES):
-        array, partition = given.get(parameter.name), parameter.partition or ""
+        partition = parameter.partition or ""
+        array: Any = given.get(parameter.name)
         keys = [p for p in signature.of_role(Role.CHUNKS) if p.partition == partition]
-        if array is None or not keys or given.get(keys[0].name) is None:
+        chunked: Any = given.get(keys[0].name) if keys else None
+        if array is None or chunked is None:
             continue  # the call reports what is missing
-        chunks = -(-given[keys[0].name].shape[1] // sizes[partition])
+        chunks = -(-chunked.shape[1] // sizes[partition])
         wrong = (array < -1) | (array >= chunks)
         if bool(wrong.any()):
             where = tuple(int(axis[0]) for axis in np.nonzero(np.asarray(_to_host(wrong))))

@@ -180,6 +180,8 @@ def _compile(
     if plan.backend == "cuda":
         start = time.perf_counter()
         target, _, ptx = plan.codes[0]
-        plan = plan.with_code(target, "cubin", _runtime.assemble(ptx, request["device"][1]))
+        plan = plan.with_code(
+            target, "cubin", _runtime.assemble(ptx.decode(), request["device"][1])
+        )
         seconds["assembler"] = time.perf_counter() - start
     return plan
