@@ -75,6 +75,12 @@ def specialise(signature: Signature, request: Mapping[str, Any]) -> Specialisati
     return binding.specialise(signature, infos, sizes, constants)
 
 
+def is_aligned(signature: Signature, request: Mapping[str, Any]) -> bool:
+    """Whether all arrays whose rows are copied may be read 16 bytes at a time."""
+    arrays = request["arrays"]
+    return all(arrays[p.name]["aligned"] for p in signature.arrays if _dim_axis(p) is not None)
+
+
 def chunk_sizes(signature: Signature, constants: Mapping[str, Any]) -> dict[str, int]:
     """The chunk size of each partition from `chunk_size=` or `chunks=`."""
     one, many = constants.get("chunk_size"), constants.get("chunks")
@@ -160,7 +166,9 @@ def _parameter(signature: Signature, parameter: Parameter) -> dict[str, Any]:
     if parameter.role.is_scalar:
         dtype = "f32" if parameter.role is Role.FLOAT else "i32"
         return {**spec, "kind": "scalar", "scalar": dtype}
-    spec |= {"kind": "array", "shapes": _shapes(signature, parameter), "alignment": 16}
+    spec |= {"kind": "array", "shapes": _shapes(signature, parameter)}
+    if _dim_axis(parameter) is not None:
+        spec["alignment"] = 16  # rows are copied 16 bytes at a time where they may be
     spec["dtypes"] = ["i32", "i64"] if parameter.role is Role.INDICES else FLOATS
     query = signature.of_role(Role.QUERY)[0].name
     if parameter.role in (Role.QUERY, Role.CHUNKS) and name != query:

@@ -18,7 +18,7 @@ from typing import Any
 
 from . import _runtime
 from ._cache import disk_cache
-from .call import specialise
+from .call import is_aligned, specialise
 from .errors import ArgumentError
 from .frontend import Lowered, Signature, lower
 
@@ -109,12 +109,11 @@ def program(signature: Signature, request: Mapping[str, Any]) -> Lowered:
 
 
 def compiler_options(
-    options: Options, request: Mapping[str, Any], target: str
+    signature: Signature, options: Options, request: Mapping[str, Any], target: str
 ) -> dict[str, str | int | bool]:
     """The compiler's options for a request."""
-    aligned = all(array["aligned"] for array in request["arrays"].values())
     chosen: dict[str, str | int | bool] = {**asdict(options), "target": target}
-    chosen["aligned"] = aligned
+    chosen["aligned"] = target != "cpu" and is_aligned(signature, request)
     chosen["default_q_start"] = "q_start" in request["absent"]
     return chosen
 
@@ -133,7 +132,7 @@ def plan_for(
     """
     start = time.perf_counter()
     lowered = program(signature, request)
-    chosen = compiler_options(options, request, target_of(request))
+    chosen = compiler_options(signature, options, request, target_of(request))
     key = _key(lowered, chosen)
     seconds = {"front end": time.perf_counter() - start}
     with _lock:

@@ -87,7 +87,7 @@ class JitFunction:
         args, kwargs = self._reserved(args, kwargs)
         request = self._dispatcher.describe(*args, **kwargs)
         target = target or _default_target(level, request)
-        chosen = compiler_options(self._options, request, target)
+        chosen = compiler_options(self.signature, self._options, request, target)
         return translate(program(self.signature, request), level, chosen)
 
     def explain(self, *args: Any, **kwargs: Any) -> str:
