@@ -135,9 +135,10 @@ private:
   /// shared memory; ldmatrix where the layout is that of its fragments.
   Registers loadWords(SharedTile &tile, const tile::Layout &layout,
                       llvm::ArrayRef<tile::Coords> offsets);
-  Registers ldmatrixWords(SharedTile &tile, bool transposed,
+  Registers ldmatrixWords(SharedTile &tile, const tile::Layout &layout,
+                          bool transposed,
                           llvm::ArrayRef<tile::Coords> offsets);
-  Value ldmatrixPlace(const SharedTile &tile,
+  Value ldmatrixPlace(const SharedTile &tile, const tile::Layout &layout,
                       llvm::ArrayRef<tile::Coords> steps);
   Value loadWord(SharedTile &tile, const tile::Layout &layout,
                  const tile::Coords &offset);

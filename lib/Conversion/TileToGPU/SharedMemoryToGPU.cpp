@@ -108,8 +108,9 @@ static std::optional<bool> ldmatrixForm(const Layout &layout, Type element) {
 }
 
 /// Lane i has the address of row i % 8 of matrix i / 8; matrix 1 and matrix 2
-/// are `steps` away from matrix 0.
-Value Expander::ldmatrixPlace(const SharedTile &tile, ArrayRef<Coords> steps) {
+/// are `steps` away from matrix 0. Each warp starts at its own rows.
+Value Expander::ldmatrixPlace(const SharedTile &tile, const Layout &layout,
+                              ArrayRef<Coords> steps) {
   int64_t bytes = tile.element.getIntOrFloatBitWidth() / 8;
   auto field = [&](unsigned bit, int64_t times) -> Value {
     Value shifted =
@@ -119,6 +120,9 @@ Value Expander::ldmatrixPlace(const SharedTile &tile, ArrayRef<Coords> steps) {
   };
   Value row = builder.create<arith::AndIOp>(loc, lane(), constant32(7));
   Value column = constant32(0);
+  if (layout.getWarps()[0] > 1)
+    row = add32(row, builder.create<arith::MulIOp>(
+                         loc, warp(), constant32(layout.atomShape()[0])));
   for (auto [bit, step] : llvm::enumerate(steps)) {
     if (step[0])
       row = add32(row, field(3 + bit, step[0]));
@@ -130,8 +134,8 @@ Value Expander::ldmatrixPlace(const SharedTile &tile, ArrayRef<Coords> steps) {
 
 /// Up to four matrices at once. `offsets` are their first elements, and the
 /// second and third differ from the first in bits that the first lacks.
-Registers Expander::ldmatrixWords(SharedTile &tile, bool transposed,
-                                  ArrayRef<Coords> offsets) {
+Registers Expander::ldmatrixWords(SharedTile &tile, const Layout &layout,
+                                  bool transposed, ArrayRef<Coords> offsets) {
   int64_t bytes = tile.element.getIntOrFloatBitWidth() / 8;
   const Coords &first = offsets[0];
   SmallVector<Coords> steps;
@@ -142,7 +146,7 @@ Registers Expander::ldmatrixWords(SharedTile &tile, bool transposed,
   PTX ptx(builder, loc);
   Value &place = tile.places[steps];
   if (!place)
-    place = ldmatrixPlace(tile, steps);
+    place = ldmatrixPlace(tile, layout, steps);
   return ptx.ldmatrix(sharedAddress(tile, place, first[0], first[1] * bytes),
                       offsets.size(), transposed);
 }
@@ -180,7 +184,7 @@ Value Expander::loadWord(SharedTile &tile, const Layout &layout,
 Registers Expander::loadWords(SharedTile &tile, const Layout &layout,
                               ArrayRef<Coords> offsets) {
   if (std::optional<bool> transposed = ldmatrixForm(layout, tile.element))
-    return ldmatrixWords(tile, *transposed, offsets);
+    return ldmatrixWords(tile, layout, *transposed, offsets);
   Registers words;
   for (const Coords &offset : offsets)
     words.push_back(loadWord(tile, layout, offset));
