@@ -6,6 +6,7 @@
 #include "dialects/HSA/IR/HSA.h"
 #include "dialects/Tile/IR/Tile.h"
 #include "dialects/Tile/Transforms/AssignLayouts.h"
+#include "dialects/Tile/Transforms/StageLeftOperands.h"
 #include "dialects/Tile/Transforms/StageThroughShared.h"
 #include "dialects/Tile/Transforms/VerifyStage.h"
 #include "ramify/Conversion/HSAToTile.h"
@@ -93,6 +94,8 @@ void ramify::buildPlacementPipeline(OpPassManager &passes,
   // Before layouts: the copies it makes want layouts of their own.
   passes.addNestedPass<tile::KernelOp>(
       tile::createStageThroughSharedPass(staging));
+  // Large queries are read again from shared memory rather than kept.
+  passes.addNestedPass<tile::KernelOp>(tile::createStageLeftOperandsPass());
   // Rings bring conditions and indices that are often constant or the same.
   passes.addPass(createCanonicalizerPass());
   passes.addPass(createCSEPass());

@@ -90,9 +90,10 @@ static LogicalResult lowerScalars(LLVM::LLVMFuncOp function) {
 // Residency
 //===----------------------------------------------------------------------===//
 
-/// Registers that a thread needs at least, roughly: accumulators, left operands
-/// in registers, and addresses.
-static int64_t estimateRegisters(tile::KernelOp kernel) {
+/// Registers that a thread needs, roughly, for the products of a warp:
+/// accumulators, left operands in registers, and addresses. None if there are
+/// no such products.
+static std::optional<int64_t> estimateRegisters(tile::KernelOp kernel) {
   int64_t registers = 64;
   llvm::DenseSet<Value> counted;
   auto count = [&](Value value, int64_t times) {
@@ -102,15 +103,18 @@ static int64_t estimateRegisters(tile::KernelOp kernel) {
       registers +=
           times * layout->numRegisters() * type.getElementTypeBitWidth() / 32;
   };
-  bool split = false;
+  bool split = false, any = false;
   kernel.walk([&](tile::DotOp dot) {
     bool f32 =
         cast<RankedTensorType>(dot.getLhs().getType()).getElementType().isF32();
     split |= f32;
+    any = true;
     count(dot.getResult(), 1);
     if (dot.getLhs().getDefiningOp<tile::GatherOp>())
       count(dot.getLhs(), f32 ? 2 : 1);
   });
+  if (!any)
+    return std::nullopt;
   return registers + (split ? 32 : 0);
 }
 
@@ -118,14 +122,16 @@ static int64_t estimateRegisters(tile::KernelOp kernel) {
 /// registers. Left alone, ptxas saves registers by spilling, for programs that
 /// would not fit beside each other anyway.
 static std::optional<int64_t>
-countResident(int64_t sharedBytes, int64_t threads, int64_t registers) {
+countResident(int64_t sharedBytes, int64_t threads,
+              std::optional<int64_t> registers) {
   // Near the most that a thread can have, its own choice is the best.
   constexpr int64_t many = 200;
   int64_t resident = 1;
   for (const GPUTarget &target : knownTargets())
     resident = std::max<int64_t>(
         resident, target.sharedPerSM / (sharedBytes + target.sharedReserved));
-  if (registers > many || resident * threads * registers > kRegistersPerSM)
+  if (!registers || *registers > many ||
+      resident * threads * *registers > kRegistersPerSM)
     return std::nullopt;
   return resident;
 }
@@ -147,7 +153,7 @@ struct TileToGPUPass : PassWrapper<TileToGPUPass, OperationPass<ModuleOp>> {
     for (auto kernel :
          llvm::make_early_inc_range(module.getOps<tile::KernelOp>())) {
       OpBuilder builder(kernel);
-      int64_t registers = estimateRegisters(kernel);
+      std::optional<int64_t> registers = estimateRegisters(kernel);
       LLVM::LLVMFuncOp function =
           createKernelFunction(builder, kernel, KernelABI::forGPU());
       Expander expander(kernel, function);
