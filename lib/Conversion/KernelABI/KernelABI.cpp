@@ -56,12 +56,15 @@ static void markGPUKernel(LLVM::LLVMFuncOp function) {
   };
   function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(),
                     builder.getUnitAttr());
-  if (std::optional<int32_t> warps = countOf("tile.warps"))
-    function->setAttr(NVVM::NVVMDialect::getMaxntidAttrName(),
-                      builder.getDenseI32ArrayAttr({kWarpSize * *warps}));
-  if (std::optional<int32_t> ctas = countOf("tile.min_ctas"))
-    function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
-                      builder.getI32IntegerAttr(*ctas));
+  std::optional<int32_t> warps = countOf("tile.warps");
+  if (!warps)
+    return;
+  function->setAttr(NVVM::NVVMDialect::getMaxntidAttrName(),
+                    builder.getDenseI32ArrayAttr({kWarpSize * *warps}));
+  // One at least: where nothing is said ptxas may spill to fit more programs.
+  function->setAttr(
+      NVVM::NVVMDialect::getMinctasmAttrName(),
+      builder.getI32IntegerAttr(countOf("tile.min_ctas").value_or(1)));
 }
 
 /// A tensor map is a parameter of 128 bytes, which TMA reads where it is.
