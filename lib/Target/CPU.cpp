@@ -65,10 +65,10 @@ static OwningOpRef<ModuleOp> functionsOf(ModuleOp module) {
   return functions;
 }
 
-/// What kernels gain from LLVM's optimizer: they are unrolled, vectorized and
-/// tiled already, and their calls are inlined, so its -O3 pipeline takes three
-/// times as long and makes no faster code. What remains is to clean up after
-/// the lowering, address arithmetic above all.
+/// What kernels gain from LLVM's optimizer. They are unrolled, vectorized and
+/// tiled already: the -O3 pipeline takes three times as long and makes no
+/// faster code. What remains is to clean up after the lowering, address
+/// arithmetic above all.
 static void simplify(llvm::Module &module, llvm::TargetMachine &machine) {
   llvm::PassBuilder builder(&machine);
   llvm::LoopAnalysisManager loops;

@@ -24,6 +24,8 @@
 #include <gtest/gtest.h>
 #include <limits>
 #include <random>
+#include <sys/mman.h>
+#include <unistd.h>
 
 using namespace mlir;
 using namespace ramify;
@@ -222,6 +224,33 @@ TEST(CPURounding, F16TiesToEven) {
       (std::vector<uint16_t>{0x3c00, 0x3c00, 0x3c02, 0x7bff, 0x7c00, 0x0001}));
 }
 
+/// Floats between two pages that must not be touched, next to the first or to
+/// the second.
+class GuardedArray {
+public:
+  explicit GuardedArray(size_t count, bool atStart)
+      : page(static_cast<size_t>(::sysconf(_SC_PAGESIZE))) {
+    size_t bytes = count * sizeof(float);
+    size_t inside = (bytes + page - 1) / page * page;
+    size = inside + 2 * page;
+    base = static_cast<char *>(
+        ::mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    ::mprotect(base + page, inside, PROT_READ | PROT_WRITE);
+    first =
+        reinterpret_cast<float *>(base + page + (atStart ? 0 : inside - bytes));
+  }
+  ~GuardedArray() { ::munmap(base, size); }
+  GuardedArray(const GuardedArray &) = delete;
+
+  float *data() { return first; }
+  float &operator[](size_t i) { return first[i]; }
+
+private:
+  size_t page, size;
+  char *base;
+  float *first;
+};
+
 /// out = q k^T, then out v: rows, keys, dim.
 struct Sizes {
   int rows, keys, dim;
@@ -229,7 +258,7 @@ struct Sizes {
 class CPUDot
     : public testing::TestWithParam<std::tuple<Sizes, CPUVectorShape>> {};
 
-TEST_P(CPUDot, BothProductsAgreeWithSums) {
+TEST_P(CPUDot, BothProductsAgreeWithSumsAndTouchNothingElse) {
   auto [sizes, shape] = GetParam();
   auto [rows, keys, dim] = sizes;
   std::string text = R"(
@@ -257,29 +286,29 @@ tile.kernel @k(%q: !Q, %k: !Q, %v: !Q, %out: !Q) {
 
   std::mt19937 random(1);
   std::uniform_int_distribution<int> pick(-3, 3); // sums are exact
-  auto make = [&](int height) {
-    std::vector<float> array(height * dim);
-    for (float &value : array)
-      value = static_cast<float>(pick(random));
-    return array;
-  };
-  auto q = make(rows), k = make(keys), v = make(keys), out = make(rows);
-  kernel.run({{q.data(), {rows, dim}},
-              {k.data(), {keys, dim}},
-              {v.data(), {keys, dim}},
-              {out.data(), {rows, dim}}},
-             1);
-  for (int r = 0; r < rows; ++r)
-    for (int d = 0; d < dim; ++d) {
-      float sum = 0.5f;
-      for (int x = 0; x < keys; ++x) {
-        float score = 0;
-        for (int e = 0; e < dim; ++e)
-          score += q[r * dim + e] * k[x * dim + e];
-        sum += score * v[x * dim + d];
+  for (bool atStart : {false, true}) {
+    GuardedArray q(rows * dim, atStart), k(keys * dim, atStart),
+        v(keys * dim, atStart), out(rows * dim, atStart);
+    for (auto [array, height] : {std::pair(&q, rows), {&k, keys}, {&v, keys}})
+      for (int i = 0; i < height * dim; ++i)
+        (*array)[i] = static_cast<float>(pick(random));
+    kernel.run({{q.data(), {rows, dim}},
+                {k.data(), {keys, dim}},
+                {v.data(), {keys, dim}},
+                {out.data(), {rows, dim}}},
+               1);
+    for (int r = 0; r < rows; ++r)
+      for (int d = 0; d < dim; ++d) {
+        float sum = 0.5f;
+        for (int x = 0; x < keys; ++x) {
+          float score = 0;
+          for (int e = 0; e < dim; ++e)
+            score += q[r * dim + e] * k[x * dim + e];
+          sum += score * v[x * dim + d];
+        }
+        EXPECT_EQ(out[r * dim + d], sum) << "at " << r << ", " << d;
       }
-      EXPECT_EQ(out[r * dim + d], sum) << "at " << r << ", " << d;
-    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(
