@@ -30,10 +30,10 @@ public:
 
 private:
   LogicalResult addArgument(BlockArgument argument);
-  LogicalResult addResult(tile::ResultOp result);
-  LogicalResult addLaunch(tile::LaunchOp launch);
+  void addResult(tile::ResultOp result);
+  void addLaunch(tile::LaunchOp launch);
   LogicalResult addIndex(Operation &inner);
-  FailureOr<runtime::Operand> getOperand(tile::LaunchOp launch, Value value);
+  runtime::Operand getOperand(Value value);
 
   Expr getSize(StringRef text);
   runtime::DType getDType(Type type);
@@ -118,7 +118,7 @@ LogicalResult PlanBuilder::addArgument(BlockArgument argument) {
   return success();
 }
 
-LogicalResult PlanBuilder::addResult(tile::ResultOp result) {
+void PlanBuilder::addResult(tile::ResultOp result) {
   runtime::Value value;
   value.role = runtime::Value::Role::Result;
   int number = 0;
@@ -130,7 +130,6 @@ LogicalResult PlanBuilder::addResult(tile::ResultOp result) {
     value.shape.push_back(expressions[size]);
   places[result] = static_cast<int>(plan.values.size());
   plan.values.push_back(std::move(value));
-  return success();
 }
 
 //===----------------------------------------------------------------------===//
@@ -184,36 +183,26 @@ LogicalResult PlanBuilder::addIndex(Operation &inner) {
 // Launches
 //===----------------------------------------------------------------------===//
 
-FailureOr<runtime::Operand> PlanBuilder::getOperand(tile::LaunchOp launch,
-                                                    Value value) {
+runtime::Operand PlanBuilder::getOperand(Value value) {
   runtime::Operand operand;
   if (auto place = places.find(value); place != places.end()) {
     operand.index = place->second;
     return operand;
   }
-  auto expression = expressions.find(value);
-  if (expression == expressions.end())
-    return launch.emitOpError("has an operand that is neither an array nor an "
-                              "integer");
   operand.kind = value.getType().isInteger(32) ? runtime::Operand::Kind::I32
                                                : runtime::Operand::Kind::I64;
-  operand.expr = expression->second;
+  operand.expr = expressions.at(value);
   return operand;
 }
 
-LogicalResult PlanBuilder::addLaunch(tile::LaunchOp op) {
+void PlanBuilder::addLaunch(tile::LaunchOp op) {
   runtime::Launch launch;
   launch.kernel = op.getKernel().str();
   launch.grid = {expressions[op.getX()], expressions[op.getY()],
                  expressions[op.getZ()]};
-  for (Value input : op.getInputs()) {
-    FailureOr<runtime::Operand> operand = getOperand(op, input);
-    if (failed(operand))
-      return failure();
-    launch.operands.push_back(*operand);
-  }
+  for (Value input : op.getInputs())
+    launch.operands.push_back(getOperand(input));
   plan.steps.push_back({launch});
-  return success();
 }
 
 FailureOr<runtime::Plan> PlanBuilder::build() {
@@ -221,12 +210,11 @@ FailureOr<runtime::Plan> PlanBuilder::build() {
     if (failed(addArgument(argument)))
       return failure();
   for (Operation &inner : op.getBody().front().without_terminator()) {
-    LogicalResult added =
-        llvm::TypeSwitch<Operation *, LogicalResult>(&inner)
-            .Case([&](tile::ResultOp result) { return addResult(result); })
-            .Case([&](tile::LaunchOp launch) { return addLaunch(launch); })
-            .Default([&](Operation *other) { return addIndex(*other); });
-    if (failed(added))
+    if (auto result = dyn_cast<tile::ResultOp>(inner))
+      addResult(result);
+    else if (auto launch = dyn_cast<tile::LaunchOp>(inner))
+      addLaunch(launch);
+    else if (failed(addIndex(inner)))
       return failure();
   }
   return std::move(plan);

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Translations of hsa text through the whole compiler, one for each level.
+// Translations of hsa text through the whole compiler, one for each level, and
+// of a plan written by hand.
 
 #include "HSATranslations.h"
 
 #include "ramify/Compiler/Compiler.h"
+#include "ramify/Compiler/PlanBuilder.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 #include "mlir/Tools/mlir-translate/Translation.h"
 #include "llvm/Support/CommandLine.h"
@@ -47,6 +52,26 @@ static LogicalResult report(const CompileResult &result, raw_ostream &output) {
   }
   output << result.output;
   return success(result.succeeded);
+}
+
+/// The text of the first tile.plan of a module.
+static LogicalResult printPlan(Operation *op, raw_ostream &output) {
+  auto plans = cast<ModuleOp>(op).getOps<tile::PlanOp>();
+  if (plans.empty())
+    return op->emitError("has no tile.plan");
+  FailureOr<runtime::Plan> plan = buildPlan(*plans.begin(), PlanOptions());
+  if (succeeded(plan))
+    output << plan->text();
+  return success(succeeded(plan));
+}
+
+void ramify::registerPlanTranslation() {
+  TranslateFromMLIRRegistration registration(
+      "plan-to-text", "tile.plan to the text of the runtime's plan", printPlan,
+      [](DialectRegistry &registry) {
+        registry.insert<arith::ArithDialect, memref::MemRefDialect,
+                        tile::TileDialect>();
+      });
 }
 
 void ramify::registerHSATranslations() {

@@ -9,6 +9,9 @@ namespace ramify {
 /// --hsa-to-tile and the like, for the target of --target.
 void registerHSATranslations();
 
+/// --plan-to-text, from a tile.plan.
+void registerPlanTranslation();
+
 } // namespace ramify
 
 #endif // RAMIFY_LIB_TOOLS_HSATRANSLATIONS_H

@@ -11,6 +11,7 @@
 
 int main(int argc, char **argv) {
   ramify::registerHSATranslations();
+  ramify::registerPlanTranslation();
   ramify::registerTargetTranslations();
   return failed(
       mlir::mlirTranslateMain(argc, argv, "Ramify translation driver"));
