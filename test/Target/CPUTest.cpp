@@ -311,6 +311,41 @@ tile.kernel @k(%q: !Q, %k: !Q, %v: !Q, %out: !Q) {
   }
 }
 
+/// x y, where y = 2 x x^T + x is computed as columns and wanted as rows.
+TEST(CPUDotOfComputed, TakesProductsAndSums) {
+  Kernel kernel(R"(
+!A = memref<?x8xf32, strided<[?, 1]>>
+tile.kernel @k(%x: !A, %out: !A) {
+  %r = tile.iota : tensor<8xi32>
+  %zero = arith.constant dense<0.0> : tensor<8x8xf32>
+  %a = tile.gather %x[%r] : (!A, tensor<8xi32>) -> tensor<8x8xf32>
+  %s = tile.dot %a, transposed %a, %zero : tensor<8x8xf32>, tensor<8x8xf32>, tensor<8x8xf32> -> tensor<8x8xf32>
+  %t = arith.addf %s, %s : tensor<8x8xf32>
+  %y = arith.addf %t, %a : tensor<8x8xf32>
+  %o = tile.dot %a, %y, %zero : tensor<8x8xf32>, tensor<8x8xf32>, tensor<8x8xf32> -> tensor<8x8xf32>
+  %p = tile.dot %a, %s, %o : tensor<8x8xf32>, tensor<8x8xf32>, tensor<8x8xf32> -> tensor<8x8xf32>
+  tile.scatter %p into %out[%r] : (tensor<8x8xf32>, !A, tensor<8xi32>) -> ()
+}
+)",
+                hostCPU().vectorShape());
+  ASSERT_TRUE(kernel);
+  std::vector<float> x(64), out(64);
+  for (int i = 0; i < 64; ++i)
+    x[i] = static_cast<float>(i * 7 % 5 - 2);
+  kernel.run({{x.data(), {8, 8}}, {out.data(), {8, 8}}}, 1);
+  for (int i = 0; i < 8; ++i)
+    for (int j = 0; j < 8; ++j) {
+      float sum = 0;
+      for (int k = 0; k < 8; ++k) {
+        float square = 0; // of x x^T
+        for (int d = 0; d < 8; ++d)
+          square += x[k * 8 + d] * x[j * 8 + d];
+        sum += x[i * 8 + k] * (3 * square + x[k * 8 + j]);
+      }
+      EXPECT_EQ(out[i * 8 + j], sum) << "at " << i << ", " << j;
+    }
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Shapes, CPUDot,
     testing::Combine(

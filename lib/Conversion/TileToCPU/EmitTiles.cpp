@@ -175,6 +175,18 @@ Value KernelEmitter::materialize(Value tile) {
   return place;
 }
 
+/// Has what evaluating rows of `tile` reads as rows, before a loop does so.
+void KernelEmitter::prepareRows(Value tile) {
+  Operation *op = lazyDefinition(tile);
+  if (!op)
+    return (void)rowsOf(tile);
+  op->walk([&](Operation *inner) {
+    for (Value operand : inner->getOperands())
+      if (isMatrix(operand))
+        prepareRows(operand);
+  });
+}
+
 /// The tile as rows of f32, for the right-hand side of a product.
 RowView KernelEmitter::rowsOf(Value tile) {
   if (rows.contains(tile))
@@ -187,6 +199,7 @@ RowView KernelEmitter::rowsOf(Value tile) {
                    b.create<arith::MulIOp>(row, view.stride));
   };
   if (lazyDefinition(tile) && !tiles.contains(tile)) {
+    prepareRows(tile);
     loop(height, 1, {}, [&](Value row, ValueRange) -> SmallVector<Value> {
       Scope scope{Form::Row, row, width};
       storeVector(evaluate(tile, scope), rowAddress(row), 4);

@@ -176,6 +176,7 @@ private:
   Value materialize(Value tile);
   void evaluateInto(Value tile, Value place);
   RowView rowsOf(Value tile);
+  void prepareRows(Value tile);
   Value elementsOf(Value vector);
   Value spill(Value vector);
 
