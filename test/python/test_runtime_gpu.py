@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(
 
 # out[i] = (x[i] + y[i]) * scale + offset, 128 elements a block; reads its dynamic shared memory.
 ADD = """
-.version 7.0
+.version 7.8
 .target sm_80
 .address_size 64
 .extern .shared .align 16 .b8 scratch[];
