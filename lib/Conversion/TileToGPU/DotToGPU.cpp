@@ -14,8 +14,8 @@
 //
 // smallest terms first: an error of about 2^-23 |a b|, where plain tf32 has
 // 2^-11. The instruction cuts its sum off instead of rounding it, a bias that
-// grows with the number of instructions; so the three products start from zero
-// and an ordinary addition, which rounds, takes them to the accumulator.
+// grows with the number of instructions; so a few of them start from zero, and
+// an ordinary addition, which rounds, takes their sum to the accumulator.
 //
 //===----------------------------------------------------------------------===//
 
@@ -31,6 +31,9 @@ using namespace ramify::tile;
 /// Accumulators of so many columns are summed up before the next: enough for
 /// consecutive mma to be independent, few enough to be used and forgotten.
 static constexpr int64_t kBlockColumns = 64;
+
+/// How far an f32 product contracts before its sum is rounded.
+static constexpr int64_t kRoundedDepth = 64;
 
 namespace {
 
@@ -159,21 +162,29 @@ LogicalResult Expander::expandDot(DotOp op) {
     Registers sum = ptx.mma(kind, a, b, ArrayRef(acc).slice(first, 4));
     llvm::copy(sum, acc.begin() + first);
   };
-  /// The same for split operands.
+  /// partial[m, n...] += a b for split operands.
+  Value zero =
+      builder.create<arith::ConstantOp>(loc, builder.getF32FloatAttr(0.0f));
+  Registers partial(tf32 ? acc.size() : 0, zero);
   auto multiplySplit = [&](const Split &a, const Split &b, size_t at, int64_t m,
                            int64_t n) {
     unsigned first = accNumbers.at(Coords{m, n});
-    Registers sum(4, builder.create<arith::ConstantOp>(
-                         loc, builder.getF32FloatAttr(0.0f)));
     auto slice = [&](const Registers &words) {
       return ArrayRef(words).slice(at, 2);
     };
-    sum = ptx.mma(kind, a.small, slice(b.big), sum);
+    Registers sum =
+        ptx.mma(kind, a.small, slice(b.big), ArrayRef(partial).slice(first, 4));
     sum = ptx.mma(kind, a.big, slice(b.small), sum);
     sum = ptx.mma(kind, a.big, slice(b.big), sum);
-    for (unsigned i = 0; i < 4; ++i)
-      acc[first + i] =
-          builder.create<arith::AddFOp>(loc, acc[first + i], sum[i]);
+    llvm::copy(sum, partial.begin() + first);
+  };
+  auto flushPartialSums = [&] {
+    for (auto [total, sum] : llvm::zip(acc, partial)) {
+      if (sum == zero)
+        continue;
+      total = builder.create<arith::AddFOp>(loc, total, sum);
+      sum = zero;
+    }
   };
   auto multiplyBlock = [&](int64_t m, int64_t firstColumn, int64_t k) {
     SmallVector<Coords> aOffsets(fragment.a.begin(), fragment.a.end());
@@ -208,8 +219,11 @@ LogicalResult Expander::expandDot(DotOp op) {
   };
   for (int64_t m = 0; m < rows; m += 16)
     for (int64_t n = 0; n < columns; n += kBlockColumns)
-      for (int64_t k = 0; k < inner; k += fragment.k)
+      for (int64_t k = 0; k < inner; k += fragment.k) {
         multiplyBlock(m, n, k);
+        if ((k + fragment.k) % kRoundedDepth == 0 || k + fragment.k >= inner)
+          flushPartialSums();
+      }
   tiles[op.getResult()] = acc;
   return success();
 }
