@@ -23,6 +23,12 @@ mlir::LogicalResult verifyArray(mlir::Operation *op, llvm::StringRef what,
 mlir::LogicalResult verifyWholeArray(mlir::Operation *op, llvm::StringRef what,
                                      mlir::Type type);
 
+/// Fails unless `tile` can be read from or written to `array` with these
+/// indices and mask.
+mlir::LogicalResult verifyAccess(mlir::Operation *op, mlir::MemRefType array,
+                                 mlir::RankedTensorType tile,
+                                 mlir::OperandRange indices, mlir::Value mask);
+
 /// Fails unless the arguments are whole arrays, scalars and, where allowed,
 /// tiles, and there are no results.
 mlir::LogicalResult verifySignature(mlir::FunctionOpInterface function,

@@ -28,4 +28,9 @@ def Tile_GridAxis : Tile_Enum<"GridAxis", "an axis of the grid", [
   I32EnumAttrCase<"Z", 2, "z">]>;
 def Tile_GridAxisAttr : Tile_EnumAttr<Tile_GridAxis, "grid_axis">;
 
+def Tile_Order : Tile_Enum<"Order", "in which order terms are added", [
+  I32EnumAttrCase<"Free", 0, "free">, I32EnumAttrCase<"Slots", 1, "slots">,
+  I32EnumAttrCase<"Owner", 2, "owner">]>;
+def Tile_OrderAttr : Tile_EnumAttr<Tile_Order, "order">;
+
 #endif // RAMIFY_TILE_ATTRIBUTES_TD

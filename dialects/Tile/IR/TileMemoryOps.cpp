@@ -26,9 +26,9 @@ static LogicalResult verifyRows(Operation *op, OperandRange indices, Value mask,
   return mask ? check(mask, "a mask") : success();
 }
 
-static LogicalResult verifyAccess(Operation *op, MemRefType memory,
-                                  RankedTensorType tile, OperandRange indices,
-                                  Value mask) {
+LogicalResult ramify::tile::verifyAccess(Operation *op, MemRefType memory,
+                                         RankedTensorType tile,
+                                         OperandRange indices, Value mask) {
   if (failed(verifyArray(op, "the array", memory)))
     return failure();
   if (memory.getElementType() != tile.getElementType())

@@ -63,13 +63,13 @@ def Tile_KernelOp : Tile_Op<"kernel", [
   }];
 }
 
-def Tile_EndOp : Tile_Op<"end", [Terminator, Pure, ParentOneOf<["KernelOp", "PlanOp", "ElectOp"]>]> {
+def Tile_EndOp : Tile_Op<"end", [Terminator, Pure, ParentOneOf<["KernelOp", "PlanOp", "DrainOp", "ElectOp"]>]> {
   let summary = "the end of a kernel, a plan or a region";
   let description = [{
     It need not be written.
 
     Constraints:
-    - (C1) It stands in a tile.kernel, a tile.plan or a tile.elect.
+    - (C1) It stands in a tile.kernel, a tile.plan, a tile.drain or a tile.elect.
   }];
   let assemblyFormat = "attr-dict";
 }

@@ -4,7 +4,7 @@
 #ifndef RAMIFY_TILE_PLAN_OPS_TD
 #define RAMIFY_TILE_PLAN_OPS_TD
 
-include "dialects/Tile/IR/TileOps.td"
+include "dialects/Tile/IR/TileScheduleOps.td"
 
 def Tile_PlanOp : Tile_Op<"plan", [
     FunctionOpInterface, IsolatedFromAbove, Symbol,

@@ -319,8 +319,20 @@ void Assignment::placeYields(Operation *op) {
       place(operand, result.getType());
 }
 
+/// Operations of schedules that do not come to the GPU yet are refused by name,
+/// before anything is placed.
+static LogicalResult refuseUnplaced(KernelOp kernel) {
+  WalkResult result = kernel.walk([](Operation *op) -> WalkResult {
+    if (isa<TransposeOp, ScanOp, RankOp, SortOp, TopKOp, ReduceIntoOp,
+            ScratchOp, DrainOp, SignalOp, AwaitOp>(op))
+      return op->emitOpError("has no lowering to the GPU");
+    return WalkResult::advance();
+  });
+  return failure(result.wasInterrupted());
+}
+
 LogicalResult Assignment::run() {
-  if (failed(chooseWarps()))
+  if (failed(refuseUnplaced(kernel)) || failed(chooseWarps()))
     return failure();
   placeRegions();
   SmallVector<Operation *> original;

@@ -30,7 +30,9 @@ static bool isPortable(Operation *op) {
   return isArithmetic(op) ||
          isa<scf::ForOp, scf::IfOp, scf::YieldOp, memref::DimOp, memref::LoadOp,
              memref::StoreOp, tensor::SplatOp, ProgramIdOp, IotaOp, BroadcastOp,
-             ReduceOp, DotOp, GatherOp, LookupOp, ScatterOp, EndOp>(op);
+             ReduceOp, DotOp, GatherOp, LookupOp, ScatterOp, TransposeOp,
+             ScanOp, RankOp, SortOp, TopKOp, ReduceIntoOp, ScratchOp, DrainOp,
+             SignalOp, AwaitOp, EndOp>(op);
 }
 
 static bool isPlaced(Operation *op) {

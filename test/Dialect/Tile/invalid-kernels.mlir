@@ -77,7 +77,7 @@ tile.kernel @f(%x: f32) {
 
 // end C1
 func.func @f() {
-  // expected-error @below {{expects parent op to be one of 'tile.kernel, tile.plan, tile.elect'}}
+  // expected-error @below {{expects parent op to be one of 'tile.kernel, tile.plan, tile.drain, tile.elect'}}
   tile.end
 }
 
