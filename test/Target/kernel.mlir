@@ -1,9 +1,8 @@
-// RUN: ramify-opt %s --ramify-kernel-abi=gpu --canonicalize > %t.mlir
-// RUN: ramify-translate --llvm-to-ptx --arch=sm_80 %t.mlir > %t.sm_80.ptx
+// RUN: ramify-translate --llvm-to-ptx --arch=sm_80 %s > %t.sm_80.ptx
 // RUN: FileCheck %s --check-prefixes=CHECK,AMPERE < %t.sm_80.ptx
-// RUN: ramify-translate --llvm-to-ptx --arch=sm_90a %t.mlir > %t.sm_90a.ptx
+// RUN: ramify-translate --llvm-to-ptx --arch=sm_90a %s > %t.sm_90a.ptx
 // RUN: FileCheck %s --check-prefixes=CHECK,HOPPER < %t.sm_90a.ptx
-// RUN: not ramify-translate --llvm-to-ptx --arch=sm_1 %t.mlir 2>&1 | FileCheck %s --check-prefix=UNKNOWN
+// RUN: not ramify-translate --llvm-to-ptx --arch=sm_1 %s 2>&1 | FileCheck %s --check-prefix=UNKNOWN
 // RUN: %if ptxas %{ %ptxas %t.sm_80.ptx %}
 // RUN: %if ptxas %{ %ptxas %t.sm_90a.ptx %}
 
@@ -15,21 +14,29 @@
 // CHECK: .minnctapersm 4
 // What is only read comes through the read-only cache.
 // CHECK: ld.global.nc.f32
-tile.kernel @scale(%in: memref<?xf32, strided<[1]>>, %a: f32) attributes {tile.warps = 2 : i32, tile.min_ctas = 4 : i32} {
-  %array = builtin.unrealized_conversion_cast %in : memref<?xf32, strided<[1]>> to !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-  %pointer = llvm.extractvalue %array[1] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
-  %b = llvm.load %pointer : !llvm.ptr -> f32
-  %x = llvm.mlir.addressof @input : !llvm.ptr<1>
-  // CHECK: ld.volatile.global.f32
-  %v = llvm.load volatile %x : !llvm.ptr<1> -> f32
-  // Denormals are flushed.
+llvm.func @scale(%in: !llvm.ptr<1> {llvm.noalias, llvm.readonly}, %out: !llvm.ptr<1> {llvm.noalias}, %a: f32)
+    attributes {nvvm.kernel, nvvm.maxntid = array<i32: 64>, nvvm.minctasm = 4 : i32} {
+  %x = llvm.load %in : !llvm.ptr<1> -> f32
+  // Products and sums join, denormals are flushed.
   // CHECK: fma.rn.ftz.f32
-  %c = llvm.fmul %v, %a : f32
-  %w = llvm.fadd %c, %b : f32
+  %y = llvm.fmul %x, %a : f32
+  %z = llvm.fadd %y, %a : f32
   // Exact unless asked otherwise.
   // CHECK: div.rn.ftz.f32
-  %y = llvm.fdiv %w, %v : f32
-  // CHECK: st.volatile.global.f32
-  llvm.store volatile %y, %x : f32, !llvm.ptr<1>
+  %w = llvm.fdiv %z, %x : f32
+  // CHECK: st.global.f32
+  llvm.store %w, %out : f32, !llvm.ptr<1>
+  llvm.return
 }
-llvm.mlir.global internal @input(0.0 : f32) {addr_space = 1 : i32} : f32
+
+// What a CTA shares is addressed by 32 bits.
+// CHECK: .visible .entry shared(
+// CHECK: ld.shared.f32 %{{f[0-9]+}}, [%r{{[0-9]+}}]
+llvm.mlir.global external @buffer() {addr_space = 3 : i32, alignment = 1024 : i64} : !llvm.array<0 x i8>
+llvm.func @shared(%out: !llvm.ptr<1>, %i: i32) attributes {nvvm.kernel} {
+  %base = llvm.mlir.addressof @buffer : !llvm.ptr<3>
+  %place = llvm.getelementptr %base[%i] : (!llvm.ptr<3>, i32) -> !llvm.ptr<3>, f32
+  %x = llvm.load %place : !llvm.ptr<3> -> f32
+  llvm.store %x, %out : f32, !llvm.ptr<1>
+  llvm.return
+}

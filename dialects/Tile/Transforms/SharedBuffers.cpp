@@ -3,19 +3,14 @@
 
 #include "dialects/Tile/Transforms/SharedBuffers.h"
 
+#include "dialects/Tile/IR/Layout.h"
+
 using namespace mlir;
 using namespace ramify;
 using namespace ramify::tile;
 
 int64_t SharedBuffers::getBytes(RankedTensorType tile) {
   return tile.getNumElements() * tile.getElementTypeBitWidth() / 8;
-}
-
-static int64_t bestSwizzle(int64_t rowBytes) {
-  for (int64_t swizzle : {128, 64, 32})
-    if (rowBytes % swizzle == 0)
-      return swizzle;
-  return 0;
 }
 
 static MemRefType getBufferType(RankedTensorType tile, int64_t stages) {

@@ -28,7 +28,6 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
-#include "mlir/Pass/Pass.h"
 
 namespace ramify {
 
@@ -68,18 +67,6 @@ void describeArguments(mlir::OpBuilder &builder,
                        mlir::LLVM::LLVMFuncOp function,
                        llvm::DenseMap<mlir::Value, ArrayDescriptor> &arrays,
                        mlir::IRMapping &scalars);
-
-/// Replaces `kernel` by createKernelFunction with the body moved into it; each
-/// memref argument becomes an unrealized cast of the descriptor that MLIR's
-/// memref lowering uses, so the body may be converted before or after. The
-/// terminator becomes llvm.return.
-mlir::LLVM::LLVMFuncOp lowerToKernelABI(mlir::FunctionOpInterface kernel,
-                                        const KernelABI &abi);
-
-/// `ramify-kernel-abi{gpu}`: lowerToKernelABI on every tile.kernel, or, on the
-/// CPU, on every func.func that has the unit attribute `ramify.kernel`.
-std::unique_ptr<mlir::Pass> createKernelABIPass();
-void registerKernelABIPass();
 
 } // namespace ramify
 

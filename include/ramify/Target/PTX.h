@@ -29,8 +29,8 @@ namespace ramify {
 /// Element type of a matrix instruction's operands; accumulators are f32.
 enum class MMAKind { BF16, F16, TF32 };
 
-/// Where an operand of wgmma lies and how. `KMajor` is [rows, k] with k
-/// contiguous; `MNMajor` is the transpose.
+/// How an operand of wgmma lies in shared memory: `K` is [rows, k] with k
+/// contiguous, `MN` its transpose.
 enum class WGMMAMajor { K, MN };
 
 class PTX {

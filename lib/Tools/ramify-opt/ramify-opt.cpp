@@ -10,7 +10,6 @@
 #include "dialects/Tile/Transforms/StageThroughShared.h"
 #include "dialects/Tile/Transforms/VerifyStage.h"
 #include "ramify/Conversion/HSAToTile.h"
-#include "ramify/Conversion/KernelABI.h"
 #include "ramify/Conversion/TileToCPU.h"
 #include "ramify/Conversion/TileToGPU.h"
 
@@ -40,7 +39,6 @@ int main(int argc, char **argv) {
   mlir::registerLoopInvariantCodeMotionPass();
   ramify::registerFoldRowScalesPass();
   ramify::registerHSAToTilePass();
-  ramify::registerKernelABIPass();
   ramify::tile::registerStageThroughSharedPass();
   ramify::tile::registerStageLeftOperandsPass();
   ramify::registerTileToGPUPass();
