@@ -18,7 +18,9 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
 
+#include <functional>
 #include <map>
+#include <memory>
 
 namespace ramify {
 
@@ -100,6 +102,10 @@ private:
   /// the tensors among them, which have that layout.
   Registers rowPointers(const ArrayDescriptor &array, mlir::ValueRange indices,
                         unsigned count, int64_t elementBytes);
+  /// The same, each built when it is asked for, in the block at hand.
+  std::function<Value(unsigned)> rowPointers(const ArrayDescriptor &array,
+                                             mlir::ValueRange indices,
+                                             int64_t elementBytes);
   /// Runs `body` for the rows whose mask is true; the others get zeros.
   Registers whereTrue(Value mask, mlir::TypeRange types,
                       llvm::function_ref<Registers()> body);

@@ -28,9 +28,9 @@ static int64_t bytesOf(Type element) {
   return element.getIntOrFloatBitWidth() / 8;
 }
 
-Registers Expander::rowPointers(const ArrayDescriptor &array,
-                                ValueRange indices, unsigned count,
-                                int64_t elementBytes) {
+std::function<Value(unsigned)>
+Expander::rowPointers(const ArrayDescriptor &array, ValueRange indices,
+                      int64_t elementBytes) {
   Value uniform = array.pointer;
   SmallVector<std::pair<Value, Value>> vectors; // index, stride in bytes
   for (auto [index, stride] : llvm::zip(indices, array.strides)) {
@@ -40,14 +40,13 @@ Registers Expander::rowPointers(const ArrayDescriptor &array,
     else
       uniform = advance(uniform, mul64(toI64(scalar(index)), bytes));
   }
-  std::map<SmallVector<void *>, Value> bases;
-  Registers pointers;
-  for (unsigned r = 0; r < count; ++r) {
+  auto bases = std::make_shared<std::map<SmallVector<void *>, Value>>();
+  return [this, uniform, vectors, bases](unsigned r) {
     SmallVector<void *> key;
     for (auto [index, bytes] : vectors)
       key.push_back(
           splitConstant(registers(index)[r]).first.getAsOpaquePointer());
-    Value &base = bases[key];
+    Value &base = (*bases)[key];
     if (!base) {
       base = uniform;
       for (auto [index, bytes] : vectors)
@@ -59,8 +58,17 @@ Registers Expander::rowPointers(const ArrayDescriptor &array,
     for (auto [index, bytes] : vectors)
       if (int64_t constant = splitConstant(registers(index)[r]).second)
         pointer = advance(pointer, mul64(bytes, constant64(constant)));
-    pointers.push_back(pointer);
-  }
+    return pointer;
+  };
+}
+
+Registers Expander::rowPointers(const ArrayDescriptor &array,
+                                ValueRange indices, unsigned count,
+                                int64_t elementBytes) {
+  auto pointerOf = rowPointers(array, indices, elementBytes);
+  Registers pointers;
+  for (unsigned r = 0; r < count; ++r)
+    pointers.push_back(pointerOf(r));
   return pointers;
 }
 
@@ -394,8 +402,7 @@ void Expander::copyUnits(CopyAsyncOp op, const Layout &layout, unsigned unit,
   const ArrayDescriptor &array = arrays[op.getSource()];
   int64_t bytes = bytesOf(memory.getElementType());
   Layout rows = layout.slice(1);
-  Registers pointers =
-      rowPointers(array, op.getIndices(), rows.numRegisters(), bytes);
+  auto pointerOf = rowPointers(array, op.getIndices(), bytes);
   Value byteColumn = builder.create<arith::MulIOp>(
       loc, laneCoordinate(layout, 1), constant32(bytes));
   Value place =
@@ -403,7 +410,7 @@ void Expander::copyUnits(CopyAsyncOp op, const Layout &layout, unsigned unit,
   PTX ptx(builder, loc);
   for (auto [row, accesses] :
        llvm::enumerate(accessesByRow(layout, rows, unit))) {
-    Value first = advance(pointers[row], toI64(byteColumn));
+    Value first = advance(pointerOf(row), toI64(byteColumn));
     Value mask = op.getMask() ? registers(op.getMask())[row] : Value();
     for (unsigned r : accesses) {
       Coords at = layout.offset(r);

@@ -121,9 +121,9 @@ static std::optional<int64_t> estimateRegisters(tile::KernelOp kernel) {
 /// The programs that an SM can hold, where shared memory limits them and not
 /// registers. Left alone, ptxas saves registers by spilling, for programs that
 /// would not fit beside each other anyway.
-static std::optional<int64_t>
-countResident(int64_t sharedBytes, int64_t threads,
-              std::optional<int64_t> registers) {
+static std::optional<int64_t> countResident(int64_t sharedBytes,
+                                            int64_t threads,
+                                            std::optional<int64_t> registers) {
   // Near the most that a thread can have, its own choice is the best.
   constexpr int64_t many = 200;
   int64_t resident = 1;
