@@ -35,6 +35,11 @@ static constexpr int64_t kBlockColumns = 64;
 /// How far an f32 product contracts before its sum is rounded.
 static constexpr int64_t kRoundedDepth = 64;
 
+/// Wider f32 products leave no registers for the partial sums of a block, nor
+/// for the split left operand that blocks would share: all columns for one step
+/// of the contraction at a time, each sum rounded at once.
+static constexpr int64_t kWideColumns = 192;
+
 namespace {
 
 /// An f32 as two tf32.
@@ -149,6 +154,9 @@ LogicalResult Expander::expandDot(DotOp op) {
   bool permuted =
       tf32 && lhs.layout.laneBases() == mmaAccumulator(16, 8, 1).laneBases();
   Fragment fragment = tf32 ? fragmentTF32(permuted) : fragment16();
+  bool sparing = tf32 && columns > kWideColumns;
+  int64_t blockColumns = sparing ? columns : kBlockColumns;
+  int64_t roundedDepth = sparing ? fragment.k : kRoundedDepth;
   MMAKind kind = element.isBF16()  ? MMAKind::BF16
                  : element.isF16() ? MMAKind::F16
                                    : MMAKind::TF32;
@@ -194,7 +202,7 @@ LogicalResult Expander::expandDot(DotOp op) {
     Split aSplit;
     if (tf32)
       aSplit = splitF32(builder, loc, a);
-    int64_t end = std::min(firstColumn + kBlockColumns, columns);
+    int64_t end = std::min(firstColumn + blockColumns, columns);
     for (int64_t n = firstColumn; n < end; n += 16) {
       SmallVector<Coords> bOffsets;
       for (int64_t part = n; part < std::min(n + 16, columns); part += 8)
@@ -218,10 +226,10 @@ LogicalResult Expander::expandDot(DotOp op) {
     }
   };
   for (int64_t m = 0; m < rows; m += 16)
-    for (int64_t n = 0; n < columns; n += kBlockColumns)
+    for (int64_t n = 0; n < columns; n += blockColumns)
       for (int64_t k = 0; k < inner; k += fragment.k) {
         multiplyBlock(m, n, k);
-        if ((k + fragment.k) % kRoundedDepth == 0 || k + fragment.k >= inner)
+        if ((k + fragment.k) % roundedDepth == 0 || k + fragment.k >= inner)
           flushPartialSums();
       }
   tiles[op.getResult()] = acc;

@@ -90,11 +90,16 @@ static LogicalResult lowerScalars(LLVM::LLVMFuncOp function) {
 // Residency
 //===----------------------------------------------------------------------===//
 
+/// Near the most that a thread can have, ptxas's own choice of residency is the
+/// best.
+static constexpr int64_t kManyRegisters = 200;
+
 /// Registers that a thread needs, roughly, for the products of a warp:
 /// accumulators, left operands in registers, and addresses. None if there are
 /// no such products.
 static std::optional<int64_t> estimateRegisters(tile::KernelOp kernel) {
-  int64_t registers = 64;
+  constexpr int64_t addresses = 48, splitting = 64, partialSums = 32;
+  int64_t registers = 0;
   llvm::DenseSet<Value> counted;
   auto count = [&](Value value, int64_t times) {
     auto type = cast<RankedTensorType>(value.getType());
@@ -103,37 +108,50 @@ static std::optional<int64_t> estimateRegisters(tile::KernelOp kernel) {
       registers +=
           times * layout->numRegisters() * type.getElementTypeBitWidth() / 32;
   };
-  bool split = false, any = false;
+  bool f32 = false, separate = false;
   kernel.walk([&](tile::DotOp dot) {
-    bool f32 =
+    f32 |=
         cast<RankedTensorType>(dot.getLhs().getType()).getElementType().isF32();
-    split |= f32;
-    any = true;
     count(dot.getResult(), 1);
     if (dot.getLhs().getDefiningOp<tile::GatherOp>())
       count(dot.getLhs(), f32 ? 2 : 1);
+    // A sum from zero inside a loop is added to another.
+    separate |=
+        !dot.getTransposed() && dot.getAcc().getDefiningOp<arith::ConstantOp>();
   });
-  if (!any)
+  if (!registers)
     return std::nullopt;
-  return registers + (split ? 32 : 0);
+  return registers + addresses + (f32 ? splitting : 0) +
+         (separate ? partialSums : 0);
 }
 
-/// The programs that an SM can hold, where shared memory limits them and not
-/// registers. Left alone, ptxas saves registers by spilling, for programs that
-/// would not fit beside each other anyway.
-static std::optional<int64_t> countResident(int64_t sharedBytes,
-                                            int64_t threads,
-                                            std::optional<int64_t> registers) {
-  // Near the most that a thread can have, its own choice is the best.
-  constexpr int64_t many = 200;
+/// The programs that an SM can hold by its shared memory and by the registers
+/// they need. Left alone, ptxas saves registers by spilling for programs that
+/// would not fit beside each other anyway; asked for one, it takes more than
+/// leaves room for others.
+static int64_t countResident(int64_t sharedBytes, int64_t threads,
+                             int64_t registers) {
   int64_t resident = 1;
   for (const GPUTarget &target : knownTargets())
     resident = std::max<int64_t>(
         resident, target.sharedPerSM / (sharedBytes + target.sharedReserved));
-  if (!registers || *registers > many ||
-      resident * threads * *registers > kRegistersPerSM)
-    return std::nullopt;
-  return resident;
+  int64_t rounded = llvm::alignTo(registers, kRegisterGranule);
+  return std::max<int64_t>(
+      1, std::min(resident, kRegistersPerSM / (threads * rounded)));
+}
+
+static void askForResidency(LLVM::LLVMFuncOp function, int64_t sharedBytes,
+                            int64_t registers) {
+  StringRef name = NVVM::NVVMDialect::getMinctasmAttrName();
+  if (registers > kManyRegisters) {
+    function->removeAttr(name);
+    return;
+  }
+  auto warps = function->getAttrOfType<IntegerAttr>(tile::kWarpsAttrName);
+  int64_t threads = kWarpSize * (warps ? warps.getInt() : 1);
+  function->setAttr(name, Builder(function.getContext())
+                              .getI32IntegerAttr(countResident(
+                                  sharedBytes, threads, registers)));
 }
 
 namespace {
@@ -163,13 +181,9 @@ struct TileToGPUPass : PassWrapper<TileToGPUPass, OperationPass<ModuleOp>> {
         function->setAttr(kSharedBytesAttrName,
                           builder.getI32IntegerAttr(bytes));
         declareShared(module);
-        auto warps = kernel->getAttrOfType<IntegerAttr>(tile::kWarpsAttrName);
-        int64_t threads = kWarpSize * (warps ? warps.getInt() : 1);
-        if (std::optional<int64_t> resident =
-                countResident(bytes, threads, registers))
-          function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
-                            builder.getI32IntegerAttr(*resident));
       }
+      if (registers)
+        askForResidency(function, expander.getSharedBytes(), *registers);
       kernel.erase();
       followProducts(function);
       if (failed(lowerScalars(function)))
