@@ -62,7 +62,8 @@ tile.kernel @f16(%q: !A, %out: !O) {
 // CHECK:         %[[BIG:.*]] = llvm.and %[[UP]], %[[MASK]]
 // CHECK:         %[[BIGF:.*]] = llvm.bitcast %[[BIG]] : i32 to f32
 // CHECK:         %[[SMALLF:.*]] = llvm.fsub %[[X]], %[[BIGF]]
-// CHECK:         %[[SMALL:.*]] = llvm.bitcast %[[SMALLF]] : f32 to i32
+// CHECK:         %[[SMALLBITS:.*]] = llvm.bitcast %[[SMALLF]] : f32 to i32
+// CHECK:         %[[SMALL:.*]] = llvm.add %[[SMALLBITS]], %[[HALF]]
 // CHECK:         "llvm.nvvm.mma.m16n8k8.row.col.tf32"(%[[SMALL]],
 // CHECK:         "llvm.nvvm.mma.m16n8k8.row.col.tf32"(%[[BIG]],
 // CHECK:         "llvm.nvvm.mma.m16n8k8.row.col.tf32"(%[[BIG]],
