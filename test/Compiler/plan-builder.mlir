@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: ramify-translate --plan-to-text %s --split-input-file --verify-diagnostics | FileCheck %s
 
 // Integer arithmetic becomes expressions; constants fold, and a kernel can be

@@ -41,6 +41,25 @@ void KernelOp::print(OpAsmPrinter &printer) {
       getArgAttrsAttrName(), getResAttrsAttrName());
 }
 
+/// Arguments are printed with the names that they carry.
+static void nameArguments(FunctionOpInterface op, Region &region,
+                          OpAsmSetValueNameFn setName) {
+  for (BlockArgument argument : region.getArguments())
+    if (auto name = op.getArgAttrOfType<StringAttr>(argument.getArgNumber(),
+                                                    "ramify.name"))
+      setName(argument, name);
+}
+
+void KernelOp::getAsmBlockArgumentNames(Region &region,
+                                        OpAsmSetValueNameFn setName) {
+  nameArguments(*this, region, setName);
+}
+
+void PlanOp::getAsmBlockArgumentNames(Region &region,
+                                      OpAsmSetValueNameFn setName) {
+  nameArguments(*this, region, setName);
+}
+
 LogicalResult KernelOp::verify() {
   return verifySignature(*this, /*allowTiles=*/true);
 }

@@ -5,6 +5,7 @@
 #define RAMIFY_TILE_OPS_TD
 
 include "dialects/Tile/IR/TileAttributes.td"
+include "mlir/IR/OpAsmInterface.td"
 include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/FunctionInterfaces.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
@@ -25,12 +26,14 @@ def Tile_Mask : RankedTensorOf<[I1]>;
 
 def Tile_KernelOp : Tile_Op<"kernel", [
     FunctionOpInterface, IsolatedFromAbove, Symbol,
-    SingleBlockImplicitTerminator<"EndOp">]> {
+    SingleBlockImplicitTerminator<"EndOp">,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>]> {
   let summary = "the work of one program of a grid";
   let description = [{
     Arguments are arrays and scalars. After lowering an array of rank r becomes a
     pointer, r sizes and r strides (i64, in elements). No two arrays overlap where
-    one is written.
+    one is written. An argument with the attribute `ramify.name` is printed with
+    that name.
 
     ```mlir
     tile.kernel @double(%x: memref<?x64xf32, strided<[?, 1]>>, %y: memref<?x64xf32, strided<[?, 1]>>) {

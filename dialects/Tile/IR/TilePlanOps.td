@@ -8,7 +8,8 @@ include "dialects/Tile/IR/TileScheduleOps.td"
 
 def Tile_PlanOp : Tile_Op<"plan", [
     FunctionOpInterface, IsolatedFromAbove, Symbol,
-    SingleBlockImplicitTerminator<"EndOp">]> {
+    SingleBlockImplicitTerminator<"EndOp">,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>]> {
   let summary = "what the host does for one call";
   let description = [{
     Sizes are `memref.dim` of the arguments, arithmetic on them is `arith` on

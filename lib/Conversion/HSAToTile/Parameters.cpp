@@ -202,6 +202,19 @@ SmallVector<Type> Parameters::getKernelTypes() const {
   return all;
 }
 
+SmallVector<Attribute> Parameters::getKernelAttributes() const {
+  Builder b(types[0].getContext());
+  auto named = [&](Attribute name) -> Attribute {
+    return b.getDictionaryAttr(b.getNamedAttr("ramify.name", name));
+  };
+  SmallVector<Attribute> all;
+  for (Attribute attribute : attributes)
+    all.push_back(named(cast<DictionaryAttr>(attribute).get("ramify.name")));
+  for (unsigned index = 0; index < results.size(); ++index)
+    all.push_back(named(b.getStringAttr("result" + Twine(index))));
+  return all;
+}
+
 //===----------------------------------------------------------------------===//
 // Sizes of partitions
 //===----------------------------------------------------------------------===//

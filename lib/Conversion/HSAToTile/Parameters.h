@@ -38,6 +38,9 @@ public:
   /// The argument attributes of the plan.
   llvm::ArrayRef<mlir::Attribute> getAttributes() const { return attributes; }
 
+  /// Those of the kernel: the names, results too.
+  llvm::SmallVector<mlir::Attribute> getKernelAttributes() const;
+
   /// Position of `q_start` among the arguments, or -1.
   int64_t getStart() const { return start; }
 

@@ -18,8 +18,9 @@ tile::KernelOp ramify::createKernel(BodyEmitter &emitter,
                                     StringRef name) {
   TileBuilder &b = emitter.b;
   auto type = b.getFunctionType(parameters.getKernelTypes(), {});
-  auto kernel = b.create<tile::KernelOp>(name, type, /*arg_attrs=*/nullptr,
-                                         /*res_attrs=*/nullptr);
+  auto kernel = b.create<tile::KernelOp>(
+      name, type, b.getArrayAttr(parameters.getKernelAttributes()),
+      /*res_attrs=*/nullptr);
   Block *body = &kernel.getBody().emplaceBlock();
   for (Type argument : type.getInputs())
     body->addArgument(argument, kernel.getLoc());

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: ramify-opt %s --hsa-to-tile --canonicalize --cse --split-input-file | FileCheck %s
 
 // A group of four in tiles of 16 rows: rows without a query head read nothing and
@@ -6,16 +7,15 @@
 
 #o = #hsa.axes<pos, head, dim>
 // CHECK-LABEL: tile.kernel @heads
-// CHECK-SAME:    %[[W:[a-z0-9]+]]: memref<?x?x?x?xbf16, {{[^>]*>>}}, %[[I:[a-z0-9]+]]: memref<?x?x?x?xi64
 // CHECK:         %[[ROW:.*]] = tile.iota : tensor<16xi32>
 // CHECK:         %[[INSIDE:.*]] = arith.cmpi slt, %[[ROW]], %{{.*}} : tensor<16xi32>
 // CHECK:         %[[HEADS:.*]] = arith.addi
 // CHECK:         tile.gather {{.*}} where %[[INSIDE]]
 // CHECK:         scf.for %[[SLOT:[a-z0-9]+]] =
-// CHECK:           %[[INDEX:.*]] = memref.load %[[I]][%{{.*}}, %{{.*}}, %c0, %[[SLOT]]]
+// CHECK:           %[[INDEX:.*]] = memref.load %i[%{{.*}}, %{{.*}}, %c0, %[[SLOT]]]
 // CHECK:           %[[COUNT:.*]] = arith.extui %{{.*}} : i32 to i64
 // CHECK:           arith.cmpi ult, %[[INDEX]], %[[COUNT]] : i64
-// CHECK:           tile.lookup %[[W]][%{{.*}}, %{{.*}}, %[[HEADS]], %[[SLOT]]] where %[[INSIDE]] : {{.*}} -> tensor<16xbf16>
+// CHECK:           tile.lookup %w[%{{.*}}, %{{.*}}, %[[HEADS]], %[[SLOT]]] where %[[INSIDE]] : {{.*}} -> tensor<16xbf16>
 // CHECK:         tile.scatter {{.*}} where %[[INSIDE]]
 hsa.program @heads(%q: !hsa.query<f32, pos = 1, head = 4, dim = 16>, %v: !hsa.chunks<"kv", f32, key = 32, dim = 16>,
                    %w: !hsa.weights<"i", bf16, heads = query>, %i: !hsa.indices<"kv", i64, heads = one>)
@@ -40,11 +40,10 @@ hsa.program @heads(%q: !hsa.query<f32, pos = 1, head = 4, dim = 16>, %v: !hsa.ch
 
 #o = #hsa.axes<pos, head, dim>
 // CHECK-LABEL: tile.kernel @query_indices
-// CHECK-SAME:    %[[V:[a-z0-9]+]]: memref<?x?x?x16xf32, {{[^>]*>>}}, %[[I:[a-z0-9]+]]: memref<?x?x?x?xi32
 // CHECK:         %[[HEAD:.*]] = tile.program_id y
 // CHECK:         %[[KV:.*]] = arith.divui %[[HEAD]], %c4
-// CHECK:         memref.load %[[I]][%{{.*}}, %{{.*}}, %[[HEAD]], %{{.*}}]
-// CHECK:         tile.gather %[[V]][%{{.*}}, %{{.*}}, %[[KV]]]
+// CHECK:         memref.load %i[%{{.*}}, %{{.*}}, %[[HEAD]], %{{.*}}]
+// CHECK:         tile.gather %v[%{{.*}}, %{{.*}}, %[[KV]]]
 // CHECK-LABEL: tile.plan @query_indices_plan
 // CHECK-SAME:    {ramify.dims = ["B", "rows", "HQ", "K"], ramify.name = "i"}
 // CHECK:         %[[HQ:.*]] = memref.dim %{{.*}}, %c2
@@ -71,16 +70,16 @@ hsa.program @query_indices(%q: !hsa.query<f32, pos = 1, head = 1, dim = 16>, %v:
 
 #o = #hsa.axes<pos, head, dim>
 // CHECK-LABEL: tile.kernel @arrays
-// CHECK-SAME:    %[[SCALAR:[a-z0-9]+]]: memref<f32>, %[[HEAD:[a-z0-9]+]]: memref<?xf32, strided<[1]>>
-// CHECK-SAME:    %[[KEY:[a-z0-9]+]]: memref<?x?xf32, strided<[?, 1]>>, %[[CHUNK:[a-z0-9]+]]: memref<?x?xf32, strided<[?, 1]>>
-// CHECK-SAME:    %[[POS:[a-z0-9]+]]: memref<?x16xf32, strided<[?, 1]>>
+// CHECK-SAME:    %scalar: memref<f32> {{.*}}, %head: memref<?xf32, strided<[1]>>
+// CHECK-SAME:    %key: memref<?x?xf32, strided<[?, 1]>> {{.*}}, %chunk: memref<?x?xf32, strided<[?, 1]>>
+// CHECK-SAME:    %L: memref<?x16xf32, strided<[?, 1]>>
 // CHECK:         %[[HEADS:.*]] = arith.addi {{.*}} : tensor<16xi32>
-// CHECK:         memref.load %[[SCALAR]][]
-// CHECK:         tile.lookup %[[HEAD]][%[[HEADS]]] where
-// CHECK:         tile.gather %[[POS]][%{{.*}}]
+// CHECK:         memref.load %scalar[]
+// CHECK:         tile.lookup %head[%[[HEADS]]] where
+// CHECK:         tile.gather %L[%{{.*}}]
 // CHECK:         scf.for %[[I:[a-z0-9]+]] =
-// CHECK:           tile.lookup %[[KEY]][%{{.*}}, %{{.*}}] where %{{.*}} : {{.*}} -> tensor<32xf32>
-// CHECK:           tile.lookup %[[CHUNK]][%[[I]], %[[HEADS]]] where
+// CHECK:           tile.lookup %key[%{{.*}}, %{{.*}}] where %{{.*}} : {{.*}} -> tensor<32xf32>
+// CHECK:           tile.lookup %chunk[%[[I]], %[[HEADS]]] where
 // CHECK-LABEL: tile.plan @arrays_plan
 // CHECK-SAME:    memref<f32> {ramify.dims = [], ramify.name = "scalar"}
 // CHECK-SAME:    {ramify.dims = ["HQ"], ramify.name = "head"}

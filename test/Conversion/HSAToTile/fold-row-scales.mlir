@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: ramify-opt %s --tile-fold-row-scales --split-input-file | FileCheck %s
 
 // A weight joins the scale that the rows have already; bf16 is rounded once,

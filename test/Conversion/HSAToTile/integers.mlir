@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: ramify-opt %s --hsa-to-tile --canonicalize --cse | FileCheck %s
 
 // Integer operations that the targets do not have: |x| = max(x, -x), and the
@@ -5,7 +6,6 @@
 
 #p = #hsa.axes<pos>
 // CHECK-LABEL: tile.kernel @integers
-// CHECK-SAME:    %[[START:[a-z0-9]+]]: i32
 // CHECK:         %[[MINUS:.*]] = arith.subi %{{.*}}, %[[T:splat_?[0-9]*]] overflow<nsw>
 // CHECK:         %[[ABS:.*]] = arith.maxsi %[[T]], %[[MINUS]]
 // CHECK:         %[[Q:.*]] = arith.divsi %[[T]], %[[D:.*]] : tensor<16xi32>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: ramify-opt %s --hsa-to-tile --split-input-file --verify-diagnostics
 
 #o = #hsa.axes<pos, head, dim>

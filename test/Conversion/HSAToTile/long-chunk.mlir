@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: ramify-opt %s --hsa-to-tile --canonicalize --cse | FileCheck %s
 
 // A chunk of 208 keys is two tiles of 112 keys, the second with keys of no chunk

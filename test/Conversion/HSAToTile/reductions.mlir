@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: ramify-opt %s --hsa-to-tile --canonicalize --cse --split-input-file | FileCheck %s
 
 // A dim of 24 is padded to 32. What comes from memory is zero in the padding;

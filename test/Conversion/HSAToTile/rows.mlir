@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: ramify-opt %s --hsa-to-tile --canonicalize --cse | FileCheck %s
 // RUN: ramify-opt %s --hsa-to-tile="rows-multiple=1 cols-multiple=1" --canonicalize --cse | FileCheck %s --check-prefix=PLAIN
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: ramify-opt %s --hsa-to-tile --canonicalize --cse --split-input-file | FileCheck %s
 
 // exp is taken to base 2. Where the argument is a product with something small,

@@ -1,31 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: ramify-opt %s --hsa-to-tile --tile-fold-row-scales --canonicalize --cse | FileCheck %s
 
 // Attention over selected chunks, the whole of it.
 
 // One program for each query block, key/value head and sequence.
 // CHECK-LABEL: tile.kernel @hsa(
-// CHECK-SAME:    %[[Q:[a-z0-9]+]]: memref<?x?x?x64xbf16, strided<[?, ?, ?, 1]>>, %[[K:[a-z0-9]+]]: memref<?x?x?x64xbf16
-// CHECK-SAME:    %[[V:[a-z0-9]+]]: memref<?x?x?x64xbf16, strided<[?, ?, ?, 1]>>, %[[WEIGHTS:[a-z0-9]+]]: memref<?x?x?x?xf32
-// CHECK-SAME:    %[[INDICES:[a-z0-9]+]]: memref<?x?x?x?xi32, strided<[?, ?, ?, 1]>>, %[[SCALE:[a-z0-9]+]]: f32, %[[OUT:[a-z0-9]+]]: memref
+// CHECK-SAME:    %q: memref<?x?x?x64xbf16, strided<[?, ?, ?, 1]>> {ramify.name = "q"}
+// CHECK-SAME:    %weights: memref<?x?x?x?xf32, strided<[?, ?, ?, 1]>>
+// CHECK-SAME:    %scale: f32
+// CHECK-SAME:    %result0: memref<?x?x?x64xbf16, strided<[?, ?, ?, 1]>>
 // CHECK-DAG:     %[[BLOCK:.*]] = tile.program_id x
 // CHECK-DAG:     %[[HEAD:.*]] = tile.program_id y
 // CHECK-DAG:     %[[BATCH:.*]] = tile.program_id z
-// CHECK:         %[[QT:.*]] = tile.gather %[[Q]][%[[BATCH]], %[[BLOCK]], %[[HEADS:.*]]] : {{.*}} -> tensor<16x64xbf16>
+// CHECK:         %[[QT:.*]] = tile.gather %q[%[[BATCH]], %[[BLOCK]], %[[HEADS:.*]]] : {{.*}} -> tensor<16x64xbf16>
 // CHECK:         %[[C:.*]] = arith.divui {{.*}} : i32
 // CHECK:         scf.for %[[SLOT:[a-z0-9]+]] = {{.*}} iter_args(%[[ACC:.*]] = {{.*}})
 
 // An index outside [0, C) is skipped, -1 too.
-// CHECK:           %[[I:.*]] = memref.load %[[INDICES]][%[[BATCH]], %[[BLOCK]], %[[HEAD]], %[[SLOT]]]
+// CHECK:           %[[I:.*]] = memref.load %indices[%[[BATCH]], %[[BLOCK]], %[[HEAD]], %[[SLOT]]]
 // CHECK:           %[[VALID:.*]] = arith.cmpi ult, %[[I]], %[[C]] : i32
 // CHECK:           scf.if %[[VALID]]
 // CHECK:             %[[KEYS:.*]] = arith.addi {{.*}} overflow<nsw> : tensor<64xi32>
 // CHECK:             %[[LIVE:.*]] = arith.cmpi slt, %[[KEYS]]
 // CHECK:             %[[PARTIAL:.*]] = arith.cmpi sgt
-// CHECK:             %[[KT:.*]] = tile.gather %[[K]][%[[BATCH]], %[[KEYS]], %[[HEAD]]] where %[[LIVE]]
+// CHECK:             %[[KT:.*]] = tile.gather %k[%[[BATCH]], %[[KEYS]], %[[HEAD]]] where %[[LIVE]]
 // CHECK:             %[[S:.*]] = tile.dot %[[QT]], transposed %[[KT]]
 
 // The scale and log2(e) are one factor, for the whole tile.
-// CHECK:             %[[FACTOR:.*]] = arith.mulf %[[SCALE]], %{{.*}} : f32
+// CHECK:             %[[FACTOR:.*]] = arith.mulf %scale, %{{.*}} : f32
 // CHECK:             %[[FACTORS:.*]] = tensor.splat %[[FACTOR]]
 // CHECK:             %[[S2:.*]] = arith.mulf %[[S]], %[[FACTORS]]
 
@@ -40,7 +42,7 @@
 // CHECK:             arith.divf {{.*}}, %[[L]] : tensor<16xf32>
 
 // Weight and 1 / l scale the rows of P, and the product accumulates in place.
-// CHECK:             memref.load %[[WEIGHTS]][%[[BATCH]], %[[BLOCK]], %[[HEAD]], %[[SLOT]]]
+// CHECK:             memref.load %weights[%[[BATCH]], %[[BLOCK]], %[[HEAD]], %[[SLOT]]]
 // CHECK:             %[[R:.*]] = arith.mulf {{.*}} : tensor<16xf32>
 // CHECK:             %[[RB:.*]] = tile.broadcast %[[R]] along 1
 // CHECK:             %[[PW:.*]] = arith.mulf %[[P]], %[[RB]]
@@ -49,16 +51,16 @@
 // CHECK-NEXT:        scf.yield %[[NEXT]]
 // CHECK:           else
 // CHECK-NEXT:        scf.yield %[[ACC]]
-// CHECK:         tile.scatter %{{.*}} into %[[OUT]][%[[BATCH]], %[[BLOCK]], %[[HEADS]]]
+// CHECK:         tile.scatter %{{.*}} into %result0[%[[BATCH]], %[[BLOCK]], %[[HEADS]]]
 
 // CHECK-LABEL: tile.plan @hsa_plan(
 // CHECK-SAME:    {ramify.dims = ["B", "L", "HQ", "64"], ramify.name = "q"}
 // CHECK-SAME:    {ramify.dims = ["B", "N", "H", "64"], ramify.name = "k"}
 // CHECK-SAME:    {ramify.dims = ["B", "rows", "H", "K"], ramify.name = "indices"}
 // CHECK-SAME:    f32 {ramify.name = "scale"}
-// CHECK:         %[[B:.*]] = memref.dim %arg0, %c0
-// CHECK:         %[[L:.*]] = memref.dim %arg0, %c1
-// CHECK:         %[[HQ:.*]] = memref.dim %arg0, %c2
+// CHECK:         %[[B:.*]] = memref.dim %q, %c0
+// CHECK:         %[[L:.*]] = memref.dim %q, %c1
+// CHECK:         %[[HQ:.*]] = memref.dim %q, %c2
 // CHECK:         %[[RESULT:.*]] = tile.result shape(%[[B]], %[[L]], %[[HQ]], %c64)
 // CHECK:         %[[H:.*]] = arith.divui %[[HQ]], %c16
 // CHECK:         tile.launch @hsa grid(%[[L]], %[[H]], %[[B]]) ({{.*}}, %[[RESULT]])

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: ramify-opt %s --hsa-to-tile --canonicalize --cse | FileCheck %s
 
 // A window over a block of two positions, into one running softmax. The chunks to
@@ -5,7 +6,7 @@
 // mask is made only where a chunk does not lie in the window of both.
 
 // CHECK-LABEL: tile.kernel @window
-// CHECK-SAME:    %[[LAST:[a-z0-9]+]]: i32, %[[START:[a-z0-9]+]]: i32, %[[OUT:[a-z0-9]+]]: memref<?x?x?x16xf32{{.*}}>, %[[LSE:[a-z0-9]+]]: memref<?x?x?xf32
+// CHECK-SAME:    %last: i32 {{.*}}, %q_start: i32 {{.*}}, %result0: memref<?x?x?x16xf32{{.*}}, %result1: memref<?x?x?xf32
 
 // Rows: 8 of 16, pos-major; the last block may have one position only.
 // CHECK:         %[[ROW:.*]] = tile.iota : tensor<16xi32>
@@ -45,8 +46,8 @@
 // CHECK:         arith.mulf %[[STATE]]#0
 // CHECK:         math.log %[[STATE]]#1
 // CHECK:         %[[RESULT:.*]] = arith.select
-// CHECK:         tile.scatter %[[VALUE]] into %[[OUT]]{{.*}} where %[[INSIDE]]
-// CHECK:         tile.scatter %[[RESULT]] into %[[LSE]]{{.*}} where %[[INSIDE]]
+// CHECK:         tile.scatter %[[VALUE]] into %result0{{.*}} where %[[INSIDE]]
+// CHECK:         tile.scatter %[[RESULT]] into %result1{{.*}} where %[[INSIDE]]
 
 // CHECK-LABEL: tile.plan @window_plan
 // CHECK-SAME:    i32 {ramify.default = ["N", "L"], ramify.name = "q_start", ramify.role = "q_start"}

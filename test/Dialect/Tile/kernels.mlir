@@ -54,3 +54,12 @@ tile.plan @small_plan() {
   %out = tile.result shape() : memref<f32>
   tile.launch @programs grid(%c1, %c1, %c1) ()
 }
+
+// Arguments are printed with the names that they carry.
+// CHECK-LABEL: tile.kernel @named(
+// CHECK-SAME:    %scale: f32 {ramify.name = "scale"}, %arg0: i32)
+tile.kernel @named(%0: f32 {ramify.name = "scale"}, %1: i32) {
+}
+// CHECK-LABEL: tile.plan @named_plan(%scale: f32 {ramify.name = "scale"})
+tile.plan @named_plan(%0: f32 {ramify.name = "scale"}) {
+}
