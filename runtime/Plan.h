@@ -15,13 +15,17 @@
 //     result out bf16 [B, L, HQ, 64]
 //     workspace acc f32 [B, L, 16] zero
 //     map kmap k box [1, 64, 1, 64] swizzle 128
-//     launch "hsa_0" grid (ceildiv(L, 4), H, B) block 128 shared 40960 cluster
-//     (1, 1, 1)
+//     launch "hsa_0" grid (ceildiv(L, 4), H, B) block 128 shared 40960
+//       cluster (1, 1, 1)
 //       (q, map(kmap), scale, i32(N - L), ptr(acc), out)
 //     memset out 0
-//     for w < ceildiv(L, 4096) { launch "part" grid (1, H, B) block 128 (q,
-//     i64(w * 4096)) } if q.align >= 16 && N < 1000 { ... } else { ... } code
-//     "sm_90a" ptx 18231 end <18231 bytes>
+//     for w < ceildiv(L, 4096) {
+//       launch "part" grid (1, H, B) block 128 (q, i64(w * 4096))
+//     }
+//     if q.align >= 16 && N < 1000 { ... } else { ... }
+//     code "sm_90a" ptx 18231
+//     end
+//     <18231 bytes>
 //
 // Arrays. A dimension is a number or the name of a size; a name that stands
 // twice must have the same value. Arguments, results and workspaces share one

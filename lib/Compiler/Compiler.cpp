@@ -186,8 +186,9 @@ bool Compilation::toPlacedTile() {
     return false;
   if (!options.aligned)
     setAlignment();
-  return run(
-      [&](OpPassManager &passes) { buildPlacementPipeline(passes, *gpu); });
+  return run([&](OpPassManager &passes) {
+    buildPlacementPipeline(passes, *gpu, options.stages);
+  });
 }
 
 bool Compilation::toLLVM() {
@@ -291,20 +292,4 @@ CompileResult ramify::lower(std::string_view text, std::string_view level,
   }
   done = done && compilation.toLLVM() && compilation.emitText(level, output);
   return finish(compilation, output, done);
-}
-
-std::string ramify::hostFeatures() {
-  return hostCPU().name + " " + hostCPU().features;
-}
-
-std::vector<std::string> ramify::targetNames() {
-  std::vector<std::string> names;
-  for (const GPUTarget &target : knownTargets())
-    names.emplace_back(target.name);
-  return names;
-}
-
-std::string ramify::targetFor(int major, int minor) {
-  const GPUTarget *target = targetForDevice(major, minor);
-  return target ? std::string(target->name) : std::string();
 }

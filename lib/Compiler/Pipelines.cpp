@@ -87,8 +87,9 @@ void ramify::buildCPUPipeline(OpPassManager &passes, const CPUTarget &target) {
 //===----------------------------------------------------------------------===//
 
 void ramify::buildPlacementPipeline(OpPassManager &passes,
-                                    const GPUTarget &target) {
+                                    const GPUTarget &target, int stages) {
   tile::StagingOptions staging;
+  staging.stages = stages;
   staging.sharedBytes = target.sharedPerCTA;
   // Keys and values of the next chunk are under way while this one is computed.
   // Before layouts: the copies it makes want layouts of their own.

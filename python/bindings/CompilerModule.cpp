@@ -3,8 +3,6 @@
 // The module ramify._compiler: the compiler as two functions of text, and what
 // belongs into the key of a compiled program. It includes no header of LLVM.
 
-#include "BuildId.h"
-
 #include "ramify/Compiler/Compiler.h"
 
 #include <pybind11/pybind11.h>
@@ -88,25 +86,10 @@ PYBIND11_MODULE(_compiler, module) {
   module.doc() = "From the text of an hsa program to a plan with code.";
   module.def("compile", &compile, py::arg("text"), py::arg("options"),
              "The serialised plan of a program. Releases the GIL.\n\n"
-             "options: 'target' ('cpu', 'sm_80', ...), 'schedule', 'aligned'.");
+             "options: those of CompileOptions, 'target', 'schedule', "
+             "'aligned', 'default_q_start', 'stages'.");
   module.def("lower", &lower, py::arg("text"), py::arg("level"),
              py::arg("options"),
              "A program at the level 'hsa', 'tile', 'placed', 'llvm', 'ptx', "
              "'asm' or 'plan', as text.");
-  module.def("build_id", &ramify::buildId,
-             "Hash of this module's code: what one build of the compiler made "
-             "is not another's.");
-  module.def("host_features", &ramify::hostFeatures,
-             "The processor that the target 'cpu' stands for.");
-  module.def("targets", &ramify::targetNames,
-             "The GPU architectures, oldest first.");
-  module.def(
-      "target_for",
-      [](int major, int minor) -> py::object {
-        std::string name = ramify::targetFor(major, minor);
-        return name.empty() ? py::none() : py::object(py::str(name));
-      },
-      py::arg("major"), py::arg("minor"),
-      "The architecture for a GPU of this compute capability; None if it is "
-      "too old.");
 }

@@ -4,6 +4,7 @@
 
 #include "RuntimeThreads.h"
 
+#include "ramify/Target/KnownTargets.h"
 #include "runtime/Driver.h"
 
 namespace py = pybind11;
@@ -24,6 +25,15 @@ static py::dict describe(int index) {
       py::arg("memory_bytes") = info.memoryBytes);
 }
 
+/// The architecture that a GPU's kernels are compiled for; None if it is too
+/// old for all.
+static py::object targetFor(int major, int minor) {
+  const GPUTarget *target = targetForDevice(major, minor);
+  if (!target)
+    return py::none();
+  return py::str(target->name.data(), target->name.size());
+}
+
 static py::bytes assemble(const std::string &ptx, int index) {
   std::string cubin;
   {
@@ -39,6 +49,9 @@ void bindDevice(py::module_ &module) {
   module.def("cuda_device_count", &cuda::deviceCount);
   module.def("cuda_device", &describe, py::arg("index") = 0,
              "Name, capability, multiprocessors and memory sizes of a device.");
+  module.def("target_for", &targetFor, py::arg("major"), py::arg("minor"),
+             "The architecture to compile for on a GPU of this compute "
+             "capability; None if there is none.");
   module.def("assemble", &assemble, py::arg("ptx"), py::arg("index") = 0,
              "PTX to a cubin for the device, by the driver's compiler. "
              "DeviceError with its log.");

@@ -19,7 +19,7 @@ from typing import Any
 from . import _runtime
 from ._cache import disk_cache
 from .call import is_aligned, specialise
-from .errors import ArgumentError
+from .errors import ArgumentError, UnsupportedError
 from .frontend import Lowered, Signature, lower
 
 SCHEDULES = ("query_major",)
@@ -89,18 +89,23 @@ def host_features() -> str:
 
 
 def target_of(request: Mapping[str, Any]) -> str:
-    """The compiler's name for the device of a request."""
+    """The compiler's name for the device of a request.
+
+    Raises
+    ------
+    UnsupportedError
+        If the device is older than every target.
+    """
     capability = request["capability"]
     if capability is None:
         return "cpu"
-    return gpu_target(*capability)
-
-
-def gpu_target(major: int, minor: int) -> str:
-    """The newest target whose code runs on a GPU of this capability."""
-    if (major, minor) == (9, 0):
-        return "sm_90a"
-    return "sm_90" if major >= 9 else "sm_80"
+    target = _runtime.target_for(*capability)
+    if target is None:
+        major, minor = capability
+        raise UnsupportedError(
+            f"kernels need a GPU of compute capability 8.0 or newer, found {major}.{minor}"
+        )
+    return target
 
 
 def program(signature: Signature, request: Mapping[str, Any]) -> Lowered:

@@ -57,16 +57,6 @@ CompileResult compile(std::string_view text, const CompileOptions &options);
 CompileResult lower(std::string_view text, std::string_view level,
                     const CompileOptions &options);
 
-/// The processor that "cpu" stands for here, with its features.
-std::string hostFeatures();
-
-/// The GPU architectures that can be compiled for, oldest first.
-std::vector<std::string> targetNames();
-
-/// The best of them for a GPU of this compute capability; empty if it is too
-/// old.
-std::string targetFor(int major, int minor);
-
 } // namespace ramify
 
 #endif // RAMIFY_COMPILER_COMPILER_H

@@ -31,8 +31,9 @@ void buildSchedulePipeline(mlir::OpPassManager &passes,
 
 void buildCPUPipeline(mlir::OpPassManager &passes, const CPUTarget &target);
 
+/// `stages` of the rings in shared memory; 0 lets the pass choose.
 void buildPlacementPipeline(mlir::OpPassManager &passes,
-                            const GPUTarget &target);
+                            const GPUTarget &target, int stages = 0);
 void buildGPUPipeline(mlir::OpPassManager &passes, const GPUTarget &target);
 
 } // namespace ramify

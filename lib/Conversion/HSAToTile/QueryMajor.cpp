@@ -5,7 +5,8 @@
 // of its query block, visits the chunks of each domain one after the other and
 // keeps the accumulators in registers:
 //
-//     %o = hsa.reduce (%slot, %c) in %selected into (sum %zero) { ... yield %x
+//     %o = hsa.reduce (%slot, %c) in %selected into (sum %zero) {
+//       ... yield %x
 //     }
 //
 //     %o = scf.for %slot = 0 to K iter_args(%acc = zero) {

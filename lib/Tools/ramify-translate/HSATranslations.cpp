@@ -31,6 +31,9 @@ struct Flags {
   llvm::cl::opt<bool> defaultQStart{
       "default-q-start",
       llvm::cl::desc("The queries are the last L positions: no q_start")};
+  llvm::cl::opt<int> stages{
+      "stages", llvm::cl::desc("Stages of the rings in shared memory (GPU)"),
+      llvm::cl::init(CompileOptions().stages)};
 
   CompileOptions get() const {
     CompileOptions options;
@@ -38,6 +41,7 @@ struct Flags {
     options.schedule = schedule;
     options.aligned = !unaligned;
     options.defaultQStart = defaultQStart;
+    options.stages = stages;
     return options;
   }
 };

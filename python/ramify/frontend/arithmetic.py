@@ -75,20 +75,6 @@ _COMPARE: dict[type[ast.AST], tuple[str, str]] = {
 }
 
 
-def as_tensor(builder: Builder, value: Operand, element: str | None = None) -> Tensor:
-    """A constant as a scalar of its own type, or of `element`; a tensor as it is."""
-    if isinstance(value, Tensor):
-        return value
-    number = value.value
-    if isinstance(number, bool):
-        return builder.constant(number, TensorType("i1"))
-    if isinstance(number, int):
-        return builder.constant(_checked_int(number, element), TensorType(element or "i32"))
-    if isinstance(number, float):
-        return builder.constant(number, TensorType("f32"))
-    raise MismatchError(f"expected a number or an array, found {value.describe()}")
-
-
 def _checked_int(number: int, element: str | None) -> int:
     if element in (None, "i32") and not -(2**31) <= number < 2**31:
         raise MismatchError(f"{number} does not fit into int32", "write it as a float")
