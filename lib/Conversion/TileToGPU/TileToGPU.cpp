@@ -135,7 +135,8 @@ static int64_t countResident(int64_t sharedBytes, int64_t threads,
   for (const GPUTarget &target : knownTargets())
     resident = std::max<int64_t>(
         resident, target.sharedPerSM / (sharedBytes + target.sharedReserved));
-  int64_t rounded = llvm::alignTo(registers, kRegisterGranule);
+  // A quarter more, for the arithmetic that the estimate knows nothing of.
+  int64_t rounded = llvm::alignTo(registers * 5 / 4, kRegisterGranule);
   return std::max<int64_t>(
       1, std::min(resident, kRegistersPerSM / (threads * rounded)));
 }
