@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 import test_frontend as written
 import test_reference as told
+import torch
 from arguments import random_arguments
+from numerics import DEVICES
 
 import ramify as rf
 import ramify.language as rl
+from ramify.frontend import Role
 
 
 @rf.jit
@@ -93,10 +96,26 @@ CASES: dict[str, tuple[Any, dict[str, Any], dict[str, Any]]] = {
 }
 
 
+# Errors relative to the largest value: float32 sums in another order, and for 16 bits the rounding
+# of P and of the result.
+TOLERANCE = {torch.float32: 2e-5, torch.bfloat16: 4 * 2.0**-8, torch.float16: 4 * 2.0**-11}
+
+
+def on_device(function: rf.JitFunction, x: dict[str, Any], dtype: torch.dtype, device: str) -> Any:
+    """Torch tensors there: queries, keys and values in `dtype`, other terms as they are."""
+    tensors = {name: torch.from_numpy(array) for name, array in x.items()}
+    for parameter in function.signature.arrays:
+        if parameter.role in (Role.QUERY, Role.CHUNKS):
+            tensors[parameter.name] = tensors[parameter.name].to(dtype)
+    return {name: tensor.to(device) for name, tensor in tensors.items()}
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
 @pytest.mark.parametrize("name", CASES)
-def test_compiled_function_is_its_reference(name: str) -> None:
+def test_compiled_function_is_its_reference(name: str, dtype: torch.dtype, device: str) -> None:
     function, options, sizes = CASES[name]
-    x = random_arguments(function.signature, **sizes)
+    x = on_device(function, random_arguments(function.signature, **sizes), dtype, device)
     options = {"chunk_size": 16, **options}
     options = {key: value for key, value in options.items() if value is not None}
     found = function(**x, **options)
@@ -104,8 +123,10 @@ def test_compiled_function_is_its_reference(name: str) -> None:
     pairs = zip(found, expected, strict=True) if isinstance(found, tuple) else [(found, expected)]
     for one, other in pairs:
         assert one.shape == other.shape
-        assert one.dtype == np.float32
+        assert one.dtype in (dtype, torch.float32)
+        assert one.device.type == device
+        one = one.double().cpu().numpy()
         infinite = np.isinf(other)
         assert (one[infinite] == other[infinite]).all()
         error = np.abs(one - other, where=~infinite, out=np.zeros_like(other)).max()
-        assert error <= 2e-5 * max(1.0, np.abs(other[~infinite]).max(initial=0.0))
+        assert error <= TOLERANCE[dtype] * max(1.0, np.abs(other[~infinite]).max(initial=0.0))
