@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The PTX of whole functions goes through ptxas without spills, for both generations of GPU."""
+
+from __future__ import annotations
+
+import pathlib
+import shutil
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import test_variants as variants
+import torch
+from arguments import random_arguments
+from numerics import Case, make
+
+import ramify as rf
+
+CHECK = pathlib.Path(__file__).parents[1] / "check_ptx.py"
+TARGETS = ["sm_80", "sm_90a"]
+BASE = Case(B=1, L=4, N=256, H=1, G=16)
+SHAPES = {
+    "D=32": BASE.but(D=32),
+    "D=64": BASE,
+    "D=64, S=16": BASE.but(S=16),
+    "D=64, S=128": BASE.but(S=128),
+    "D=64, S=256": BASE.but(S=256),
+    "D=80": BASE.but(D=80),
+    "D=128": BASE.but(D=128),
+    "G=1": BASE.but(G=1),
+    "G=64": BASE.but(G=64),
+    "q_block=8": BASE.but(q_block=8, L=16),
+    "softmax_1": BASE.but(n=1.0),
+    "weights per head": BASE.but(weight_heads="query"),
+}
+
+pytestmark = pytest.mark.skipif(not CHECK.exists(), reason="no checker of PTX")
+
+
+def assemble(ptx: str, folder: pathlib.Path) -> None:
+    path = folder / "kernel.ptx"
+    path.write_text(ptx)
+    done = subprocess.run([sys.executable, CHECK, path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32], ids=str)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_hsa(shape: str, dtype: torch.dtype, target: str, tmp_path: pathlib.Path) -> None:
+    case = SHAPES[shape]
+    x = make(case, dtype)
+    options: dict[str, Any] = {"scale": 0.1, "softmax_n": case.n, "chunk_size": case.S}
+    options["q_block"] = case.q_block
+    assemble(rf.ops.hsa_kernel.ir("ptx", **x, **options, target=target), tmp_path)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("name", variants.CASES)
+def test_variant(name: str, target: str, tmp_path: pathlib.Path) -> None:
+    function, options, sizes = variants.CASES[name]
+    x = random_arguments(function.signature, **sizes)
+    x = variants.on_device(function, x, torch.bfloat16, "cpu")
+    options = {"chunk_size": 16, **options}
+    options = {key: value for key, value in options.items() if value is not None}
+    assemble(function.ir("ptx", **x, **options, target=target), tmp_path)
