@@ -35,6 +35,42 @@ def _softmax(s: torch.Tensor, live: torch.Tensor, n: float) -> torch.Tensor:
     return p / (n * (-m).exp() + p.sum(-1, keepdim=True))
 
 
+def _block(
+    q: torch.Tensor,
+    chunks: tuple[torch.Tensor, torch.Tensor],
+    weights: torch.Tensor,
+    picks: torch.Tensor,
+    row: torch.Tensor,
+    num_keys: int,
+    scale: float,
+    softmax_n: float,
+) -> torch.Tensor:
+    """The result of some queries ``[B, J, HQ, D]``; ``row`` ``[J]`` are their selection rows.
+
+    ``picks`` are ``[B, R, h, K]`` for the h heads of ``chunks``, ``weights`` ``[B, R, 1|H|HQ, K]``.
+    """
+    kc, vc = chunks
+    batch, count, query_heads, dim = q.shape
+    heads, slots, size = kc.shape[1], picks.shape[3], kc.shape[3]
+    wide = torch.float64 if q.dtype == torch.float64 else torch.float32
+    picks = picks.long().permute(0, 2, 1, 3).expand(batch, heads, -1, -1)
+    some = (picks >= 0) & (picks < kc.shape[2])
+    safe = picks.where(some, 0)
+    kg, vg = _gather(kc, safe)[:, :, row], _gather(vc, safe)[:, :, row]
+    x = q.view(batch, count, heads, query_heads // heads, dim)
+    s = torch.einsum("blhgd,bhlksd->bhlgks", x, kg).to(wide) * scale
+    positions = torch.arange(kc.shape[2] * size, device=q.device).view(-1, size)
+    live = (positions[safe] < num_keys)[:, :, row, None]
+    p = _softmax(s, live, softmax_n).to(q.dtype)
+    o = torch.einsum("bhlgks,bhlksd->bhlgkd", p, vg)
+    w = weights.to(wide)[:, row].repeat_interleave(query_heads // weights.shape[2], 2)
+    w = w.permute(0, 2, 1, 3).view(batch, heads, -1, count, slots).transpose(2, 3)
+    chosen = some[:, :, row, None]
+    o = torch.where(chosen[..., None], o, 0).to(wide)
+    y = torch.einsum("bhlgk,bhlgkd->blhgd", w.where(chosen, 0), o)
+    return y.reshape(batch, count, query_heads, -1).to(q.dtype)
+
+
 def hsa(
     q: torch.Tensor,
     k: torch.Tensor,
@@ -51,39 +87,19 @@ def hsa(
     """Weighted sum of a softmax per selected chunk; shapes as in ``ramify.ops.hsa``."""
     batch, length, query_heads, dim = q.shape
     num_keys, heads = k.shape[1], k.shape[2]
-    per_query = query_heads if indices.shape[2] == query_heads else heads
-    group = query_heads // per_query
-    share = query_heads // heads
     rows, slots = indices.shape[1], indices.shape[3]
-    wide = torch.float64 if q.dtype == torch.float64 else torch.float32
-    kc, vc = chunked(k, chunk_size), chunked(v, chunk_size)
-    if per_query == query_heads:
-        kc, vc = kc.repeat_interleave(share, 1), vc.repeat_interleave(share, 1)
-    positions = torch.arange(kc.shape[2] * chunk_size, device=q.device).view(-1, chunk_size)
     out = torch.zeros(batch, length, query_heads, v.shape[3], dtype=q.dtype, device=q.device)
     if not (batch and length and num_keys and slots):
         return out
-    step = max(1, max_elements // (batch * per_query * slots * chunk_size * dim))
+    kc, vc = chunked(k, chunk_size), chunked(v, chunk_size)
+    if indices.shape[2] == query_heads:
+        share, heads = query_heads // heads, query_heads
+        kc, vc = kc.repeat_interleave(share, 1), vc.repeat_interleave(share, 1)
+    step = max(1, max_elements // (batch * heads * slots * chunk_size * dim))
     for r0 in range(0, rows, step):
-        picks = indices[:, r0 : r0 + step].long().permute(0, 2, 1, 3)
-        picks = picks.expand(batch, per_query, -1, -1)
-        some = (picks >= 0) & (picks < kc.shape[2])
-        safe = picks.where(some, 0)
-        end = min(length, (r0 + picks.shape[2]) * q_block)
-        j = torch.arange(r0 * q_block, end, device=q.device)
+        picks, w = indices[:, r0 : r0 + step], weights[:, r0 : r0 + step]
+        j = torch.arange(r0 * q_block, min(length, (r0 + picks.shape[1]) * q_block))
+        j = j.to(q.device)
         row = j // q_block - r0
-        kg, vg = _gather(kc, safe)[:, :, row], _gather(vc, safe)[:, :, row]
-        x = q[:, j].view(batch, len(j), per_query, group, dim)
-        s = torch.einsum("blhgd,bhlksd->bhlgks", x, kg).to(wide) * scale
-        live = (positions[safe] < num_keys)[:, :, row, None]
-        p = _softmax(s, live, softmax_n).to(q.dtype)
-        o = torch.einsum("bhlgks,bhlksd->bhlgkd", p, vg)
-        w = weights[:, r0 : r0 + step].to(wide)[:, row]
-        w = w.expand(-1, -1, query_heads, -1) if w.shape[2] == 1 else w
-        w = w.repeat_interleave(query_heads // w.shape[2], 2).permute(0, 2, 1, 3)
-        w = w.view(batch, per_query, group, len(j), slots).transpose(2, 3)
-        w = w.where(some[:, :, row, None], 0)
-        o = torch.where(some[:, :, row, None, :, None], o, 0)
-        y = torch.einsum("bhlgk,bhlgkd->blhgd", w, o.to(wide))
-        out[:, j] = y.reshape(batch, len(j), query_heads, -1).to(q.dtype)
+        out[:, j] = _block(q[:, j], (kc, vc), w, picks, row, num_keys, scale, softmax_n)
     return out

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: ramify-translate --llvm-to-ptx --arch=sm_80 %s > %t.sm_80.ptx
 // RUN: FileCheck %s --check-prefixes=CHECK,AMPERE < %t.sm_80.ptx
 // RUN: ramify-translate --llvm-to-ptx --arch=sm_90a %s > %t.sm_90a.ptx

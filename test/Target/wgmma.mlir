@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: ramify-opt %s --pass-pipeline="builtin.module(tile-verify-stage{stage=placed},convert-tile-to-gpu)" > %t.mlir
 // RUN: ramify-translate --llvm-to-ptx --arch=sm_90a %t.mlir > %t.ptx
 // RUN: FileCheck %s < %t.ptx

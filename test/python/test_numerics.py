@@ -125,6 +125,26 @@ def test_views_need_no_copy(device: str) -> None:
 
 
 @pytest.mark.parametrize("device", DEVICES)
+def test_keys_beyond_two_to_the_31_elements(device: str) -> None:
+    """The last chunk begins at 2^31 elements; the memory between the picks is never touched."""
+    size, dim = 64, 64
+    keys = 2**31 // dim + size
+    picks = torch.tensor([0, 2**30 // (dim * size), 2**31 // (dim * size)])
+    near = make(Case(B=1, L=3, N=3 * size, H=1, K=1), torch.float16)
+    near["indices"][...] = torch.arange(3).view(1, 3, 1, 1)
+    far = dict(near, indices=picks.int().view(1, 3, 1, 1))
+    for name in ("k", "v"):
+        far[name] = torch.empty(1, keys, 1, dim, dtype=torch.float16, device=device)
+        chunks = near[name].view(3, size, dim)
+        far[name].view(-1, size, dim)[picks.to(device)] = chunks.to(device)
+    found, expected = (
+        rf.ops.hsa(**{name: t.to(device) for name, t in x.items()}, chunk_size=size)
+        for x in (far, near)
+    )
+    assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("device", DEVICES)
 def test_new_lengths_compile_nothing(device: str) -> None:
     case = Case(D=32, S=32)
     rf.ops.hsa(**{k: t.to(device) for k, t in make(case, torch.float32).items()}, chunk_size=32)

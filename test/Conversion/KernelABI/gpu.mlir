@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: ramify-opt %s --split-input-file --convert-tile-to-gpu | FileCheck %s
 
 #rows = #tile.layout<reg = [], lane = [[1], [2], [4], [8], [0]], warps = [1], repeat = [1]>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: ramify-opt --tile-stage-through-shared --canonicalize --cse --tile-assign-layouts --canonicalize --cse --convert-tile-to-gpu %s -o %t.mlir
 // RUN: ramify-translate --llvm-to-ptx --arch=sm_80 %t.mlir -o %t.ptx
 // RUN: FileCheck %s < %t.ptx

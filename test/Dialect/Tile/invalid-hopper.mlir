@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: ramify-opt %s --split-input-file --verify-diagnostics
 
 // expected-error @below {{expected a swizzle of 32, 64 or 128 bytes, found 16}}

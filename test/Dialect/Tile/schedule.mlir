@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: ramify-opt %s | ramify-opt | FileCheck %s
 
 !A = memref<?x16xf32, strided<[?, 1]>>

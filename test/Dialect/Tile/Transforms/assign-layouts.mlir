@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: ramify-opt --tile-assign-layouts --canonicalize --cse --split-input-file %s | FileCheck %s
 
 !A = memref<?x?x64xbf16, strided<[?, ?, 1]>>

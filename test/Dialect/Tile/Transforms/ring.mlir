@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: ramify-opt %s --pass-pipeline='builtin.module(tile.kernel(tile-stage-through-shared{stages=2}),canonicalize,cse)' | FileCheck %s
 // RUN: ramify-opt %s --pass-pipeline='builtin.module(tile.kernel(tile-stage-through-shared{stages=1}),canonicalize,cse)' | FileCheck %s --check-prefix=ONE
 // RUN: ramify-opt %s --pass-pipeline='builtin.module(tile.kernel(tile-stage-through-shared{stages=3}),canonicalize,cse)' | FileCheck %s --check-prefix=THREE

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: ramify-opt %s --pass-pipeline='builtin.module(tile.kernel(tile-stage-through-shared),canonicalize,cse)' | FileCheck %s
 // RUN: ramify-opt %s --pass-pipeline='builtin.module(tile.kernel(tile-stage-through-shared{shared-bytes=10000}),canonicalize,cse)' | FileCheck %s --check-prefix=LITTLE
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: ramify-opt %s --split-input-file --pass-pipeline='builtin.module(tile.kernel(tile-stage-through-shared),canonicalize,cse)' | FileCheck %s
 
 !A = memref<?x64xf32, strided<[?, 1]>>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: ramify-opt %s --tile-stage-through-shared --tile-stage-left-operands --canonicalize --cse | FileCheck %s
 
 !A = memref<?x256xbf16, strided<[?, 1]>>

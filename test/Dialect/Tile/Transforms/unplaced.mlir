@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: ramify-opt %s --verify-diagnostics --pass-pipeline='builtin.module(tile-assign-layouts)'
 
 // Layouts are known for what the query-major schedule uses.
