@@ -95,6 +95,8 @@ void Arguments::readParameter(int index) {
 }
 
 void Arguments::setSymbol(int symbol, int64_t value) {
+  if (symbol < 0)
+    return;
   values[symbol] = value;
   origins[symbol].parameter = 0;
 }
@@ -255,6 +257,21 @@ static uint64_t floatBits(DType dtype, double value, bool finite,
   return bits;
 }
 
+/// Replaces Python's exception for a number that is no float: a complex one, or
+/// an integer that is too large.
+[[noreturn]] static void failToConvert(const std::string &label,
+                                       PyObject *object) {
+  if (!PyErr_ExceptionMatches(PyExc_OverflowError) &&
+      !PyErr_ExceptionMatches(PyExc_TypeError))
+    raisePython();
+  bool tooLarge = PyErr_ExceptionMatches(PyExc_OverflowError);
+  PyErr_Clear();
+  if (tooLarge)
+    fail(ErrorKind::Argument, label, " does not fit float32");
+  fail(ErrorKind::ArgumentType, label, ": expected a number, found ",
+       Py_TYPE(object)->tp_name);
+}
+
 void Arguments::readScalar(int index) {
   const Parameter &p = signature.parameters[index];
   Slot &slot = slots[index];
@@ -271,7 +288,7 @@ void Arguments::readScalar(int index) {
   if (wantsFloat) {
     double value = PyFloat_AsDouble(object);
     if (value == -1.0 && PyErr_Occurred())
-      raisePython();
+      failToConvert(signature.label(p), object);
     slot.scalar = floatBits(*p.scalar, value, p.finite, signature.label(p));
     return;
   }
@@ -295,6 +312,14 @@ void Arguments::readScalar(int index) {
 void Arguments::readConstexpr(int index) {
   Slot &slot = slots[index];
   slot.state = State::Constexpr;
+  if (!PyLong_Check(slot.object.ptr()) && PyIndex_Check(slot.object.ptr()) &&
+      arrayTypeOf(slot.object.ptr()).access == ArrayType::Access::None) {
+    // NumPy's integers are no Python integers.
+    slot.object =
+        py::reinterpret_steal<py::object>(PyNumber_Index(slot.object.ptr()));
+    if (!slot.object)
+      raisePython();
+  }
   PyObject *object = slot.object.ptr();
   if (!PyLong_Check(object))
     return;

@@ -61,8 +61,8 @@ public:
     for (const auto &shape :
          take<std::vector<std::vector<std::string>>>(spec, "shapes", {}))
       p.shapes.push_back(parseShape(shape));
-    if (p.kind == Parameter::Kind::Constexpr ||
-        (p.scalar && !isFloat(*p.scalar)))
+    if (take(spec, "symbol", true) && (p.kind == Parameter::Kind::Constexpr ||
+                                       (p.scalar && !isFloat(*p.scalar))))
       p.symbol = symbol(p.text);
     if (p.kind == Parameter::Kind::Array) {
       p.spanSymbol = symbol(p.text + ".span");
@@ -178,7 +178,8 @@ parameters : list of dict
       ``contiguous`` (the last axis must have stride 1; default True), ``scalar`` (a dtype: a
       number is taken in place of an array);
     - scalars: ``scalar`` (the dtype), ``finite`` (default True);
-    - all: ``optional`` (None is taken), ``keyword_only``, ``default``.
+    - all: ``optional`` (None is taken), ``keyword_only``, ``default``, ``symbol`` (whether checks
+      and keys see an integer under its name; default True).
 checks : list of (str, str)
     Expressions over sizes, integer scalars and constexprs, with the message of the ArgumentError
     when one is false; ``{expression}`` in it is replaced by its value.

@@ -21,6 +21,8 @@ from .frontend.binding import ArrayInfo, Sizes
 from .frontend.specialisation import Heads
 
 FLOATS = ["f32", "bf16", "f16"]
+MAX_QUERY_BLOCK = 1 << 20
+"""Queries that may share a selection row; a block beyond L costs time."""
 QUERY_BLOCK = "max(1, q_block)"
 """The query block where nothing selects: as given, else 1."""
 
@@ -158,7 +160,8 @@ def _block_key(signature: Signature) -> str:
 def _parameter(signature: Signature, parameter: Parameter) -> dict[str, Any]:
     name = parameter.name
     keyword = signature.python.parameters[name].kind.name == "KEYWORD_ONLY"
-    spec: dict[str, Any] = {"name": name, "keyword_only": keyword}
+    # A user's number may be called N or rows; in checks these are sizes.
+    spec: dict[str, Any] = {"name": name, "keyword_only": keyword, "symbol": False}
     if not parameter.is_required:
         spec["default"] = parameter.default
     if parameter.role is Role.CONSTEXPR:
@@ -228,13 +231,28 @@ def _checks(signature: Signature) -> list[tuple[str, str]]:
 def check_options(name: str, kwargs: Mapping[str, Any]) -> None:
     """Reserved keywords that are legal but not available yet, and their types."""
     block = kwargs.get("q_block")
-    if block is not None and (isinstance(block, bool) or not isinstance(block, int) or block < 1):
-        raise ArgumentError(f"{name}(): q_block: expected an int >= 1, found {block!r}.")
+    if block is not None and (
+        isinstance(block, bool)
+        or not isinstance(block, numbers.Integral)
+        or not 1 <= int(block) <= MAX_QUERY_BLOCK
+    ):
+        raise ArgumentError(
+            f"{name}(): q_block: expected an int from 1 to {MAX_QUERY_BLOCK}, found {block!r}."
+        )
+    chunks = kwargs.get("chunks")
+    if chunks is not None and not isinstance(chunks, Mapping):
+        raise ArgumentTypeError(
+            f'{name}(): chunks: expected a dict such as {{"kv": 64}}, found {chunks!r}.'
+        )
     for flag in ("validate", "deterministic"):
         if not isinstance(kwargs.get(flag, False), bool):
             raise ArgumentTypeError(
                 f"{name}(): {flag}: expected True or False, found {kwargs[flag]!r}."
             )
+
+
+KEY_AXIS = {Role.CHUNKS: "length", Role.TENSOR: "key"}
+"""The axis of keys, as `_axes` calls it."""
 
 
 def limit_keys(
@@ -245,21 +263,31 @@ def limit_keys(
         raise ArgumentError(f"{signature.name}(): num_keys: expected an int >= 0, found {keys!r}.")
     names = list(signature.parameters)
     given = {**dict(zip(names, args, strict=False)), **kwargs}
-    for parameter in signature.of_role(Role.CHUNKS):
+    for parameter in signature.arrays:
         array: Any = given.get(parameter.name)
-        if len(getattr(array, "shape", ())) != 4:
+        if parameter.role is Role.INDICES or parameter.partition is None:
+            continue
+        axes = _axes(parameter)
+        first = len(getattr(array, "shape", ())) - len(axes)
+        if first not in ((0,) if parameter.role is Role.CHUNKS else (0, 1)):
             continue  # the call reports it
-        if keys > array.shape[1]:
+        axis = first + axes.index("chunk" if "chunk" in axes else KEY_AXIS[parameter.role])
+        limit = int(keys)
+        if "chunk" in axes:
+            limit = -(-limit // chunk_sizes(signature, kwargs)[parameter.partition])
+        elif limit > array.shape[axis]:
             raise ArgumentError(
-                f"{signature.name}(): num_keys: expected at most N = {array.shape[1]}, the keys of "
-                f"{parameter.name}, found {keys}."
+                f"{signature.name}(): num_keys: expected at most N = {array.shape[axis]}, the keys "
+                f"of {parameter.name}, found {keys}."
             )
-        given[parameter.name] = array[:, : int(keys)]
+        given[parameter.name] = array[(slice(None),) * axis + (slice(limit),)]
     return tuple(given.pop(name) for name in names[: len(args)]), given
 
 
 def check_indices(signature: Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
     """Report an index that is neither -1 nor a chunk, after waiting for the device.
+
+    The call's arguments fit each other.
 
     Raises
     ------
@@ -272,10 +300,9 @@ def check_indices(signature: Signature, args: tuple[Any, ...], kwargs: Mapping[s
         partition = parameter.partition or ""
         array: Any = given.get(parameter.name)
         keys = [p for p in signature.of_role(Role.CHUNKS) if p.partition == partition]
-        chunked: Any = given.get(keys[0].name) if keys else None
-        if array is None or chunked is None:
-            continue  # the call reports what is missing
-        chunks = -(-chunked.shape[1] // sizes[partition])
+        if not keys:
+            continue
+        chunks = -(-given[keys[0].name].shape[1] // sizes[partition])
         wrong = (array < -1) | (array >= chunks)
         if bool(wrong.any()):
             where = tuple(int(axis[0]) for axis in np.nonzero(np.asarray(_to_host(wrong))))

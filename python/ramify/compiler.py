@@ -45,7 +45,7 @@ class Options:
             raise ArgumentError(
                 f"schedule: expected one of {', '.join(SCHEDULES)}, found {self.schedule!r}."
             )
-        if isinstance(self.stages, bool) or self.stages not in range(5):
+        if type(self.stages) is not int or self.stages not in range(5):
             raise ArgumentError(f"stages: expected an int from 0 to 4, found {self.stages!r}.")
 
 

@@ -8,12 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from . import _runtime
 from .call import check_indices, check_options, limit_keys, runtime_signature
 from .compiler import Options, Statistics, compiler_options, plan_for, program, target_of, translate
-from .errors import ArgumentError, GradientError
+from .errors import ArgumentError, ArgumentTypeError, GradientError
 from .explain import explain
-from .frontend import Signature
+from .frontend import Signature, Watch
 from .reference import context
 from .reference import run as reference
 
@@ -46,6 +48,7 @@ class JitFunction:
         self.signature = Signature(function)
         self._options = options or Options()
         self._statistics = Statistics()
+        self._kernels: tuple[Watch, _runtime.Dispatcher] | None = None
         functools.update_wrapper(self, function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -86,6 +89,10 @@ class JitFunction:
             )
         args, kwargs = self._reserved(args, kwargs)
         request = self._dispatcher.describe(*args, **kwargs)
+        if not isinstance(target, str | None):
+            raise ArgumentTypeError(
+                f"{self.signature.name}.ir(): target: expected a str, found {target!r}."
+            )
         target = target or _default_target(level, request)
         chosen = compiler_options(self.signature, self._options, request, target)
         return translate(program(self.signature, request), level, chosen)
@@ -117,10 +124,19 @@ class JitFunction:
         """Where this function's kernels came from, and what the last compilation took."""
         return self._statistics
 
-    @functools.cached_property
+    @property
     def _dispatcher(self) -> _runtime.Dispatcher:
-        self.signature.check_entry()
-        return _runtime.Dispatcher(runtime_signature(self.signature), self._plan, self._on_grad)
+        """The kernels in memory: others once a number that the function sees has changed."""
+        kernels = self._kernels
+        if kernels is None or not kernels[0].holds():
+            self.signature.check_entry()
+            # What the compiler will see is no older than what is watched.
+            watch = Watch(self.__ramify_function__)
+            dispatcher = _runtime.Dispatcher(
+                runtime_signature(self.signature), self._plan, self._on_grad
+            )
+            self._kernels = kernels = watch, dispatcher
+        return kernels[1]
 
     def _plan(self, request: Mapping[str, Any]) -> _runtime.Plan:
         return plan_for(self.signature, request, self._options, self._statistics)
@@ -139,11 +155,15 @@ class JitFunction:
         check_options(self.signature.name, kwargs)
         kwargs = dict(kwargs)
         if isinstance(kwargs.get("chunks"), Mapping):
-            kwargs["chunks"] = tuple(kwargs["chunks"].items())
+            kwargs["chunks"] = tuple(
+                (name, int(size) if isinstance(size, np.integer) else size)
+                for name, size in kwargs["chunks"].items()
+            )
         validate, keys = kwargs.pop("validate", False), kwargs.pop("num_keys", None)
         if keys is not None:
             args, kwargs = limit_keys(self.signature, keys, args, kwargs)
         if validate:
+            self._dispatcher.describe(*args, **kwargs)  # what does not fit is reported first
             check_indices(self.signature, args, kwargs)
         return args, kwargs
 

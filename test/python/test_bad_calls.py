@@ -108,6 +108,27 @@ CASES: dict[str, tuple[Change, type[Exception], list[str]]] = {
     "an unknown keyword": (put("window", 3), TypeError, ["window"]),
     "scale nan": (put("scale", float("nan")), A, ["scale", "nan"]),
     "scale inf": (put("scale", float("inf")), A, ["scale", "inf"]),
+    "scale complex": (put("scale", 1j), T, ["scale", "complex"]),
+    "scale beyond double": (put("scale", 10**400), A, ["scale", "float32"]),
+    "q_block huge": (put("q_block", 2**31), A, ["q_block", "1048576"]),
+    "q in reverse": (put("q", lambda x: x.numpy()[:, ::-1]), A, ["q", "negative stride", "copy"]),
+    "indices expanded along slots": (
+        put("indices", lambda x: x[..., :1].expand(x.shape)),
+        A,
+        ["indices", "stride 0"],
+    ),
+    "k of another byte order": (put("k", lambda x: x.numpy().astype(">f4")), T, ["k", ">f"]),
+    "v complex": (put("v", lambda x: x.to(torch.complex64)), T, ["v", "dtype"]),
+    "validate without an array": (
+        lambda c: c.update(indices=[1, 2], validate=True),
+        T,
+        ["indices", "list"],
+    ),
+    "validate with k of rank 0": (
+        lambda c: c.update(k=torch.ones(()), validate=True),
+        A,
+        ["k", "[B, N, H"],
+    ),
     "scale a string": (put("scale", "0.1"), T, ["scale", "str"]),
     "scale an array": (put("scale", torch.ones(2)), T, ["scale"]),
     "softmax_n negative": (put("softmax_n", -1.0), rf.Error, ["-1"]),
@@ -180,6 +201,16 @@ WRONG_JIT: dict[str, tuple[Change, type[Exception], list[str]]] = {
         ["cmp", "kv"],
     ),
     "chunks and chunk_size": (put("chunks", {"kv": 32}), A, ["both"]),
+    "chunks a number": (
+        lambda c: (c.pop("chunk_size"), c.update(chunks=32)),
+        T,
+        ["chunks", "dict", "32"],
+    ),
+    "chunks a tuple": (
+        lambda c: (c.pop("chunk_size"), c.update(chunks=(1, 2))),
+        T,
+        ["chunks", "dict"],
+    ),
     "num_keys too many": (put("num_keys", 65), A, ["num_keys", "64", "65"]),
     "num_keys negative": (put("num_keys", -1), A, ["num_keys", "-1"]),
     "q_start a float": (put("q_start", 0.5), T, ["q_start", "float"]),
@@ -221,6 +252,16 @@ def test_numpy_in_numpy_out() -> None:
     assert np.array_equal(out, rf.ops.hsa(**call()).numpy())
 
 
+@pytest.mark.parametrize("changes", [{"chunk_size": np.int64(32)}, {"q_block": np.int32(1)}])
+def test_numpy_integers_are_integers(changes: Call) -> None:
+    assert torch.equal(rf.ops.hsa(**call() | changes), rf.ops.hsa(**call()))
+
+
+def test_target_that_is_no_string() -> None:
+    with pytest.raises(rf.ArgumentTypeError, match="target"):
+        rf.ops.hsa_kernel.ir("ptx", target=80, **call(), scale=0.1)
+
+
 @pytest.mark.parametrize("level", ["hsaa", "", "PTX"])
 def test_unknown_level(level: str) -> None:
     with pytest.raises(rf.ArgumentError, match="tile"):
@@ -229,7 +270,12 @@ def test_unknown_level(level: str) -> None:
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"schedule": "fast"}, "query_major"), ({"stages": 9}, "0 to 4"), ({"warps": 4}, "schedule")],
+    [
+        ({"schedule": "fast"}, "query_major"),
+        ({"stages": 9}, "0 to 4"),
+        ({"stages": 2.0}, "int"),
+        ({"warps": 4}, "schedule"),
+    ],
 )
 def test_unknown_options(options: dict[str, Any], words: str) -> None:
     with pytest.raises(rf.ArgumentError, match=words):

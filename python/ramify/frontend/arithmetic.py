@@ -81,6 +81,23 @@ def _checked_int(number: int, element: str | None) -> int:
     return number
 
 
+def checked_float(number: float) -> float:
+    """A number that is finite as f32 if it is one."""
+    try:
+        value = float(number)
+    except OverflowError:
+        value = math.inf
+    if abs(value) > LARGEST and (math.isfinite(value) or isinstance(number, int)):
+        raise MismatchError(
+            f"a constant beyond {LARGEST:.3g} does not fit into float32", "rl.inf is the infinity"
+        )
+    return value
+
+
+LARGEST = float.fromhex("0x1.ffffffp127")
+"""What is beyond rounds to an infinite f32."""
+
+
 def unify(builder: Builder, *values: Operand, numbers: bool = True) -> tuple[Tensor, ...]:
     """The values with one element type and one set of axes.
 
@@ -98,8 +115,12 @@ def unify(builder: Builder, *values: Operand, numbers: bool = True) -> tuple[Ten
     result = []
     for value in values:
         if isinstance(value, Constant):
-            _checked_int(int(value.value), element) if element == "i32" else None
-            result.append(builder.constant(value.value, TensorType(element, axes)))
+            number = value.value
+            if element == "i32":
+                number = _checked_int(int(number), element)
+            elif element == "f32":
+                number = checked_float(number)
+            result.append(builder.constant(number, TensorType(element, axes)))
         else:
             converted = builder.to_f32(value) if element == "f32" else value
             result.append(builder.broadcast(converted, axes))
@@ -111,7 +132,7 @@ def spread(builder: Builder, value: Operand, axes: tuple[tuple[str, int], ...]) 
     if isinstance(value, Constant):
         if _element(value) == "i1":
             raise MismatchError("a condition is no number", "rl.where(condition, 1.0, 0.0)")
-        return builder.constant(float(value.value), TensorType("f32", axes))
+        return builder.constant(checked_float(value.value), TensorType("f32", axes))
     if value.type.element == "i1":
         raise MismatchError("a condition is no number", "rl.where(condition, 1.0, 0.0)")
     common_axes(value, Tensor(value.ssa, TensorType("f32", axes)))
@@ -172,7 +193,7 @@ def fold(kind: type[ast.AST], *values: Any) -> Constant:
         raise MismatchError(f"`{kind.__name__}` is not an operator of the language")
     try:
         return Constant(FOLDS[kind](*values))
-    except (TypeError, ZeroDivisionError, OverflowError) as cause:
+    except (TypeError, ValueError, ArithmeticError, MemoryError) as cause:
         raise MismatchError(f"{cause}") from cause
 
 

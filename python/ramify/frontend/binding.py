@@ -14,20 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from ..errors import ArgumentError, ArgumentTypeError, UnsupportedError, mismatch
-from .signature import LAYOUTS, Parameter, Role, Signature
+from .signature import LAYOUTS, RESERVED, Parameter, Role, Signature
 from .specialisation import ArraySpec, DType, Heads, Specialisation
-
-RESERVED = (
-    "chunk_size",
-    "chunks",
-    "q_block",
-    "q_start",
-    "q_positions",
-    "num_keys",
-    "validate",
-    "deterministic",
-)
-"""Keywords that every call takes beside the function's own parameters."""
 
 FLOATS = ("f32", "bf16", "f16")
 MAX_DIM = 256
@@ -211,8 +199,9 @@ def specialise(
 def query_block(length: int, rows: int | None, given: object) -> int:
     """Queries that share a selection row: as given, or as L and the number of rows imply."""
     if given is not None:
-        if isinstance(given, bool) or not isinstance(given, int) or given < 1:
+        if isinstance(given, bool) or not isinstance(given, numbers.Integral) or given < 1:
             raise ArgumentError(mismatch("q_block", "an int >= 1", repr(given)))
+        given = int(given)
         needed = -(-length // given)
         if rows is not None and rows != needed:
             raise ArgumentError(
@@ -293,6 +282,9 @@ def partition_sizes(signature: Signature, options: Mapping[str, Any]) -> dict[st
                 f"{signature.name}(): chunk size: expected chunks= for the partitions "
                 f"{list(names)}, found chunk_size={one!r}."
             )
+    if not isinstance(given, Mapping):
+        expected = 'a dict such as {"kv": 64}'
+        raise ArgumentTypeError(mismatch("chunks", expected, repr(given)))
     if set(given) != set(names):
         raise ArgumentError(mismatch("chunks", f"sizes of {list(names)}", f"{list(given)}"))
     for name in names:

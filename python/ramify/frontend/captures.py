@@ -8,7 +8,7 @@ returns tells a caller whether such a number has changed since the kernel was ma
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 
@@ -37,26 +37,107 @@ def is_constant(value: Any) -> bool:
     return value is None or isinstance(value, bool | int | float | str)
 
 
+_MISSING = object()
+
+
+class Watch:
+    """Notices that something has changed which a function's kernels were made from.
+
+    `holds` is asked on every call, so it compares identities only; where one differs, or a value
+    can change in place, the values are compared.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self._captured = captured(function)
+        self._shown = repr(self._captured)  # tells 1 from True, and is equal for NaN
+        self._places = tuple(_places(function, set()))
+        self._in_place = any(_is_mutable(value) for _, _, value in self._places)
+
+    def holds(self) -> bool:
+        """Whether nothing has changed."""
+        for scope, name, value in self._places:
+            if scope.get(name, _MISSING) is not value:
+                break
+        else:
+            if not self._in_place:
+                return True
+        return repr(captured(self._function)) == self._shown
+
+
+class _Cells(Mapping[str, Any]):
+    """A function's closure, read as it is now."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._cells = dict(
+            zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+        )
+
+    def __getitem__(self, name: str) -> Any:
+        try:
+            return self._cells[name].cell_contents
+        except ValueError:  # not assigned
+            raise KeyError(name) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._cells)
+
+    def __len__(self) -> int:
+        return len(self._cells)
+
+
+Place = tuple[Mapping[str, Any], str, Any]
+"""Where a name is looked up, the name, and its value."""
+
+
+def _places(function: Callable[..., Any], seen: set[object]) -> Iterator[Place]:
+    """Every place outside of a function that its kernels depend on."""
+    seen.add(function)
+    names = function.__code__.co_names
+    for scope in (function.__globals__, _Cells(function)):
+        for name in scope if isinstance(scope, _Cells) else names:
+            if name in scope:
+                yield scope, name, scope[name]
+                yield from _places_inside(scope[name], names, seen)
+
+
+def _places_inside(value: Any, names: tuple[str, ...], seen: set[object]) -> Iterator[Place]:
+    if isinstance(value, types.ModuleType):
+        if (names, value) not in seen:
+            seen.add((names, value))
+            for name in set(names) & vars(value).keys():
+                yield vars(value), name, vars(value)[name]
+                yield from _places_inside(vars(value)[name], names, seen)
+    elif hasattr(value, "__ramify_function__") and value.__ramify_function__ not in seen:
+        yield from _places(value.__ramify_function__, seen)
+
+
+def _is_mutable(value: Any) -> bool:
+    return isinstance(value, list) or (hasattr(value, "item") and hasattr(value, "shape"))
+
+
 def _walk(
-    function: Callable[..., Any], prefix: str, seen: set[Callable[..., Any]]
+    function: Callable[..., Any], prefix: str, seen: set[object]
 ) -> Iterator[tuple[str, Any]]:
     seen.add(function)
     for name, value in sorted(free_names(function).items()):
-        if isinstance(value, types.ModuleType):
-            yield from _module_constants(value, function.__code__.co_names, f"{prefix}{name}")
-        elif hasattr(value, "__ramify_function__"):
-            inner = value.__ramify_function__
-            yield f"{prefix}{name}", inner
-            if inner not in seen:
-                yield from _walk(inner, f"{prefix}{name}.", seen)
-        elif is_constant(value):
-            yield f"{prefix}{name}", tuple(value) if isinstance(value, list) else value
+        yield from _constants(value, function, f"{prefix}{name}", seen)
 
 
-def _module_constants(
-    module: types.ModuleType, names: tuple[str, ...], prefix: str
+def _constants(
+    value: Any, function: Callable[..., Any], path: str, seen: set[object]
 ) -> Iterator[tuple[str, Any]]:
-    for name in sorted(set(names)):
-        value = getattr(module, name, module)
-        if value is not module and is_constant(value):
-            yield f"{prefix}.{name}", value
+    if isinstance(value, types.ModuleType):
+        if (function, value) not in seen:
+            seen.add((function, value))
+            for name in sorted(set(function.__code__.co_names) & vars(value).keys()):
+                yield from _constants(vars(value)[name], function, f"{path}.{name}", seen)
+    elif hasattr(value, "__ramify_function__"):
+        inner = value.__ramify_function__
+        yield path, inner
+        if inner not in seen:
+            yield from _walk(inner, f"{path}.", seen)
+    elif is_constant(value):
+        yield path, tuple(value) if isinstance(value, list) else value
+    elif hasattr(value, "item") and getattr(value, "shape", None) == ():
+        yield path, value.item()

@@ -167,7 +167,8 @@ class Printer:
     def _name(self, value: Value) -> str:
         name = self._names.get(value)
         if name is None:
-            base = value.hint or str(len(self._names))
+            base = value.hint if value.hint.isascii() else ""
+            base = base or str(len(self._names))
             choice, number = base, 0
             while choice in self._taken:
                 number += 1

@@ -84,6 +84,12 @@ def lower(signature: Signature, specialisation: Specialisation) -> Lowered:
         return _lower(signature, specialisation)
     except LanguageError as error:
         raise error.with_traceback(None) from None  # the user's line matters, not ours
+    except RecursionError:
+        raise signature.source.error(
+            signature.source.tree,
+            f"an expression of `{signature.name}` is nested too deeply",
+            "give its parts names, on lines of their own",
+        ) from None
 
 
 def _lower(signature: Signature, specialisation: Specialisation) -> Lowered:
@@ -191,8 +197,12 @@ def _results(body: Statements, signature: Signature) -> tuple[list[Tensor], bool
     if returned is None or node is None:
         raise source.error(source.tree, f"`{signature.name}` returns nothing", "`return out`")
     items = returned.items if isinstance(returned, Tuple) else (returned,)
+    if isinstance(returned, Tuple) and len(items) == 1:
+        raise source.error(node, "a tuple of one result", "return the array itself")
     tensors = []
     for item in items:
+        if isinstance(item, Array):
+            item = body.as_operand(item, node)
         if (
             not isinstance(item, Tensor)
             or item.type.names not in RESULT_AXES

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 
+from .. import language
 from ..language import OnlineSoftmax
 from . import arithmetic
 from .arithmetic import MismatchError, Operand
@@ -36,7 +37,14 @@ class Reductions(Expressions):
 
     def _reduce_extremum(self, name: str, call: ast.Call, node: ast.Assign) -> None:
         function = self.visit(call.func)
-        named = getattr(function.value, "__name__", "") if isinstance(function, Constant) else ""
+        value = function.value if isinstance(function, Constant) else None
+        if value not in (language.maximum, language.minimum) or call.keywords:
+            raise self.error(
+                node,
+                f"`{name}` is reduced by something else than rl.maximum(a, b) or rl.minimum(a, b)",
+                LOOP_RULE,
+            )
+        named: str = value.__name__
         others = [a for a in call.args if not (isinstance(a, ast.Name) and a.id == name)]
         self._contribute(name, named[:3], self.operand(others[0]), node, others[0])
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from .. import language
-from ..errors import ArgumentError, LanguageError
+from ..errors import LanguageError
 from ..language.annotations import DEFAULT_PARTITION, Annotation
 from .source import Source, load
 
@@ -67,6 +67,39 @@ LEGAL = (
 )
 
 
+RESERVED = (
+    "chunk_size",
+    "chunks",
+    "q_block",
+    "q_start",
+    "q_positions",
+    "num_keys",
+    "validate",
+    "deterministic",
+)
+"""Keywords that every call takes beside the function's own parameters."""
+
+
+def _check_function(function: object) -> None:
+    """Refuse what is no plain function, or hides one."""
+    shown = getattr(function, "__qualname__", type(function).__name__)
+    if hasattr(function, "__ramify_function__"):
+        raise LanguageError(f"{shown} is decorated with @ramify.jit twice", hint="once is enough")
+    if not inspect.isfunction(function):
+        raise LanguageError(
+            f"@ramify.jit expects a function, found {shown}",
+            hint="decorate a function defined by `def`, below other decorators such as "
+            "@staticmethod",
+        )
+    if hasattr(function, "__wrapped__"):
+        raise LanguageError(
+            f"{shown} is wrapped by another decorator, which would be left out",
+            hint="decorate the function itself with @ramify.jit",
+        )
+    if not function.__name__.isascii():
+        raise LanguageError(f"{shown}: names of functions are ASCII", hint="rename it")
+
+
 @dataclass(frozen=True)
 class Parameter:
     """One parameter of a function.
@@ -118,6 +151,7 @@ class Signature:
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
+        _check_function(function)
         self.function = function
         self.name = function.__name__
         self.parameters: dict[str, Parameter] = {}
@@ -188,7 +222,7 @@ class Signature:
     def _inspect(self) -> inspect.Signature:
         try:
             return inspect.signature(self.function, eval_str=True)
-        except (NameError, AttributeError, ArgumentError) as cause:
+        except Exception as cause:  # an annotation is any expression
             node = self.source.tree
             raise self.source.error(
                 node, f"an annotation of `{self.name}` cannot be evaluated: {cause}", LEGAL
@@ -196,6 +230,12 @@ class Signature:
 
     def _parameter(self, parameter: inspect.Parameter) -> Parameter:
         name = parameter.name
+        if not name.isascii():
+            raise self.error(name, f"`{name}`: names of parameters are ASCII", "rename it")
+        if name in RESERVED:
+            raise self.error(
+                name, f"`{name}` is a keyword that every call takes", "give it another name"
+            )
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise self.error(
                 name, f"`*{name}`: a function takes a fixed list of parameters", "name each one"

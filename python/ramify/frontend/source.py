@@ -94,7 +94,7 @@ def load(function: Callable[..., Any]) -> Source:
             hint="define it with `def` in a file or a notebook cell",
         ) from cause
     tree = _parse("".join(lines), first)
-    if not isinstance(tree, ast.FunctionDef):
+    if not isinstance(tree, ast.FunctionDef) or tree.name != function.__name__:
         raise LanguageError(
             f"{name} is not defined by a `def` statement",
             filename=inspect.getsourcefile(function) or "<unknown>",

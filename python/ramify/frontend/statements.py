@@ -138,6 +138,9 @@ class Statements(Reductions):
             raise self.error(
                 target, f"expected {len(target.elts)} values, found {value.describe()}"
             )
+        starred = [part for part in target.elts if isinstance(part, ast.Starred)]
+        if starred:
+            raise self.error(starred[0], "`*` in an assignment is not part of the language")
         if len(items) != len(target.elts):
             raise self.error(target, f"expected {len(target.elts)} values, found {len(items)}")
         for part, item in zip(target.elts, items, strict=True):

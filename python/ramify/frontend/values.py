@@ -28,6 +28,8 @@ class Tensor:
     type: TensorType
 
     def describe(self) -> str:
+        if self.type.element == "i1":
+            return f"a condition {self.type.describe()}" if self.type.axes else "a condition"
         return f"an array {self.type.describe()}" if self.type.axes else f"a {self.type.element}"
 
 

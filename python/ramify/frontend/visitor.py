@@ -87,8 +87,10 @@ _FORMS: dict[type[ast.expr], str] = {
     ast.Yield: "yield expressions",
     ast.NamedExpr: "assignments inside expressions",
     ast.Starred: "starred expressions",
+    ast.Slice: "slices",
 }
 _HINTS: dict[type[ast.expr], str] = {
+    ast.Slice: "use a domain, or rl.where",
     ast.Lambda: "write a function decorated with @ramify.jit",
     ast.NamedExpr: "assign on a line of its own",
     ast.ListComp: "write a `for` loop over a constant range; it is unrolled",

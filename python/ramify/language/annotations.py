@@ -38,7 +38,7 @@ class Annotation:
 
 
 def _named_partition(role: type, name: object) -> Annotation:
-    if not isinstance(name, str) or not name.isidentifier():
+    if not isinstance(name, str) or not name.isidentifier() or not name.isascii():
         raise ArgumentError(
             f'rl.{role.__name__}[...]: expected the name of a partition, such as "kv", '
             f"found {name!r}."
@@ -129,7 +129,11 @@ class Tensor(NamedArray):
     def __class_getitem__(cls, axes: str | tuple[str, ...]) -> Annotation:
         partition = None
         names = []
-        for axis in (axes,) if isinstance(axes, str) else tuple(axes):
+        for axis in axes if isinstance(axes, tuple) else (axes,):
+            if not isinstance(axis, str) or not axis.isascii():
+                raise ArgumentError(
+                    f'rl.Tensor[...]: expected names of axes, such as "head", found {axis!r}.'
+                )
             prefix, _, name = axis.rpartition(".")
             names.append(name)
             if name in ("key", "chunk"):
