@@ -8,10 +8,18 @@ and a serialised wgmma each fail.
 
 import argparse
 import re
+import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
+
+
+def find_ptxas() -> str | None:
+    """The machine's ptxas, else the one of requirements/ptxas.txt, if there is one."""
+    own = Path(sysconfig.get_path("purelib")) / "nvidia/cu13/bin/ptxas"
+    return shutil.which("ptxas") or (str(own) if own.exists() else None)
 
 
 def problems(report: str) -> list[str]:
@@ -41,7 +49,7 @@ def assemble(ptxas: str, source: Path, arch: str) -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--ptxas", default="ptxas")
+    parser.add_argument("--ptxas", default=find_ptxas() or "ptxas")
     parser.add_argument("source", type=Path)
     options = parser.parse_args()
     target = re.search(r"^\s*\.target\s+(\w+)", options.source.read_text(), re.MULTILINE)

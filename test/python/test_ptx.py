@@ -8,6 +8,7 @@ import subprocess
 import sys
 from typing import Any
 
+import check_ptx
 import pytest
 import test_variants as variants
 import torch
@@ -16,7 +17,6 @@ from numerics import Case, make
 
 import ramify as rf
 
-CHECK = pathlib.Path(__file__).parents[1] / "check_ptx.py"
 TARGETS = ["sm_80", "sm_90a"]
 BASE = Case(B=1, L=4, N=256, H=1, G=16)
 SHAPES = {
@@ -34,13 +34,15 @@ SHAPES = {
     "weights per head": BASE.but(weight_heads="query"),
 }
 
-pytestmark = pytest.mark.skipif(not CHECK.exists(), reason="no checker of PTX")
+pytestmark = pytest.mark.skipif(check_ptx.find_ptxas() is None, reason="no ptxas")
 
 
 def assemble(ptx: str, folder: pathlib.Path) -> None:
     path = folder / "kernel.ptx"
     path.write_text(ptx)
-    done = subprocess.run([sys.executable, CHECK, path], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, check_ptx.__file__, path], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
