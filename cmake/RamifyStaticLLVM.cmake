@@ -24,7 +24,7 @@ set_target_properties(LLVMSupport PROPERTIES INTERFACE_LINK_LIBRARIES
                       "${libs};${RAMIFY_ZLIB};${RAMIFY_ZSTD}")
 
 llvm_map_components_to_libnames(llvm_libs
-  Core Support Passes OrcJIT
+  Core Support Passes JITLink OrcJIT
   NVPTXCodeGen NVPTXDesc NVPTXInfo
   X86CodeGen X86AsmParser X86Desc X86Info)
 

@@ -2,7 +2,6 @@
 
 #include "runtime/Error.h"
 #include "runtime/Executable.h"
-#include "runtime/ObjectFile.h"
 #include "runtime/ThreadPool.h"
 
 #include <cstring>
@@ -15,13 +14,15 @@ using PackedEntry = void (*)(void **);
 
 class CpuExecutable : public Executable {
 public:
-  CpuExecutable(Plan plan, KernelResolver resolve, void *context)
-      : Executable(std::move(plan)) {
-    for (const Code &code : this->plan().codes)
-      if (code.kind == CodeKind::Object)
-        objects.push_back(std::make_unique<ObjectFile>(code.bytes));
-    for (const std::string &kernel : this->plan().kernels())
-      entries.push_back(entryOf(kernel, resolve, context));
+  CpuExecutable(Plan plan, CpuKernels kernels)
+      : Executable(std::move(plan)), owner(std::move(kernels.owner)) {
+    for (const std::string &kernel : this->plan().kernels()) {
+      auto it = kernels.entries.find(kernel);
+      if (it == kernels.entries.end())
+        fail(ErrorKind::Plan, "plan of ", this->plan().function,
+             ": the code of ", kernel, " has not been loaded");
+      entries.push_back(it->second);
+    }
   }
 
   void launch(const ReadyLaunch &launch, ParameterList &parameters,
@@ -33,19 +34,7 @@ public:
   }
 
 private:
-  PackedEntry entryOf(const std::string &kernel, KernelResolver resolve,
-                      void *context) const {
-    void *entry = resolve ? resolve(context, kernel) : nullptr;
-    for (const auto &object : objects)
-      if (!entry)
-        entry = object->find(kernel + "_packed");
-    if (!entry)
-      fail(ErrorKind::Plan, "plan of ", plan().function, ": no object defines ",
-           kernel, "_packed");
-    return reinterpret_cast<PackedEntry>(entry);
-  }
-
-  std::vector<std::unique_ptr<ObjectFile>> objects;
+  std::shared_ptr<const void> owner;
   std::vector<PackedEntry> entries;
 };
 
@@ -83,11 +72,10 @@ void CpuExecutable::launch(const ReadyLaunch &launch, ParameterList &parameters,
 
 } // namespace
 
-std::shared_ptr<Executable> loadForCpu(Plan plan, KernelResolver resolve,
-                                       void *context) {
+std::shared_ptr<Executable> loadForCpu(Plan plan, CpuKernels kernels) {
   if (plan.backend != Backend::Cpu)
     fail(ErrorKind::Plan, "plan of ", plan.function, " is not for the CPU");
-  return std::make_shared<CpuExecutable>(std::move(plan), resolve, context);
+  return std::make_shared<CpuExecutable>(std::move(plan), std::move(kernels));
 }
 
 } // namespace ramify::runtime

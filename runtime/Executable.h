@@ -2,18 +2,18 @@
 //
 // A plan with its code loaded for one device, and one call of it.
 //
-//     std::shared_ptr<Executable> hsa = loadForCpu(Plan::parse(bytes));
-//     Invocation call(*hsa);
-//     call.setArray(0, {q, sizes, strides});  ...  call.setScalar(5, bits);
-//     call.bind();                            // checks sizes, computes shapes
-//     for each result and workspace r: call.setData(r,
-//     allocate(call.byteSize(r))); call.run({.threads = 8});
+//     std::shared_ptr<Executable> hsa = loadForCpu(Plan::parse(bytes),
+//     kernels); Invocation call(*hsa); call.setArray(0, {q, sizes, strides});
+//     ...  call.setScalar(5, bits); call.bind();                            //
+//     checks sizes, computes shapes for each result and workspace r:
+//     call.setData(r, allocate(call.byteSize(r))); call.run({.threads = 8});
 
 #ifndef RAMIFY_RUNTIME_EXECUTABLE_H
 #define RAMIFY_RUNTIME_EXECUTABLE_H
 
 #include "runtime/Plan.h"
 
+#include <map>
 #include <memory>
 
 namespace ramify::runtime {
@@ -138,12 +138,18 @@ private:
   const RunContext *context = nullptr;
 };
 
-/// Loads the plan's code for this machine's processor. `resolve`, if given, is
-/// asked first for a kernel's packed entry.
-using KernelResolver = void *(*)(void *context, const std::string &kernel);
-std::shared_ptr<Executable> loadForCpu(Plan plan,
-                                       KernelResolver resolve = nullptr,
-                                       void *context = nullptr);
+/// Kernels for this machine's processor. The runtime links no object code
+/// itself: whoever has a linker (ramify/Target/CPULoader.h, or that of the
+/// program that the kernels are part of) says where they are.
+struct CpuKernels {
+  /// The packed entries, by the names of the kernels; see Plan.h.
+  std::map<std::string, void (*)(void **)> entries;
+  /// What keeps their code in memory; null if it stays for ever.
+  std::shared_ptr<const void> owner;
+};
+
+/// A plan on the CPU. Throws Error(Plan) if one of its kernels is missing.
+std::shared_ptr<Executable> loadForCpu(Plan plan, CpuKernels kernels);
 
 } // namespace ramify::runtime
 

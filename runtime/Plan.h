@@ -47,7 +47,8 @@
 // parameter; behind the operands it has four i64: begin and end of a range of
 // linear programs, nx and ny. Program (x, y, z) of the grid (nx, ny, nz) has
 // the linear number x + nx * (y + ny * z). A launch with an empty grid is
-// skipped.
+// skipped. Who loads a plan for the CPU links its object and gives the runtime
+// the addresses (CpuKernels in Executable.h); a GPU's code the driver loads.
 
 #ifndef RAMIFY_RUNTIME_PLAN_H
 #define RAMIFY_RUNTIME_PLAN_H

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The module ramify._compiler: the compiler as two functions of text, and what
-// belongs into the key of a compiled program. It includes no header of LLVM.
+// The module ramify._compiler: the compiler as two functions of text, and the
+// linker for the CPU's kernels. It includes no header of LLVM.
 
 #include "ramify/Compiler/Compiler.h"
+#include "ramify/Target/CPULoader.h"
 
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -12,6 +13,7 @@ namespace py = pybind11;
 using ramify::CompileDiagnostic;
 using ramify::CompileOptions;
 using ramify::CompileResult;
+using ramify::LoadedObject;
 
 static CompileOptions readOptions(const py::dict &dict) {
   CompileOptions options;
@@ -82,6 +84,27 @@ static std::string lower(const std::string &text, const std::string &level,
   return result.output;
 }
 
+static std::shared_ptr<LoadedObject>
+load(const py::bytes &data, const std::vector<std::string> &names) {
+  auto bytes = static_cast<std::string_view>(data);
+  std::shared_ptr<LoadedObject> object;
+  std::string error;
+  {
+    py::gil_scoped_release unlocked;
+    object = LoadedObject::load(bytes, names, error);
+  }
+  if (!object)
+    raise({{error, "", 0, 0}});
+  return object;
+}
+
+static std::vector<uint64_t> addresses(const LoadedObject &object) {
+  std::vector<uint64_t> result;
+  for (void *address : object.addresses())
+    result.push_back(reinterpret_cast<uint64_t>(address));
+  return result;
+}
+
 PYBIND11_MODULE(_compiler, module) {
   module.doc() = "From the text of an hsa program to a plan with code.";
   module.def("compile", &compile, py::arg("text"), py::arg("options"),
@@ -92,4 +115,12 @@ PYBIND11_MODULE(_compiler, module) {
              py::arg("options"),
              "A program at the level 'hsa', 'tile', 'placed', 'llvm', 'ptx', "
              "'asm' or 'plan', as text.");
+  py::class_<LoadedObject, std::shared_ptr<LoadedObject>>(
+      module, "LoadedObject",
+      "An object file linked into this process, as long as this lives.")
+      .def_property_readonly("addresses", &addresses,
+                             "Of the functions asked for, in their order.");
+  module.def("load_object", &load, py::arg("data"), py::arg("names"),
+             "Links an object file and finds functions in it. CompileError if "
+             "it is damaged or lacks one.");
 }

@@ -21,15 +21,29 @@ PythonPlan::load(const ArrayDevice &device) const {
   py::gil_scoped_release release;
   if (device.backend == runtime::Backend::Cuda)
     return runtime::loadForCuda(plan, device.index);
-  auto resolve = [](void *context, const std::string &kernel) -> void * {
-    auto *entries =
-        static_cast<const std::map<std::string, uint64_t> *>(context);
-    auto it = entries->find(kernel);
-    return it == entries->end() ? nullptr
-                                : reinterpret_cast<void *>(it->second);
-  };
-  return runtime::loadForCpu(
-      plan, resolve, const_cast<std::map<std::string, uint64_t> *>(&entries));
+  return runtime::loadForCpu(plan, kernels);
+}
+
+/// A Python object as long as the result lives, also where that ends without
+/// the GIL; after the interpreter it is left alone.
+static std::shared_ptr<const void> keep(py::object object) {
+  return {object.release().ptr(), [](PyObject *pointer) {
+            if (!Py_IsInitialized())
+              return;
+            py::gil_scoped_acquire locked;
+            Py_DECREF(pointer);
+          }};
+}
+
+static void bindKernels(PythonPlan &self,
+                        const std::map<std::string, uint64_t> &addresses,
+                        py::object owner) {
+  runtime::CpuKernels kernels;
+  for (const auto &[kernel, address] : addresses)
+    kernels.entries[kernel] = reinterpret_cast<void (*)(void **)>(address);
+  if (!owner.is_none())
+    kernels.owner = keep(std::move(owner));
+  self.kernels = std::move(kernels);
 }
 
 static std::shared_ptr<PythonPlan> parse(const py::bytes &bytes) {
@@ -112,15 +126,12 @@ void bindPlan(py::module_ &module) {
       .def("with_code", &withCode, py::arg("target"), py::arg("kind"),
            py::arg("data"),
            "A copy with this code in place of any of the same target and kind.")
-      .def(
-          "bind_kernel",
-          [](PythonPlan &self, const std::string &kernel, uint64_t address) {
-            self.entries[kernel] = address;
-          },
-          py::arg("kernel"), py::arg("address"),
-          "Uses the packed entry at `address`, void(void **), for a kernel of "
-          "a CPU plan. What it "
-          "belongs to must outlive every use.")
+      .def("bind_kernels", &bindKernels, py::arg("addresses"),
+           py::arg("owner") = py::none(),
+           "Says where the kernels of a CPU plan are in memory: the address of "
+           "each packed entry, void(void **).\n\n"
+           "owner: what their code belongs to; it is kept as long as the plan "
+           "and what is loaded from it.")
       .def(
           "load",
           [](const PythonPlan &self, const std::string &device, int index) {

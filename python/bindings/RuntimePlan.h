@@ -9,14 +9,12 @@
 
 #include "runtime/Executable.h"
 
-#include <map>
-
 namespace ramify::bindings {
 
-/// A plan, and addresses of kernels that somebody else has loaded.
+/// A plan and, on the CPU, where its kernels have been loaded.
 struct PythonPlan {
   runtime::Plan plan;
-  std::map<std::string, uint64_t> entries;
+  runtime::CpuKernels kernels;
 
   std::shared_ptr<runtime::Executable> load(const ArrayDevice &device) const;
 };

@@ -3,7 +3,8 @@
 
 A kernel's key is the front end's text without locations, the target with its features, the
 options and the compiler's build. A plan is looked for in this process, then on the disk; only
-then is the compiler loaded and run.
+then does the compiler run. Kernels for the CPU are linked into the process by LLVM, wherever they
+come from.
 """
 
 from __future__ import annotations
@@ -146,12 +147,12 @@ def plan_for(
         if key not in _plans:
             stored = disk_cache().find(key)
             if stored is not None:
-                _plans[key] = _runtime.Plan.parse(stored)
+                _plans[key] = _load(_runtime.Plan.parse(stored))
                 statistics.from_disk += 1
             else:
                 plan = _compile(lowered, chosen, request, seconds)
                 disk_cache().store(key, plan.serialize(), f"{signature.name} {chosen['target']}")
-                _plans[key] = plan
+                _plans[key] = _load(plan)
                 statistics.compiled += 1
                 statistics.seconds = seconds
         return _plans[key]
@@ -188,4 +189,15 @@ def _compile(
             target, "cubin", _runtime.assemble(ptx.decode(), request["device"][1])
         )
         seconds["assembler"] = time.perf_counter() - start
+    return plan
+
+
+def _load(plan: _runtime.Plan) -> _runtime.Plan:
+    """Links the kernels of a plan for the CPU; a GPU's are loaded by its driver."""
+    if plan.backend == "cpu" and plan.codes:
+        from . import _compiler  # large: a process that only uses a GPU's cached kernels needs none
+
+        _, _, code = plan.codes[0]
+        loaded = _compiler.load_object(code, [f"{kernel}_packed" for kernel in plan.kernels])
+        plan.bind_kernels(dict(zip(plan.kernels, loaded.addresses, strict=True)), loaded)
     return plan

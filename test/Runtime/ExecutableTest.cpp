@@ -1,26 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "TestKernel.h"
-
-#include "runtime/Error.h"
 #include "runtime/Executable.h"
+#include "runtime/Error.h"
 
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <cstring>
 #include <numeric>
 
 using namespace ramify::runtime;
 
+// Kernel.c
+extern "C" void scale_rows_packed(void **);
+extern "C" void mark_packed(void **);
+
 namespace {
 
 std::shared_ptr<Executable> load(const std::string &items) {
-  std::string object = testKernel();
+  CpuKernels kernels;
+  kernels.entries = {{"scale_rows", scale_rows_packed}, {"mark", mark_packed}};
   return loadForCpu(Plan::parse("ramify.plan 1\nfunction \"f\"\nbackend cpu\n" +
-                                items + "code \"x86_64\" object " +
-                                std::to_string(object.size()) + "\nend\n" +
-                                object));
+                                items + "end\n"),
+                    kernels);
 }
 
 /// Runs a plan of one i64 result of n elements and integer scalars.
@@ -67,8 +68,8 @@ TEST(Executable, RunsAKernelOnArrays) {
   call.run(context);
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t c = 0; c < columns; ++c)
-      ASSERT_FLOAT_EQ(out[r * columns + c], std::exp(x[r * stride + c]) *
-                                                scale * (c % 2 ? 2.0f : 1.0f));
+      ASSERT_EQ(out[r * columns + c],
+                x[r * stride + c] * scale * (c % 2 ? 2.0f : 1.0f));
 }
 
 TEST(Executable, EveryProgramOfTheGridRunsOnce) {
@@ -155,8 +156,20 @@ TEST(Executable, AMissingKernelIsAnError) {
     load("launch \"nothing\" grid (1, 1, 1) block 1 ()\n");
     FAIL();
   } catch (const Error &error) {
-    EXPECT_STREQ(error.what(), "plan of f: no object defines nothing_packed");
+    EXPECT_STREQ(error.what(),
+                 "plan of f: the code of nothing has not been loaded");
   }
+}
+
+TEST(Executable, KeepsTheCodeOfItsKernels) {
+  CpuKernels kernels{{}, std::make_shared<int>()};
+  std::weak_ptr<const void> code = kernels.owner;
+  auto executable = loadForCpu(
+      Plan::parse("ramify.plan 1\nfunction \"f\"\nbackend cpu\nend\n"),
+      std::move(kernels));
+  EXPECT_FALSE(code.expired());
+  executable.reset();
+  EXPECT_TRUE(code.expired());
 }
 
 } // namespace

@@ -2,13 +2,13 @@
 //===- CPUTest.cpp - What compiled kernels compute on this processor ------===//
 //
 // Small kernels go the whole way: portable tile, vectors, LLVM, an object file,
-// the runtime's loader. For both vector shapes.
+// the process. For both vector shapes.
 //
 //===----------------------------------------------------------------------===//
 
 #include "ramify/Target/CPU.h"
 #include "dialects/Tile/IR/Tile.h"
-#include "runtime/ObjectFile.h"
+#include "ramify/Target/CPULoader.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -50,8 +50,12 @@ public:
     if (!module || failed(passes.run(*module)))
       return;
     auto bytes = emitObject(*module);
-    object.emplace(std::string_view(bytes.data(), bytes.size()));
-    entry = reinterpret_cast<void (*)(void **)>(object->find("k_packed"));
+    std::string error;
+    object =
+        LoadedObject::load({bytes.data(), bytes.size()}, {"k_packed"}, error);
+    EXPECT_EQ(error, "");
+    if (object)
+      entry = reinterpret_cast<void (*)(void **)>(object->addresses()[0]);
   }
 
   explicit operator bool() const { return entry != nullptr; }
@@ -88,7 +92,7 @@ public:
   }
 
 private:
-  std::optional<runtime::ObjectFile> object;
+  std::shared_ptr<LoadedObject> object;
   void (*entry)(void **) = nullptr;
 };
 

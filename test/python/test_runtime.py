@@ -96,7 +96,7 @@ def make(parameters=ADD_PARAMETERS, plan=ADD, kernel=add_kernel, **options):
     def compile_plan(request):
         requests.append(request)
         made = rt.Plan.parse(plan)
-        made.bind_kernel("add", ctypes.cast(kernel, ctypes.c_void_p).value)
+        made.bind_kernels({"add": ctypes.cast(kernel, ctypes.c_void_p).value})
         return made
 
     signature = rt.Signature(
@@ -400,7 +400,7 @@ def test_threads_share_one_compilation():
         if len(requests) == 1:
             raise errors.CompileError("the first time")
         made = rt.Plan.parse(ADD)
-        made.bind_kernel("add", ctypes.cast(add_kernel, ctypes.c_void_p).value)
+        made.bind_kernels({"add": ctypes.cast(add_kernel, ctypes.c_void_p).value})
         return made
 
     add = rt.Dispatcher(rt.Signature("add", ADD_PARAMETERS), compile_slowly)
@@ -430,5 +430,5 @@ def test_plans_are_values():
 
 
 def test_a_kernel_that_nobody_defines():
-    with pytest.raises(errors.CompileError, match="no object defines add_packed"):
+    with pytest.raises(errors.CompileError, match="the code of add has not been loaded"):
         rt.Plan.parse(ADD).load()

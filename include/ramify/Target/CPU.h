@@ -2,8 +2,8 @@
 //===- CPU.h - Object code for a processor ----------------------*- C++ -*-===//
 //
 // The end of the CPU's path: functions of the LLVM dialect to a relocatable ELF
-// object, which is what the disk cache keeps and the runtime loads
-// (runtime/ObjectFile.h), without LLVM.
+// object, which is what the disk cache keeps and CPULoader.h links into the
+// process.
 //
 //===----------------------------------------------------------------------===//
 
