@@ -92,6 +92,7 @@ def gpu(arrays: tuple[np.ndarray, ...], expected: np.ndarray) -> None:
     try:
         import torch
     except ImportError:
+        line("GPU", "not tried: it needs PyTorch")
         return
     if not torch.cuda.is_available():
         line("GPU", "none found: skipped")

@@ -7,6 +7,7 @@ import pathlib
 import sys
 from dataclasses import dataclass, replace
 
+import pytest
 import torch
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "benchmarks"))
@@ -14,7 +15,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "benchmarks"))
 from peers import eager
 
 EPS = {torch.float32: 2e-6, torch.bfloat16: 4e-3, torch.float16: 5e-4}
-DEVICES = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
+NO_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU: PyTorch sees none")
+DEVICES = ["cpu", pytest.param("cuda", marks=NO_GPU)]
 
 
 @dataclass(frozen=True)
