@@ -4,6 +4,7 @@
 #include "runtime/Executable.h"
 #include "runtime/ThreadPool.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace ramify::runtime {
@@ -48,11 +49,11 @@ struct CpuLaunch {
   static void run(void *self, int64_t begin, int64_t end) {
     auto *launch = static_cast<CpuLaunch *>(self);
     int64_t nx = launch->nx, ny = launch->ny;
-    std::vector<void *> pointers;
-    pointers.reserve(launch->count + 4);
-    pointers.assign(launch->parameters, launch->parameters + launch->count);
+    InlineArray<void *, 104> pointers(launch->count + 4);
+    void **rest =
+        std::copy_n(launch->parameters, launch->count, pointers.begin());
     for (int64_t *value : {&begin, &end, &nx, &ny})
-      pointers.push_back(value);
+      *rest++ = value;
     launch->entry(pointers.data());
   }
 };

@@ -8,23 +8,6 @@
 
 namespace ramify::runtime {
 
-void ParameterList::reserve(size_t valueCount, size_t mapCount) {
-  // The pointers point into the other two, which therefore never grow.
-  values.reserve(valueCount);
-  maps.reserve(mapCount);
-  pointers.reserve(valueCount + mapCount);
-}
-
-void ParameterList::push(uint64_t value) {
-  values.push_back(value);
-  pointers.push_back(&values.back());
-}
-
-void ParameterList::push(const Map &map) {
-  maps.push_back(map);
-  pointers.push_back(&maps.back());
-}
-
 Executable::Executable(Plan plan)
     : thePlan(std::move(plan)), sources(resolveSymbols(thePlan)),
       kernelNames(thePlan.kernels()) {}

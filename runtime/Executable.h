@@ -11,6 +11,7 @@
 #ifndef RAMIFY_RUNTIME_EXECUTABLE_H
 #define RAMIFY_RUNTIME_EXECUTABLE_H
 
+#include "runtime/InlineArray.h"
 #include "runtime/Plan.h"
 
 #include <map>
@@ -38,16 +39,26 @@ public:
     uint64_t words[16];
   };
 
-  void reserve(size_t valueCount, size_t mapCount);
-  void push(uint64_t value);
-  void push(const Map &map);
+  /// For up to `valueCount` numbers and pointers and `mapCount` tensor maps.
+  ParameterList(size_t valueCount, size_t mapCount)
+      : values(valueCount), maps(mapCount), pointers(valueCount + mapCount) {}
+
+  void push(uint64_t value) {
+    values[numValues] = value;
+    pointers[count++] = &values[numValues++];
+  }
+  void push(const Map &map) {
+    maps[numMaps] = map;
+    pointers[count++] = &maps[numMaps++];
+  }
   void **data() { return pointers.data(); }
-  size_t size() const { return pointers.size(); }
+  size_t size() const { return count; }
 
 private:
-  std::vector<uint64_t> values;
-  std::vector<Map> maps;
-  std::vector<void *> pointers;
+  InlineArray<uint64_t, 96> values;
+  InlineArray<Map, 4> maps;
+  InlineArray<void *, 100> pointers;
+  size_t numValues = 0, numMaps = 0, count = 0;
 };
 
 /// What a launch step has come to in one call.
@@ -133,8 +144,8 @@ private:
 
   const Executable &executable;
   const Plan &plan;
-  std::vector<Bound> bound;
-  std::vector<int64_t> environment;
+  InlineArray<Bound, 16> bound;
+  InlineArray<int64_t, 64> environment;
   const RunContext *context = nullptr;
 };
 

@@ -112,9 +112,7 @@ Expr Expr::binary(Op op, const Expr &left, const Expr &right) {
   return result;
 }
 
-int64_t Expr::evaluate(std::span<const int64_t> environment) const {
-  if (isConstant())
-    return program[0].value;
+int64_t Expr::run(std::span<const int64_t> environment) const {
   int64_t stack[maxDepth];
   int top = 0;
   for (const Instr &instr : program) {

@@ -80,7 +80,14 @@ public:
   static Expr parse(std::string_view text, SymbolTable &symbols);
 
   /// The value under `environment` (one value per symbol of the table).
-  int64_t evaluate(std::span<const int64_t> environment) const;
+  int64_t evaluate(std::span<const int64_t> environment) const {
+    const Instr &first = program.front();
+    if (program.size() > 1)
+      return run(environment);
+    return first.op == Op::Const
+               ? first.value
+               : environment[static_cast<size_t>(first.value)];
+  }
 
   /// The infix text, which parses to the same program.
   std::string str(const SymbolTable &symbols) const;
@@ -93,6 +100,8 @@ public:
 
 private:
   friend class ExprParser;
+  int64_t run(std::span<const int64_t> environment) const;
+
   std::vector<Instr> program;
 };
 

@@ -13,7 +13,8 @@ using SourceKind = SymbolSource::Kind;
 
 Invocation::Invocation(const Executable &executable)
     : executable(executable), plan(executable.plan()),
-      bound(plan.values.size()), environment(plan.symbols.size()) {
+      bound(plan.values.size()),
+      environment(static_cast<size_t>(plan.symbols.size())) {
   for (size_t v = 0; v < bound.size(); ++v)
     bound[v].rank = static_cast<int>(plan.values[v].shape.size());
 }
@@ -201,8 +202,7 @@ void Invocation::perform(const Launch &launch) {
     if (operand.kind == Operand::Kind::Value)
       values += 2 * static_cast<size_t>(bound[operand.index].rank);
   }
-  ParameterList parameters;
-  parameters.reserve(values, maps);
+  ParameterList parameters(values, maps);
   for (const Operand &operand : launch.operands)
     pushOperand(operand, parameters);
   executable.launch(ready, parameters, *context);

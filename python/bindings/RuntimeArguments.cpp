@@ -4,6 +4,7 @@
 
 #include "RuntimeErrors.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -18,11 +19,11 @@ using runtime::fail;
 
 Arguments::Arguments(const Signature &signature)
     : signature(signature), slots(signature.parameters.size()),
-      values(static_cast<size_t>(signature.symbols.size())),
+      values(static_cast<size_t>(signature.symbols.size()), 0),
       origins(values.size()) {}
 
-void Arguments::read(const py::args &args, const py::kwargs &kwargs) {
-  bind(args, kwargs);
+void Arguments::read(const CallArguments &call) {
+  bind(call);
   for (int i = 0; i < static_cast<int>(slots.size()); ++i)
     readParameter(i);
   if (leaderIndex < 0)
@@ -38,42 +39,30 @@ void Arguments::read(const py::args &args, const py::kwargs &kwargs) {
 // Binding
 //===----------------------------------------------------------------------===//
 
-static int findKeyword(const Signature &signature, PyObject *name) {
+void Arguments::bind(const CallArguments &call) {
   const auto &parameters = signature.parameters;
-  for (size_t i = 0; i < parameters.size(); ++i)
-    if (parameters[i].name.ptr() == name)
-      return static_cast<int>(i);
-  return signature.find(py::handle(name).cast<std::string>());
-}
-
-void Arguments::bind(const py::args &args, const py::kwargs &kwargs) {
-  const auto &parameters = signature.parameters;
-  size_t positional = 0;
-  while (positional < parameters.size() && !parameters[positional].keywordOnly)
-    ++positional;
-  if (args.size() > positional)
-    fail(ErrorKind::ArgumentType, signature.function, "() takes ", positional,
-         " positional arguments, ", args.size(), " were given");
-  for (size_t i = 0; i < args.size(); ++i)
-    slots[i].object =
-        py::reinterpret_borrow<py::object>(PyTuple_GET_ITEM(args.ptr(), i));
-  for (auto [key, value] : kwargs) {
-    int index = findKeyword(signature, key.ptr());
+  if (call.positional > signature.positional)
+    fail(ErrorKind::ArgumentType, signature.function, "() takes ",
+         signature.positional, " positional arguments, ", call.positional,
+         " were given");
+  for (size_t i = 0; i < call.positional; ++i)
+    slots[i].object = call.items[i];
+  for (size_t i = 0; i < call.keywords(); ++i) {
+    int index = signature.findKeyword(call.name(i));
     if (index < 0)
       fail(ErrorKind::ArgumentType, signature.function, "() has no parameter '",
-           key.cast<std::string>(), "'");
+           py::handle(call.name(i)).cast<std::string>(), "'");
     if (slots[index].object)
-      fail(ErrorKind::ArgumentType, signature.label(parameters[index]),
+      fail(ErrorKind::ArgumentType, parameters[index].label,
            " was given twice");
-    slots[index].object = py::reinterpret_borrow<py::object>(value);
+    slots[index].object = call.value(i);
   }
   for (size_t i = 0; i < slots.size(); ++i) {
     if (slots[i].object)
       continue;
     if (!parameters[i].defaultValue)
-      fail(ErrorKind::ArgumentType, signature.label(parameters[i]),
-           " is missing");
-    slots[i].object = parameters[i].defaultValue;
+      fail(ErrorKind::ArgumentType, parameters[i].label, " is missing");
+    slots[i].object = parameters[i].defaultValue.ptr();
   }
 }
 
@@ -82,11 +71,11 @@ void Arguments::readParameter(int index) {
   Slot &slot = slots[index];
   if (p.kind == Parameter::Kind::Constexpr)
     return readConstexpr(index);
-  if (slot.object.is_none() && p.optional) {
+  if (slot.object == Py_None && p.optional) {
     slot.state = State::Absent;
     return;
   }
-  slot.type = &arrayTypeOf(slot.object.ptr());
+  slot.type = &arrayTypeOf(slot.object);
   bool isArray = slot.type->access != ArrayType::Access::None;
   if (p.kind == Parameter::Kind::Scalar || (p.scalar && !isArray))
     readScalar(index);
@@ -108,7 +97,7 @@ void Arguments::setSymbol(int symbol, int64_t value) {
 void Arguments::readArray(int index) {
   const Parameter &p = signature.parameters[index];
   Slot &slot = slots[index];
-  slot.view.read(slot.object.ptr(), *slot.type, signature.label(p));
+  slot.view.read(slot.object, *slot.type, p.label);
   slot.state = State::Array;
   if (leaderIndex < 0)
     leaderIndex = index;
@@ -121,9 +110,9 @@ void Arguments::checkDevice(int index) {
   const ArrayDevice &mine = slots[index].view.device;
   if (mine == device())
     return;
-  fail(ErrorKind::ArgumentType, signature.label(signature.parameters[index]),
-       " is on ", str(mine), ", but ", signature.parameters[leaderIndex].text,
-       " is on ", str(device()));
+  fail(ErrorKind::ArgumentType, signature.parameters[index].label, " is on ",
+       str(mine), ", but ", signature.parameters[leaderIndex].text, " is on ",
+       str(device()));
 }
 
 static std::string dtypeList(unsigned mask) {
@@ -141,14 +130,14 @@ void Arguments::checkDType(int index) const {
   const Parameter &p = signature.parameters[index];
   DType dtype = slots[index].view.dtype;
   if (p.dtypes && !(p.dtypes & 1u << static_cast<int>(dtype)))
-    fail(ErrorKind::ArgumentType, signature.label(p), ": expected ",
-         dtypeList(p.dtypes), ", found ", pythonName(dtype));
+    fail(ErrorKind::ArgumentType, p.label, ": expected ", dtypeList(p.dtypes),
+         ", found ", pythonName(dtype));
   if (p.sameDTypeIndex < 0 || slots[p.sameDTypeIndex].state != State::Array)
     return;
   DType other = slots[p.sameDTypeIndex].view.dtype;
   if (other != dtype)
-    fail(ErrorKind::ArgumentType, signature.label(p), " is ", pythonName(dtype),
-         ", but ", p.sameDType, " is ", pythonName(other),
+    fail(ErrorKind::ArgumentType, p.label, " is ", pythonName(dtype), ", but ",
+         p.sameDType, " is ", pythonName(other),
          "; both must have the same dtype");
 }
 
@@ -180,15 +169,15 @@ void Arguments::readShape(int index) {
     std::string expected;
     for (const auto &shape : p.shapes)
       expected += (expected.empty() ? "" : " or ") + shapeText(shape);
-    fail(ErrorKind::Argument, signature.label(p), ": expected ", expected,
-         ", found ", slot.view.rank, " axes ", sizesText(slot.view));
+    fail(ErrorKind::Argument, p.label, ": expected ", expected, ", found ",
+         slot.view.rank, " axes ", sizesText(slot.view));
   }
   for (int d = 0; d < slot.view.rank; ++d) {
     const DimSpec &dim = (*slot.shape)[d];
     int64_t size = slot.view.sizes[d];
     if (dim.constant >= 0 && size != dim.constant)
-      fail(ErrorKind::Argument, signature.label(p), " has ", size,
-           " along axis ", d, ", expected ", dim.constant);
+      fail(ErrorKind::Argument, p.label, " has ", size, " along axis ", d,
+           ", expected ", dim.constant);
     if (dim.symbol < 0)
       continue;
     Origin &origin = origins[dim.symbol];
@@ -197,9 +186,9 @@ void Arguments::readShape(int index) {
       values[dim.symbol] = size;
     } else if (values[dim.symbol] != size) {
       const std::string &name = signature.symbols.name(dim.symbol);
-      fail(ErrorKind::Argument, signature.label(p), " has ", name, " = ", size,
-           " (axis ", d, "), but ", signature.parameters[origin.parameter].text,
-           " has ", name, " = ", values[dim.symbol]);
+      fail(ErrorKind::Argument, p.label, " has ", name, " = ", size, " (axis ",
+           d, "), but ", signature.parameters[origin.parameter].text, " has ",
+           name, " = ", values[dim.symbol]);
     }
   }
 }
@@ -217,17 +206,15 @@ void Arguments::readLayout(int index) {
     if (d + 1 < view.rank && view.sizes[d] > 1)
       bits |= static_cast<uint64_t>(view.strides[d] * elementSize);
     if (view.strides[d] < 0 && view.sizes[d] > 1)
-      fail(ErrorKind::Argument, signature.label(p),
-           " has a negative stride along axis ", d,
-           "; make a contiguous copy of it first");
+      fail(ErrorKind::Argument, p.label, " has a negative stride along axis ",
+           d, "; make a contiguous copy of it first");
   }
   if (view.rank > 0) {
     int d = view.rank - 1;
     if (view.sizes[d] <= 1 || empty)
       view.strides[d] = 1;
     else if (p.contiguous && view.strides[d] != 1)
-      fail(ErrorKind::Argument, signature.label(p), " has stride ",
-           view.strides[d],
+      fail(ErrorKind::Argument, p.label, " has stride ", view.strides[d],
            " along its last axis, expected 1; call .contiguous() or "
            "numpy.ascontiguousarray ",
            "on it first");
@@ -277,19 +264,19 @@ void Arguments::readScalar(int index) {
   Slot &slot = slots[index];
   slot.state = State::Scalar;
   bool wantsFloat = isFloat(*p.scalar);
-  PyObject *object = slot.object.ptr();
+  PyObject *object = slot.object;
   bool isNumber = wantsFloat ? PyNumber_Check(object) : PyIndex_Check(object);
   if (!isNumber || slot.type->access != ArrayType::Access::None ||
       PyBool_Check(object))
-    fail(ErrorKind::ArgumentType, signature.label(p), ": expected ",
+    fail(ErrorKind::ArgumentType, p.label, ": expected ",
          wantsFloat ? "a number" : "an integer",
          p.shapes.empty() ? "" : " or an array", ", found ",
          Py_TYPE(object)->tp_name);
   if (wantsFloat) {
     double value = PyFloat_AsDouble(object);
     if (value == -1.0 && PyErr_Occurred())
-      failToConvert(signature.label(p), object);
-    slot.scalar = floatBits(*p.scalar, value, p.finite, signature.label(p));
+      failToConvert(p.label, object);
+    slot.scalar = floatBits(*p.scalar, value, p.finite, p.label);
     return;
   }
   py::object integer =
@@ -302,7 +289,7 @@ void Arguments::readScalar(int index) {
                       ? INT64_MAX
                       : (int64_t(1) << (8 * sizeOf(*p.scalar) - 1)) - 1;
   if (overflow || value > limit || value < -limit - 1)
-    fail(ErrorKind::Argument, signature.label(p), " = ",
+    fail(ErrorKind::Argument, p.label, " = ",
          py::str(integer).cast<std::string>(), " does not fit ",
          pythonName(*p.scalar));
   slot.scalar = static_cast<uint64_t>(value);
@@ -312,22 +299,23 @@ void Arguments::readScalar(int index) {
 void Arguments::readConstexpr(int index) {
   Slot &slot = slots[index];
   slot.state = State::Constexpr;
-  if (!PyLong_Check(slot.object.ptr()) && PyIndex_Check(slot.object.ptr()) &&
-      arrayTypeOf(slot.object.ptr()).access == ArrayType::Access::None) {
+  if (!PyLong_Check(slot.object) && PyIndex_Check(slot.object) &&
+      arrayTypeOf(slot.object).access == ArrayType::Access::None) {
     // NumPy's integers are no Python integers.
-    slot.object =
-        py::reinterpret_steal<py::object>(PyNumber_Index(slot.object.ptr()));
-    if (!slot.object)
+    slot.converted =
+        py::reinterpret_steal<py::object>(PyNumber_Index(slot.object));
+    if (!slot.converted)
       raisePython();
+    slot.object = slot.converted.ptr();
   }
-  PyObject *object = slot.object.ptr();
+  PyObject *object = slot.object;
   if (!PyLong_Check(object))
     return;
   int overflow = 0;
   int64_t value = PyLong_AsLongLongAndOverflow(object, &overflow);
   if (overflow)
-    fail(ErrorKind::Argument, signature.label(signature.parameters[index]),
-         " = ", py::str(slot.object).cast<std::string>(),
+    fail(ErrorKind::Argument, signature.parameters[index].label, " = ",
+         py::str(py::handle(object)).cast<std::string>(),
          " does not fit 64 bits");
   setSymbol(signature.parameters[index].symbol, value);
 }
@@ -367,18 +355,10 @@ std::string Arguments::fill(const std::string &message) const {
 }
 
 bool Arguments::requiresGrad() const {
-  static PyObject *const name = PyUnicode_InternFromString("requires_grad");
-  for (const Slot &slot : slots) {
-    if (slot.state != State::Array || !slot.type->isTorch)
-      continue;
-    py::object flag = py::reinterpret_steal<py::object>(
-        PyObject_GetAttr(slot.object.ptr(), name));
-    if (!flag)
-      raisePython();
-    if (flag.ptr() == Py_True)
-      return true;
-  }
-  return false;
+  return std::any_of(slots.begin(), slots.end(), [](const Slot &slot) {
+    return slot.state == State::Array && slot.type->isTorch &&
+           bindings::requiresGrad(slot.object, *slot.type);
+  });
 }
 
 } // namespace ramify::bindings

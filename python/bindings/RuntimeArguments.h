@@ -6,6 +6,7 @@
 #ifndef RAMIFY_BINDINGS_RUNTIMEARGUMENTS_H
 #define RAMIFY_BINDINGS_RUNTIMEARGUMENTS_H
 
+#include "CallArguments.h"
 #include "RuntimeSignature.h"
 
 #include <vector>
@@ -18,11 +19,12 @@ class Arguments {
 public:
   explicit Arguments(const Signature &signature);
 
-  /// Binds, reads and checks; throws what the caller did wrong.
-  void read(const pybind11::args &args, const pybind11::kwargs &kwargs);
+  /// Binds, reads and checks; throws what the caller did wrong. The call's
+  /// objects are borrowed: they must outlive this.
+  void read(const CallArguments &call);
 
-  /// Everything that compiled code may depend on.
-  Key key() const;
+  /// Everything that compiled code may depend on, in place of what `key` held.
+  void writeKey(Key &key) const;
   /// The same for people and compilers.
   pybind11::dict describe() const;
 
@@ -39,14 +41,15 @@ public:
   uint64_t scalarBits(int parameter) const { return slots[parameter].scalar; }
 
   /// The first array, which decides the device and the kind of the results.
-  PyObject *leader() const { return slots[leaderIndex].object.ptr(); }
+  PyObject *leader() const { return slots[leaderIndex].object; }
   const ArrayType &leaderType() const { return *slots[leaderIndex].type; }
   const ArrayDevice &device() const { return slots[leaderIndex].view.device; }
 
 private:
   enum class State { Unset, Absent, Array, Scalar, Constexpr };
   struct Slot {
-    pybind11::object object;
+    PyObject *object = nullptr; // borrowed
+    pybind11::object converted; // what `object` is then, if not the caller's
     State state = State::Unset;
     const ArrayType *type = nullptr;
     ArrayView view;
@@ -55,7 +58,7 @@ private:
     bool aligned = false;
   };
 
-  void bind(const pybind11::args &args, const pybind11::kwargs &kwargs);
+  void bind(const CallArguments &call);
   void readParameter(int index);
   void readArray(int index);
   void readShape(int index);
@@ -70,13 +73,13 @@ private:
   std::string shapeText(const std::vector<DimSpec> &shape) const;
 
   const Signature &signature;
-  std::vector<Slot> slots;
-  std::vector<int64_t> values; // of the symbols
+  runtime::InlineArray<Slot, 16> slots;
+  runtime::InlineArray<int64_t, 64> values; // of the symbols
   struct Origin {
     int parameter = -1; // -1: unbound
     int axis = 0;
   };
-  std::vector<Origin> origins;
+  runtime::InlineArray<Origin, 64> origins;
   int leaderIndex = -1;
 };
 

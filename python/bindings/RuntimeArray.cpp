@@ -4,6 +4,7 @@
 
 #include "RuntimeErrors.h"
 
+#include <array>
 #include <cstring>
 #include <unordered_map>
 
@@ -43,12 +44,20 @@ dlpack::DataType dlpackType(DType type) {
 }
 
 static DType dtypeOf(dlpack::DataType type, const std::string &name) {
-  for (int i = 0; i < runtime::numDTypes; ++i) {
-    auto candidate = static_cast<DType>(i);
-    dlpack::DataType known = dlpackType(candidate);
-    if (known.code == type.code && known.bits == type.bits && type.lanes == 1)
-      return candidate;
-  }
+  // By code and bits: read five times a call, so not by trying them all.
+  static const auto table = [] {
+    std::array<std::array<int8_t, 65>, dlpack::Bool + 1> known;
+    for (auto &row : known)
+      row.fill(-1);
+    for (int i = 0; i < runtime::numDTypes; ++i) {
+      dlpack::DataType each = dlpackType(static_cast<DType>(i));
+      known[each.code][each.bits] = static_cast<int8_t>(i);
+    }
+    return known;
+  }();
+  if (type.code < table.size() && type.bits < table[0].size() &&
+      type.lanes == 1 && table[type.code][type.bits] >= 0)
+    return static_cast<DType>(table[type.code][type.bits]);
   fail(ErrorKind::ArgumentType, name,
        " has a dtype that Ramify does not know (DLPack code ", int(type.code),
        ", ", int(type.bits), " bits)");
@@ -93,10 +102,24 @@ static const dlpack::ExchangeApi *exchangeApiOf(PyTypeObject *type) {
   return api;
 }
 
+/// The C function behind an attribute of the type, if one is.
+static const PyGetSetDef *getterOf(PyTypeObject *type, const char *name) {
+  py::object descriptor = py::reinterpret_steal<py::object>(
+      PyObject_GetAttrString(reinterpret_cast<PyObject *>(type), name));
+  if (!descriptor)
+    PyErr_Clear();
+  if (!descriptor || !Py_IS_TYPE(descriptor.ptr(), &PyGetSetDescr_Type))
+    return nullptr;
+  // It belongs to a type that `type` derives from, and lives as long.
+  return reinterpret_cast<PyGetSetDescrObject *>(descriptor.ptr())->d_getset;
+}
+
 static ArrayType inspect(PyTypeObject *type) {
   ArrayType result;
   result.isTorch = derivesFrom(type, "torch");
   result.isCupy = derivesFrom(type, "cupy");
+  if (result.isTorch)
+    result.requiresGrad = getterOf(type, "requires_grad");
   result.api = exchangeApiOf(type);
   if (result.api)
     result.access = ArrayType::Access::Exchange;
@@ -114,13 +137,33 @@ static ArrayType inspect(PyTypeObject *type) {
 const ArrayType &arrayTypeOf(PyObject *object) {
   // Leaked on purpose: types may be looked up while the interpreter ends.
   static auto &types = *new std::unordered_map<PyTypeObject *, ArrayType>;
+  static std::pair<PyTypeObject *, const ArrayType *> last; // under the GIL
   PyTypeObject *type = Py_TYPE(object);
+  if (type == last.first)
+    return *last.second;
   auto it = types.find(type);
   if (it == types.end()) {
     Py_INCREF(type); // its address must not be taken by another type
     it = types.emplace(type, inspect(type)).first;
   }
+  // One kind of array after another: other objects do not displace it.
+  if (it->second.access != ArrayType::Access::None)
+    last = {type, &it->second};
   return it->second;
+}
+
+bool requiresGrad(PyObject *tensor, const ArrayType &type) {
+  py::object flag;
+  if (type.requiresGrad) {
+    flag = py::reinterpret_steal<py::object>(
+        type.requiresGrad->get(tensor, type.requiresGrad->closure));
+  } else {
+    static PyObject *const name = PyUnicode_InternFromString("requires_grad");
+    flag = py::reinterpret_steal<py::object>(PyObject_GetAttr(tensor, name));
+  }
+  if (!flag)
+    raisePython();
+  return flag.ptr() == Py_True;
 }
 
 //===----------------------------------------------------------------------===//

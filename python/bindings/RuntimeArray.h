@@ -30,10 +30,15 @@ struct ArrayType {
   const dlpack::ExchangeApi *api = nullptr;
   bool isTorch = false;
   bool isCupy = false;
+  /// Reads PyTorch's `requires_grad`; null where a subclass defines it anew.
+  const PyGetSetDef *requiresGrad = nullptr;
 };
 
 /// The entry of `object`'s type; its address stays valid.
 const ArrayType &arrayTypeOf(PyObject *object);
+
+/// Whether a PyTorch tensor wants a gradient.
+bool requiresGrad(PyObject *tensor, const ArrayType &type);
 
 /// One array while it is used. Sizes and strides are in elements.
 class ArrayView {
@@ -51,8 +56,8 @@ public:
   runtime::DType dtype = runtime::DType::F32;
   ArrayDevice device;
   int rank = 0;
-  int64_t sizes[runtime::maxRank] = {};
-  int64_t strides[runtime::maxRank] = {};
+  int64_t sizes[runtime::maxRank]; // of the first `rank`
+  int64_t strides[runtime::maxRank];
 
 private:
   void take(const dlpack::Tensor &tensor, const std::string &name);

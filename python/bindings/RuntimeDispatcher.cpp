@@ -10,6 +10,8 @@
 
 #include <pybind11/gil_safe_call_once.h>
 
+#include <algorithm>
+
 namespace py = pybind11;
 
 namespace ramify::bindings {
@@ -19,9 +21,9 @@ using runtime::fail;
 using runtime::Value;
 
 Dispatcher::Dispatcher(std::shared_ptr<Signature> signature, py::object compile,
-                       py::object onGrad)
+                       py::object onGrad, py::object watch)
     : signature(std::move(signature)), compile(std::move(compile)),
-      onGrad(std::move(onGrad)) {}
+      onGrad(std::move(onGrad)), captures(std::move(watch)) {}
 
 size_t Dispatcher::KeyHash::operator()(const Key &key) const {
   uint64_t hash = key.size();
@@ -45,23 +47,28 @@ static bool gradientsRecorded() {
   return isEnabled().cast<bool>();
 }
 
-py::object Dispatcher::call(const py::args &args, const py::kwargs &kwargs) {
+py::object Dispatcher::call(const CallArguments &given) {
   Arguments arguments(*signature);
-  arguments.read(args, kwargs);
-  if (!onGrad.is_none() && arguments.requiresGrad() && gradientsRecorded())
-    return onGrad(*args, **kwargs);
+  arguments.read(given);
+  if (!onGrad.is_none() && arguments.requiresGrad() && gradientsRecorded()) {
+    py::object result = py::reinterpret_steal<py::object>(PyObject_Vectorcall(
+        onGrad.ptr(), given.items, given.positional, given.names));
+    if (!result)
+      raisePython();
+    return result;
+  }
   ArrayMaker maker(arguments.leader(), arguments.leaderType(),
                    arguments.device());
-  return run(entryFor(arguments, maker), arguments, maker);
+  return run(*entryFor(arguments, maker), arguments, maker);
 }
 
 std::shared_ptr<runtime::Executable>
-Dispatcher::prepare(const py::args &args, const py::kwargs &kwargs) {
+Dispatcher::prepare(const CallArguments &given) {
   Arguments arguments(*signature);
-  arguments.read(args, kwargs);
+  arguments.read(given);
   ArrayMaker maker(arguments.leader(), arguments.leaderType(),
                    arguments.device());
-  return entryFor(arguments, maker).executable;
+  return entryFor(arguments, maker)->executable;
 }
 
 static py::dict request(const Arguments &arguments) {
@@ -75,23 +82,59 @@ static py::dict request(const Arguments &arguments) {
   return result;
 }
 
-py::dict Dispatcher::describe(const py::args &args,
-                              const py::kwargs &kwargs) const {
+py::dict Dispatcher::describe(const CallArguments &given) const {
   Arguments arguments(*signature);
-  arguments.read(args, kwargs);
+  arguments.read(given);
   return request(arguments);
+}
+
+bool Dispatcher::takes(const CallArguments &given) const {
+  for (size_t i = 0; i < given.keywords(); ++i) {
+    int index = signature->findKeyword(given.name(i));
+    if (index < 0 || signature->parameters[index].indirect)
+      return false;
+  }
+  return true;
+}
+
+void Dispatcher::clear() {
+  last = nullptr;
+  entries.clear();
+  ++cleared;
 }
 
 //===----------------------------------------------------------------------===//
 // Finding the kernel
 //===----------------------------------------------------------------------===//
 
-Dispatcher::Entry Dispatcher::entryFor(const Arguments &arguments,
-                                       const ArrayMaker &maker) {
-  Key key = arguments.key();
+Dispatcher::EntryRef Dispatcher::entryFor(const Arguments &arguments,
+                                          const ArrayMaker &maker) {
+  if (captures.changed())
+    clear();
+  // Kept for its memory; no Python code runs while it is in use.
+  thread_local Key scratch;
+  arguments.writeKey(scratch);
+  if (EntryRef entry = find(scratch))
+    return entry;
+  return compileOnce(Key(scratch), arguments, maker);
+}
+
+Dispatcher::EntryRef Dispatcher::find(const Key &key) {
+  if (last && last->first == key)
+    return last->second;
+  auto it = entries.find(key);
+  if (it == entries.end())
+    return nullptr;
+  last = &*it;
+  return it->second;
+}
+
+Dispatcher::EntryRef Dispatcher::compileOnce(const Key &key,
+                                             const Arguments &arguments,
+                                             const ArrayMaker &maker) {
   for (;;) {
-    if (auto it = entries.find(key); it != entries.end())
-      return it->second;
+    if (EntryRef entry = find(key))
+      return entry;
     auto compiling = inFlight.find(key);
     if (compiling == inFlight.end())
       break;
@@ -110,8 +153,10 @@ Dispatcher::Entry Dispatcher::entryFor(const Arguments &arguments,
       self.changed.notify_all();
     }
   } finish{*this, key};
-  Entry entry = compileEntry(arguments, maker);
-  entries.insert_or_assign(key, entry);
+  uint64_t before = cleared;
+  EntryRef entry = compileEntry(arguments, maker);
+  if (cleared == before)
+    entries.insert_or_assign(key, entry);
   return entry;
 }
 
@@ -123,8 +168,8 @@ void Dispatcher::waitForCompilation() {
   changed.wait(lock, [&] { return finished != before; });
 }
 
-Dispatcher::Entry Dispatcher::compileEntry(const Arguments &arguments,
-                                           const ArrayMaker &maker) {
+Dispatcher::EntryRef Dispatcher::compileEntry(const Arguments &arguments,
+                                              const ArrayMaker &maker) {
   const ArrayDevice &device = arguments.device();
   if (device.backend == runtime::Backend::Cuda &&
       runtime::cuda::isCapturing(runtime::cuda::device(device.index),
@@ -135,9 +180,9 @@ Dispatcher::Entry Dispatcher::compileEntry(const Arguments &arguments,
          "captured: warm up first, by one call with arguments of the same kind "
          "before the capture");
   auto plan = compile(request(arguments)).cast<std::shared_ptr<PythonPlan>>();
-  Entry entry;
-  entry.executable = plan->load(device);
-  entry.parameters = match(entry.executable->plan(), arguments);
+  auto entry = std::make_shared<Entry>();
+  entry->executable = plan->load(device);
+  entry->parameters = match(entry->executable->plan(), arguments);
   return entry;
 }
 
@@ -189,7 +234,10 @@ py::object Dispatcher::run(const Entry &entry, const Arguments &arguments,
   }
   call.bind();
 
-  std::vector<py::object> results;
+  auto count = static_cast<size_t>(
+      std::ranges::count(plan.values, Value::Role::Result, &Value::role));
+  runtime::InlineArray<py::object, 4> results(count);
+  count = 0;
   for (int v = static_cast<int>(entry.parameters.size());
        v < static_cast<int>(plan.values.size()); ++v) {
     const Value &value = plan.values[v];
@@ -199,7 +247,7 @@ py::object Dispatcher::run(const Entry &entry, const Arguments &arguments,
     }
     NewArray array = maker.make(value.dtype, call.rank(v), call.sizes(v));
     call.setData(v, array.data);
-    results.push_back(std::move(array.object));
+    results[count++] = std::move(array.object);
   }
 
   runtime::RunContext context;
@@ -211,10 +259,10 @@ py::object Dispatcher::run(const Entry &entry, const Arguments &arguments,
     context.stream = maker.currentStream();
     call.run(context);
   }
-  if (results.empty())
+  if (results.size() == 0)
     return py::none();
   if (results.size() == 1)
-    return results[0];
+    return std::move(results[0]);
   py::tuple tuple(results.size());
   for (size_t i = 0; i < results.size(); ++i)
     tuple[i] = results[i];
@@ -237,16 +285,33 @@ compiler : callable
     index) and ``capability`` (CUDA; else None).
 on_grad : callable, optional
     Called with the call's arguments, instead of everything else, when a PyTorch tensor among them
-    requires a gradient while gradients are recorded.)")
-      .def(py::init<std::shared_ptr<Signature>, py::object, py::object>(),
+    requires a gradient while gradients are recorded.
+watch : callable, optional
+    Returns what kernels depend on beside the arguments, as text, and a list of the places (dict or
+    cell), names and values that it follows from. It is called again when a place holds another
+    value; where the text has changed, all kernels in memory are forgotten.)")
+      .def(py::init<std::shared_ptr<Signature>, py::object, py::object,
+                    py::object>(),
            py::arg("signature"), py::arg("compiler"),
-           py::arg("on_grad") = py::none())
-      .def("__call__", &Dispatcher::call)
-      .def("prepare", &Dispatcher::prepare,
-           "The Executable that a call with these arguments runs, compiled if "
-           "need be.")
-      .def("describe", &Dispatcher::describe,
-           "The dict that `compiler` is given for a call with these arguments.")
+           py::arg("on_grad") = py::none(), py::arg("watch") = py::none())
+      .def(
+          "__call__",
+          [](Dispatcher &self, const py::args &args, const py::kwargs &kwargs) {
+            return self.call(UnpackedCall(args, kwargs));
+          })
+      .def(
+          "prepare",
+          [](Dispatcher &self, const py::args &args, const py::kwargs &kwargs) {
+            return self.prepare(UnpackedCall(args, kwargs));
+          },
+          "The Executable that a call with these arguments runs, compiled if "
+          "need be.")
+      .def(
+          "describe",
+          [](Dispatcher &self, const py::args &args, const py::kwargs &kwargs) {
+            return self.describe(UnpackedCall(args, kwargs));
+          },
+          "The dict that `compiler` is given for a call with these arguments.")
       .def("clear", &Dispatcher::clear, "Forgets all kernels in memory.")
       .def("__len__", &Dispatcher::size);
 }

@@ -7,6 +7,7 @@
 #define RAMIFY_BINDINGS_RUNTIMEDISPATCHER_H
 
 #include "RuntimeArguments.h"
+#include "RuntimeCaptures.h"
 #include "RuntimeOutput.h"
 
 #include "runtime/Executable.h"
@@ -21,31 +22,34 @@ namespace ramify::bindings {
 class Dispatcher {
 public:
   Dispatcher(std::shared_ptr<Signature> signature, pybind11::object compile,
-             pybind11::object onGrad);
+             pybind11::object onGrad, pybind11::object watch);
 
-  pybind11::object call(const pybind11::args &args,
-                        const pybind11::kwargs &kwargs);
+  pybind11::object call(const CallArguments &given);
   /// The executable that a call would run, compiled if need be.
-  std::shared_ptr<runtime::Executable> prepare(const pybind11::args &args,
-                                               const pybind11::kwargs &kwargs);
+  std::shared_ptr<runtime::Executable> prepare(const CallArguments &given);
   /// What the compile function would be given for this call.
-  pybind11::dict describe(const pybind11::args &args,
-                          const pybind11::kwargs &kwargs) const;
+  pybind11::dict describe(const CallArguments &given) const;
+  /// Whether `call` takes all keywords as they are.
+  bool takes(const CallArguments &given) const;
 
   size_t size() const { return entries.size(); }
-  void clear() { entries.clear(); }
+  void clear();
 
 private:
   struct Entry {
     std::shared_ptr<runtime::Executable> executable;
     std::vector<int> parameters; // of the plan's arguments, in order
   };
+  using EntryRef = std::shared_ptr<const Entry>;
   struct KeyHash {
     size_t operator()(const Key &key) const;
   };
 
-  Entry entryFor(const Arguments &arguments, const ArrayMaker &maker);
-  Entry compileEntry(const Arguments &arguments, const ArrayMaker &maker);
+  EntryRef entryFor(const Arguments &arguments, const ArrayMaker &maker);
+  EntryRef find(const Key &key);
+  EntryRef compileOnce(const Key &key, const Arguments &arguments,
+                       const ArrayMaker &maker);
+  EntryRef compileEntry(const Arguments &arguments, const ArrayMaker &maker);
   std::vector<int> match(const runtime::Plan &plan,
                          const Arguments &arguments) const;
   pybind11::object run(const Entry &entry, const Arguments &arguments,
@@ -53,7 +57,11 @@ private:
 
   std::shared_ptr<Signature> signature;
   pybind11::object compile, onGrad;
-  std::unordered_map<Key, Entry, KeyHash> entries;
+  Captures captures;
+  std::unordered_map<Key, EntryRef, KeyHash> entries;
+  /// The entry that was found last, which most calls want again.
+  const std::pair<const Key, EntryRef> *last = nullptr;
+  uint64_t cleared = 0; // how often
 
   // Who compiles what now: each key is compiled by one thread, others wait.
   // The map is guarded by the GIL.

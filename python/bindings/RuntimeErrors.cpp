@@ -28,17 +28,37 @@ static const char *className(ErrorKind kind) {
   return "Error";
 }
 
+static void set(const runtime::Error &error) {
+  py::object type =
+      py::module_::import("ramify.errors").attr(className(error.kind()));
+  PyErr_SetString(type.ptr(), error.what());
+}
+
 void registerErrors() {
   py::register_exception_translator([](std::exception_ptr pointer) {
     try {
       if (pointer)
         std::rethrow_exception(pointer);
     } catch (const runtime::Error &error) {
-      py::object type =
-          py::module_::import("ramify.errors").attr(className(error.kind()));
-      PyErr_SetString(type.ptr(), error.what());
+      set(error);
     }
   });
+}
+
+void setPythonError() {
+  try {
+    throw;
+  } catch (py::error_already_set &error) {
+    error.restore();
+  } catch (const py::builtin_exception &error) {
+    error.set_error();
+  } catch (const runtime::Error &error) {
+    set(error);
+  } catch (const std::bad_alloc &) {
+    PyErr_NoMemory();
+  } catch (const std::exception &error) {
+    PyErr_SetString(PyExc_RuntimeError, error.what());
+  }
 }
 
 void warn(const std::vector<std::string> &messages) {

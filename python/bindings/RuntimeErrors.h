@@ -14,6 +14,9 @@ namespace ramify::bindings {
 /// Makes every runtime::Error that leaves a binding a class of ramify.errors.
 void registerErrors();
 
+/// Sets the Python exception that stands for the C++ exception in flight.
+void setPythonError();
+
 /// Throws the Python exception that is set.
 [[noreturn]] inline void raisePython() { throw pybind11::error_already_set(); }
 

@@ -63,9 +63,8 @@ static void appendConstant(Key &key, PyObject *object,
   }
 }
 
-Key Arguments::key() const {
-  Key key;
-  key.reserve(64);
+void Arguments::writeKey(Key &key) const {
+  key.clear();
   key.push_back(uint64_t(device().backend) << 32 |
                 static_cast<uint32_t>(device().index));
   for (size_t i = 0; i < slots.size(); ++i) {
@@ -74,24 +73,22 @@ Key Arguments::key() const {
                   uint64_t(slot.view.rank) << 16 |
                   uint64_t(slot.aligned) << 24);
     if (slot.state == State::Constexpr)
-      appendConstant(key, slot.object.ptr(),
-                     signature.label(signature.parameters[i]));
+      appendConstant(key, slot.object, signature.parameters[i].label);
   }
-  for (size_t s = 0; s < values.size(); ++s)
-    if (signature.specialised[s])
-      key.insert(key.end(),
-                 {uint64_t(origins[s].parameter >= 0), uint64_t(values[s])});
+  for (int s : signature.keyedSymbols) {
+    key.push_back(uint64_t(origins[s].parameter >= 0));
+    key.push_back(uint64_t(values[s]));
+  }
   for (const auto &[text, expr] : signature.keys)
     key.push_back(static_cast<uint64_t>(expr.evaluate(values)));
-  return key;
 }
 
 py::dict Arguments::describe() const {
   py::dict sizes, arrays, scalars, constants, keys;
   py::list absent;
-  for (size_t s = 0; s < values.size(); ++s)
-    if (signature.specialised[s] && origins[s].parameter >= 0)
-      sizes[py::str(signature.symbols.name(static_cast<int>(s)))] = values[s];
+  for (int s : signature.keyedSymbols)
+    if (origins[s].parameter >= 0)
+      sizes[py::str(signature.symbols.name(s))] = values[s];
   for (size_t i = 0; i < slots.size(); ++i) {
     const Slot &slot = slots[i];
     const Parameter &p = signature.parameters[i];
@@ -102,7 +99,7 @@ py::dict Arguments::describe() const {
     else if (slot.state == State::Scalar)
       scalars[p.name] = name(*p.scalar);
     else if (slot.state == State::Constexpr)
-      constants[p.name] = slot.object;
+      constants[p.name] = py::handle(slot.object);
     else
       absent.append(p.name);
   }

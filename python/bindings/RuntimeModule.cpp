@@ -3,6 +3,7 @@
 // ramify._runtime: mechanisms that know nothing of any particular operation.
 
 #include "RuntimeCache.h"
+#include "RuntimeCallable.h"
 #include "RuntimeDevice.h"
 #include "RuntimeDispatcher.h"
 #include "RuntimeErrors.h"
@@ -19,6 +20,7 @@ that compiles; it turns arguments into launches without running Python. Compiled
   bindPlan(module);
   bindSignature(module);
   bindDispatcher(module);
+  bindCallable(module);
   bindCache(module);
   bindDevice(module);
 }

@@ -23,6 +23,13 @@ int Signature::find(std::string_view name) const {
   return -1;
 }
 
+int Signature::findKeyword(PyObject *name) const {
+  for (size_t i = 0; i < parameters.size(); ++i)
+    if (parameters[i].name.ptr() == name)
+      return static_cast<int>(i);
+  return find(py::handle(name).cast<std::string>());
+}
+
 static DType dtypeNamed(const std::string &name) {
   std::optional<DType> dtype = runtime::parseDType(name);
   if (!dtype)
@@ -42,12 +49,14 @@ public:
     p.name = py::reinterpret_steal<py::str>(PyUnicode_InternFromString(
         take<std::string>(spec, "name", "").c_str()));
     p.text = p.name.cast<std::string>();
+    p.label = signature.function + "(): " + p.text;
     auto kind = take<std::string>(spec, "kind", "array");
     p.kind = kind == "array"    ? Parameter::Kind::Array
              : kind == "scalar" ? Parameter::Kind::Scalar
                                 : Parameter::Kind::Constexpr;
     p.optional = take(spec, "optional", false);
     p.keywordOnly = take(spec, "keyword_only", false);
+    p.indirect = take(spec, "indirect", false);
     p.contiguous = take(spec, "contiguous", true);
     p.finite = take(spec, "finite", true);
     p.alignment = take(spec, "alignment", 0);
@@ -91,6 +100,13 @@ public:
         throw py::value_error("no parameter defines '" +
                               signature.symbols.name(static_cast<int>(s)) +
                               "'");
+    const auto &parameters = signature.parameters;
+    while (signature.positional < parameters.size() &&
+           !parameters[signature.positional].keywordOnly)
+      ++signature.positional;
+    for (size_t s = 0; s < defined.size(); ++s)
+      if (signature.specialised[s])
+        signature.keyedSymbols.push_back(static_cast<int>(s));
     for (Parameter &p : signature.parameters) {
       if (p.sameDType.empty())
         continue;
@@ -179,7 +195,8 @@ parameters : list of dict
       number is taken in place of an array);
     - scalars: ``scalar`` (the dtype), ``finite`` (default True);
     - all: ``optional`` (None is taken), ``keyword_only``, ``default``, ``symbol`` (whether checks
-      and keys see an integer under its name; default True).
+      and keys see an integer under its name; default True), ``indirect`` (a `Callable` has it acted
+      on in Python first).
 checks : list of (str, str)
     Expressions over sizes, integer scalars and constexprs, with the message of the ArgumentError
     when one is false; ``{expression}`` in it is replaced by its value.

@@ -42,7 +42,8 @@ struct Parameter {
   enum class Kind { Array, Scalar, Constexpr };
 
   pybind11::str name;
-  std::string text; // the name
+  std::string text;  // the name
+  std::string label; // "hsa(): k", for errors
   Kind kind = Kind::Array;
   std::vector<std::vector<DimSpec>> shapes;
   unsigned dtypes = 0; // bit per DType
@@ -53,6 +54,7 @@ struct Parameter {
   bool contiguous = true;
   bool optional = false;
   bool keywordOnly = false;
+  bool indirect = false; // Python acts on it before the call
   bool finite = true;
   pybind11::object defaultValue; // unset: required
   int symbol = -1;               // of an integer scalar or constexpr
@@ -73,11 +75,12 @@ struct Signature {
   std::vector<Check> checks;
   std::vector<std::pair<std::string, runtime::Expr>> keys;
 
-  /// "hsa(): k".
-  std::string label(const Parameter &parameter) const {
-    return function + "(): " + parameter.text;
-  }
+  size_t positional = 0;         // parameters that take a position
+  std::vector<int> keyedSymbols; // the specialised ones
+
   int find(std::string_view name) const;
+  /// The same for a Python string, at once where it is interned.
+  int findKeyword(PyObject *name) const;
 };
 
 void bindSignature(pybind11::module_ &module);

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Types of the compiled module `ramify._runtime`; its docstrings say more."""
 
-from collections.abc import Callable, Mapping, Sequence
+import collections.abc
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any, TypedDict
 
 class Parameter(TypedDict, total=False):
@@ -16,6 +18,7 @@ class Parameter(TypedDict, total=False):
     finite: bool
     optional: bool
     keyword_only: bool
+    indirect: bool
     default: object
 
 class ArrayKind(TypedDict):
@@ -103,14 +106,21 @@ class Dispatcher:
     def __init__(
         self,
         signature: Signature,
-        compiler: Callable[[Request], Plan],
-        on_grad: Callable[..., Any] | None = None,
+        compiler: collections.abc.Callable[[Request], Plan],
+        on_grad: collections.abc.Callable[..., Any] | None = None,
+        watch: collections.abc.Callable[[], tuple[str, Sequence[tuple[Any, str, Any]]]]
+        | None = None,
     ) -> None: ...
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
     def prepare(self, *args: Any, **kwargs: Any) -> Executable: ...
     def describe(self, *args: Any, **kwargs: Any) -> Request: ...
     def clear(self) -> None: ...
     def __len__(self) -> int: ...
+
+class Callable:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+def interpret_while(variable: ContextVar[Any]) -> None: ...
 
 class Cache:
     def __init__(self, folder: str) -> None: ...

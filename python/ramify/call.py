@@ -38,10 +38,10 @@ def runtime_signature(signature: Signature) -> _runtime.Signature:
     own = {p["name"] for p in parameters}
     reserved: list[dict[str, Any]] = [
         {"name": "chunk_size", "kind": "constexpr", "default": None},
-        {"name": "chunks", "kind": "constexpr", "default": None},
-        {"name": "q_block", "kind": "constexpr", "default": 0},
+        {"name": "chunks", "kind": "constexpr", "default": None, "indirect": True},
+        {"name": "q_block", "kind": "constexpr", "default": 0, "indirect": True},
         {"name": "q_start", "kind": "scalar", "scalar": "i32", "optional": True, "default": None},
-        {"name": "deterministic", "kind": "constexpr", "default": False},
+        {"name": "deterministic", "kind": "constexpr", "default": False, "indirect": True},
     ]
     parameters += [{**p, "keyword_only": True} for p in reserved if p["name"] not in own]
     checks = list(_checks(signature))

@@ -15,14 +15,14 @@ from .call import check_indices, check_options, limit_keys, runtime_signature
 from .compiler import Options, Statistics, compiler_options, plan_for, program, target_of, translate
 from .errors import ArgumentError, ArgumentTypeError, GradientError
 from .explain import explain
-from .frontend import Signature, Watch
+from .frontend import Signature, watch
 from .reference import context
 from .reference import run as reference
 
 LEVELS = ("hsa", "tile", "placed", "llvm", "ptx", "asm", "plan")
 
 
-class JitFunction:
+class JitFunction(_runtime.Callable):
     """A function of the language, compiled for each kind of argument that it is called with.
 
     Calling it runs it on the device of its arrays, NumPy arrays and PyTorch's CPU tensors on the
@@ -48,15 +48,7 @@ class JitFunction:
         self.signature = Signature(function)
         self._options = options or Options()
         self._statistics = Statistics()
-        self._kernels: tuple[Watch, _runtime.Dispatcher] | None = None
         functools.update_wrapper(self, function)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if context.is_active():
-            return self.__ramify_function__(*args, **kwargs)
-        if not kwargs.keys().isdisjoint(_SLOW):
-            args, kwargs = self._reserved(args, kwargs)
-        return self._dispatcher(*args, **kwargs)
 
     def reference(self, *args: Any, **kwargs: Any) -> Any:
         """Execute the source itself in NumPy float64, one query block at a time.
@@ -124,19 +116,20 @@ class JitFunction:
         """Where this function's kernels came from, and what the last compilation took."""
         return self._statistics
 
-    @property
+    @functools.cached_property
     def _dispatcher(self) -> _runtime.Dispatcher:
-        """The kernels in memory: others once a number that the function sees has changed."""
-        kernels = self._kernels
-        if kernels is None or not kernels[0].holds():
-            self.signature.check_entry()
-            # What the compiler will see is no older than what is watched.
-            watch = Watch(self.__ramify_function__)
-            dispatcher = _runtime.Dispatcher(
-                runtime_signature(self.signature), self._plan, self._on_grad
-            )
-            self._kernels = kernels = watch, dispatcher
-        return kernels[1]
+        self.signature.check_entry()
+        return _runtime.Dispatcher(
+            runtime_signature(self.signature),
+            self._plan,
+            self._on_grad,
+            functools.partial(watch, self.__ramify_function__),
+        )
+
+    def _call_indirect(self, *args: Any, **kwargs: Any) -> Any:
+        """A call with keywords that Python acts on first."""
+        args, kwargs = self._reserved(args, kwargs)
+        return self._dispatcher(*args, **kwargs)
 
     def _plan(self, request: Mapping[str, Any]) -> _runtime.Plan:
         return plan_for(self.signature, request, self._options, self._statistics)
@@ -168,7 +161,7 @@ class JitFunction:
         return args, kwargs
 
 
-_SLOW = frozenset(("chunks", "num_keys", "validate", "q_block", "deterministic"))
+_runtime.interpret_while(context.block)
 
 
 def _default_target(level: str, request: Mapping[str, Any]) -> str:

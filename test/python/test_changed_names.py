@@ -125,8 +125,18 @@ def test_a_called_function_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_nothing_changed_compiles_nothing() -> None:
     times(x)
     before = times.statistics.compiled + times.statistics.from_disk
-    kernels = times._kernels
+    kernels = times.compile(x)
     for _ in range(3):
         times(x)
     assert times.statistics.compiled + times.statistics.from_disk == before
-    assert times._kernels is kernels
+    assert times.compile(x) is kernels
+
+
+def test_an_equal_number_keeps_the_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "FACTOR", 7.0)
+    kernels = times.compile(x)
+    monkeypatch.setitem(globals(), "FACTOR", float("7.0"))  # another object
+    assert times.compile(x) is kernels
+    monkeypatch.setitem(globals(), "FACTOR", 17.0)
+    assert times.compile(x) is not kernels
+    assert "1.7" in times.ir("hsa", x)

@@ -7,7 +7,7 @@ arithmetic; call and intrinsics, for the functions of the language; the visitors
 expressions, reductions, statements, each an extension of the one before; lower.
 """
 
-from .captures import Watch, captured
+from .captures import captured, watch
 from .lower import Lowered, Result, lower
 from .signature import Parameter, Role, Signature
 from .specialisation import ArraySpec, Specialisation
@@ -20,7 +20,7 @@ __all__ = [
     "Role",
     "Signature",
     "Specialisation",
-    "Watch",
     "captured",
     "lower",
+    "watch",
 ]

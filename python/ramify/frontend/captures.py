@@ -7,8 +7,9 @@ returns tells a caller whether such a number has changed since the kernel was ma
 
 from __future__ import annotations
 
+import contextlib
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 
@@ -37,68 +38,35 @@ def is_constant(value: Any) -> bool:
     return value is None or isinstance(value, bool | int | float | str)
 
 
-_MISSING = object()
+Place = tuple[dict[str, Any] | types.CellType, str, Any]
+"""Where a name is looked up, or the variable of a closure; the name; its value."""
 
 
-class Watch:
-    """Notices that something has changed which a function's kernels were made from.
+def watch(function: Callable[..., Any]) -> tuple[str, list[Place]]:
+    """What `captured` says, as text, and what must stay where for it to stay true.
 
-    `holds` is asked on every call, so it compares identities only; where one differs, or a value
-    can change in place, the values are compared.
+    The dispatcher compares the places' values by identity on every call, and asks anew where one
+    differs. A value that can change in place is replaced by one that is found nowhere.
     """
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = function
-        self._captured = captured(function)
-        self._shown = repr(self._captured)  # tells 1 from True, and is equal for NaN
-        self._places = tuple(_places(function, set()))
-        self._in_place = any(_is_mutable(value) for _, _, value in self._places)
-
-    def holds(self) -> bool:
-        """Whether nothing has changed."""
-        for scope, name, value in self._places:
-            if scope.get(name, _MISSING) is not value:
-                break
-        else:
-            if not self._in_place:
-                return True
-        return repr(captured(self._function)) == self._shown
-
-
-class _Cells(Mapping[str, Any]):
-    """A function's closure, read as it is now."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self._cells = dict(
-            zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
-        )
-
-    def __getitem__(self, name: str) -> Any:
-        try:
-            return self._cells[name].cell_contents
-        except ValueError:  # not assigned
-            raise KeyError(name) from None
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._cells)
-
-    def __len__(self) -> int:
-        return len(self._cells)
-
-
-Place = tuple[Mapping[str, Any], str, Any]
-"""Where a name is looked up, the name, and its value."""
+    places: list[Place] = [
+        (scope, name, object() if _is_mutable(value) else value)
+        for scope, name, value in _places(function, set())
+    ]
+    return repr(captured(function)), places  # the text tells 1 from True, and is equal for NaN
 
 
 def _places(function: Callable[..., Any], seen: set[object]) -> Iterator[Place]:
     """Every place outside of a function that its kernels depend on."""
     seen.add(function)
-    names = function.__code__.co_names
-    for scope in (function.__globals__, _Cells(function)):
-        for name in scope if isinstance(scope, _Cells) else names:
-            if name in scope:
-                yield scope, name, scope[name]
-                yield from _places_inside(scope[name], names, seen)
+    code: types.CodeType = function.__code__
+    scope: dict[str, Any] = function.__globals__
+    places: list[Place] = [(scope, name, scope[name]) for name in code.co_names if name in scope]
+    for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+        with contextlib.suppress(ValueError):  # not assigned yet
+            places.append((cell, name, cell.cell_contents))
+    for place in places:
+        yield place
+        yield from _places_inside(place[2], code.co_names, seen)
 
 
 def _places_inside(value: Any, names: tuple[str, ...], seen: set[object]) -> Iterator[Place]:
@@ -113,6 +81,8 @@ def _places_inside(value: Any, names: tuple[str, ...], seen: set[object]) -> Ite
 
 
 def _is_mutable(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return any(_is_mutable(item) for item in value)
     return isinstance(value, list) or (hasattr(value, "item") and hasattr(value, "shape"))
 
 

@@ -96,24 +96,30 @@ def hsa(
     The attention of RAMba: Hu et al., "Random Long-Context Access for Mamba via Hardware-aligned
     Hierarchical Sparse Attention" (2025).
     """
-    # A keyword that changes nothing is not passed: the call without it is the quicker one.
+    if scale is None:
+        scale = default_scale(q)
+    if q_block is None and validate is False:  # the quick way, which takes neither
+        return hsa_kernel(
+            q, k, v, weights, indices, scale=scale, softmax_n=softmax_n, chunk_size=chunk_size
+        )
     options: dict[str, Any] = {} if q_block is None else {"q_block": q_block}
-    if validate is not False:
-        options["validate"] = validate
     return hsa_kernel(
         q,
         k,
         v,
         weights,
         indices,
-        scale=default_scale(q) if scale is None else scale,
+        scale=scale,
         softmax_n=softmax_n,
         chunk_size=chunk_size,
+        validate=validate,
         **options,
     )
 
 
 def default_scale(q: Any) -> float:
     """1 / sqrt(D); arrays of another rank, or D = 0, are reported by the call itself."""
-    shape = tuple(getattr(q, "shape", ()))
-    return float(shape[-1]) ** -0.5 if shape and shape[-1] else 1.0
+    try:
+        return float(q.shape[-1] ** -0.5)
+    except (AttributeError, IndexError, TypeError, ZeroDivisionError):
+        return 1.0

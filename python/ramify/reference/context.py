@@ -23,27 +23,23 @@ class Block:
     """Which row of the selection tensors belongs to the block."""
 
 
-_block: ContextVar[Block | None] = ContextVar("ramify_reference_block", default=None)
+block: ContextVar[Block | None] = ContextVar("ramify_reference_block", default=None)
+"""The block under execution; None while the reference is not running."""
 
 
 def current() -> Block:
     """The block under execution."""
-    block = _block.get()
-    if block is None:
+    found = block.get()
+    if found is None:
         raise Error(
             "functions of ramify.language describe what a function decorated with @ramify.jit "
             "computes: call that function, or its `.reference(...)`, with arrays"
         )
-    return block
+    return found
 
 
-def is_active() -> bool:
-    """Whether the reference is executing a function right now."""
-    return _block.get() is not None
-
-
-def enter(block: Block | None) -> Block | None:
-    """Make `block` the one under execution, None for none; returns the one before."""
-    before = _block.get()
-    _block.set(block)
+def enter(next_block: Block | None) -> Block | None:
+    """Make `next_block` the one under execution, None for none; returns the one before."""
+    before = block.get()
+    block.set(next_block)
     return before
