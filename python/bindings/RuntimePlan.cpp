@@ -82,6 +82,59 @@ static py::list listCode(const PythonPlan &self) {
   return result;
 }
 
+/// Sizes of the plan's array arguments, by name, from their shapes.
+static std::vector<int64_t> readSizes(const runtime::Plan &plan,
+                                      const py::dict &shapes) {
+  std::vector<int64_t> environment(plan.symbols.size());
+  std::vector<runtime::SymbolSource> sources = resolveSymbols(plan);
+  for (size_t i = 0; i < sources.size(); ++i) {
+    const runtime::SymbolSource &source = sources[i];
+    if (source.kind == runtime::SymbolSource::Kind::Sms)
+      environment[i] = 1;
+    if (source.kind != runtime::SymbolSource::Kind::Dim)
+      continue;
+    py::str name(plan.values[source.value].name);
+    environment[i] =
+        py::cast<py::tuple>(shapes[name])[source.dim].cast<int64_t>();
+  }
+  return environment;
+}
+
+/// The launches of a call whose arrays have these shapes, outside of loops and
+/// guards, which the schedules so far do without.
+static py::list listLaunches(const PythonPlan &self, const py::dict &shapes) {
+  std::vector<int64_t> environment = readSizes(self.plan, shapes);
+  py::list result;
+  for (const runtime::Step &step : self.plan.steps) {
+    const auto *launch = std::get_if<runtime::Launch>(&step.action);
+    if (!launch)
+      continue;
+    py::tuple grid(3);
+    for (size_t i = 0; i < 3; ++i)
+      grid[i] = launch->grid[i].evaluate(environment);
+    result.append(py::dict(
+        py::arg("kernel") = launch->kernel, py::arg("grid") = grid,
+        py::arg("threads") = launch->block,
+        py::arg("shared_bytes") = launch->sharedBytes.evaluate(environment)));
+  }
+  return result;
+}
+
+/// Bytes of the workspaces of such a call.
+static int64_t countWorkspace(const PythonPlan &self, const py::dict &shapes) {
+  std::vector<int64_t> environment = readSizes(self.plan, shapes);
+  int64_t bytes = 0;
+  for (const runtime::Value &value : self.plan.values) {
+    if (value.role != runtime::Value::Role::Workspace)
+      continue;
+    int64_t elements = 1;
+    for (const runtime::Expr &size : value.shape)
+      elements *= size.evaluate(environment);
+    bytes += elements * runtime::sizeOf(value.dtype);
+  }
+  return bytes;
+}
+
 static py::list kernelInfo(const runtime::Executable &executable) {
   py::list result;
   auto *cuda = dynamic_cast<const runtime::CudaExecutable *>(&executable);
@@ -126,6 +179,11 @@ void bindPlan(py::module_ &module) {
       .def("with_code", &withCode, py::arg("target"), py::arg("kind"),
            py::arg("data"),
            "A copy with this code in place of any of the same target and kind.")
+      .def("launches", &listLaunches, py::arg("shapes"),
+           "Dicts kernel, grid, threads, shared_bytes of a call whose array "
+           "arguments have these shapes.")
+      .def("workspace_bytes", &countWorkspace, py::arg("shapes"),
+           "Bytes that such a call asks its framework for besides the results.")
       .def("bind_kernels", &bindKernels, py::arg("addresses"),
            py::arg("owner") = py::none(),
            "Says where the kernels of a CPU plan are in memory: the address of "

@@ -4,84 +4,109 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from . import _runtime
-from .frontend import Role, Signature
+from .frontend import Lowered, Role, Signature
+from .frontend.ir import Block, Operation, TensorType
 
-_FUNCTIONS = {
-    "ceildiv": lambda a, b: -(-a // b),
-    "floordiv": lambda a, b: a // b,
-    "mod": lambda a, b: a % b,
-    "min": min,
-    "max": max,
-    "__builtins__": {},
+BYTES = {"f32": 4, "bf16": 2, "f16": 2, "i32": 4, "i64": 8, "i1": 1}
+WHY = {
+    "query_major": "one program for each query block, which gathers its chunks; "
+    "the only schedule so far",
 }
-_LAUNCH = re.compile(
-    r'launch "(?P<kernel>[^"]+)"\s+grid \((?P<grid>.*?)\) block (?P<block>\d+)'
-    r"(?: shared (?P<shared>\d+))?",
-    re.DOTALL,
-)
 
 
 def explain(
     signature: Signature,
     executable: _runtime.Executable,
-    request: Mapping[str, Any],
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
+    lowered: Lowered,
+    given: Mapping[str, Any],
 ) -> str:
-    """The schedule, launches, arithmetic and memory of one call."""
+    """The schedule, launches, arithmetic and memory of one call.
+
+    Parameters
+    ----------
+    signature : Signature
+        The function.
+    executable : Executable
+        What the call runs.
+    lowered : Lowered
+        Its program in `hsa`.
+    given : mapping
+        The call's arguments by name.
+    """
     plan = executable.plan
-    given = {**dict(zip(signature.parameters, args, strict=False)), **kwargs}
-    sizes = _sizes(plan.text, given)
-    lines = [f"{signature.name} on {plan.backend}, schedule {plan.notes.get('schedule', '?')}"]
-    info = {kernel["name"]: kernel for kernel in executable.kernel_info}
-    for match in _LAUNCH.finditer(plan.text):
-        grid = [int(eval(e, _FUNCTIONS, sizes)) for e in _split(match["grid"])]
-        text = f"  launch {match['kernel']}: grid {tuple(grid)} = {math.prod(grid)} programs"
-        if plan.backend == "cuda":
-            text += f" of {match['block']} threads, {match['shared'] or 0} bytes shared"
-            text += f", {info[match['kernel']]['registers']} registers" if info else ""
-        lines.append(text)
-    lines += [f"  sizes: {', '.join(f'{k} = {v}' for k, v in sizes.items() if '.' not in k)}"]
-    return "\n".join([*lines, *_traffic(signature, given, plan.text)])
+    arrays = {p.name: given[p.name] for p in signature.arrays if hasattr(given[p.name], "shape")}
+    shapes = {name: tuple(map(int, array.shape)) for name, array in arrays.items()}
+    schedule = plan.notes["schedule"]
+    lines = [f"{signature.name} on {plan.backend}, schedule {schedule}: {WHY[schedule]}"]
+    lines += _launches(executable, shapes)
+    lines += _visits(signature, lowered, shapes)
+    size = sum(math.prod(shape) * _item_size(arrays[name]) for name, shape in shapes.items())
+    lines.append(f"  arguments: {size / 2**20:.1f} MiB")
+    lines.append(f"  workspace: {plan.workspace_bytes(shapes) / 2**20:.1f} MiB")
+    return "\n".join(lines)
 
 
-def _split(text: str) -> list[str]:
-    """Split at the commas that stand in no parentheses."""
-    parts, depth, start = [], 0, 0
-    for i, character in enumerate(text):
-        depth += {"(": 1, ")": -1}.get(character, 0)
-        if character == "," and depth == 0:
-            parts.append(text[start:i].strip())
-            start = i + 1
-    return [*parts, text[start:].strip()]
+def _launches(
+    executable: _runtime.Executable, shapes: Mapping[str, tuple[int, ...]]
+) -> Iterator[str]:
+    registers = {info["name"]: info["registers"] for info in executable.kernel_info}
+    for launch in executable.plan.launches(shapes):
+        grid = launch["grid"]
+        text = f"  launch {launch['kernel']}: grid {grid}, {math.prod(grid)} programs"
+        if executable.plan.backend == "cuda":
+            text += f" of {launch['threads']} threads, {launch['shared_bytes']} bytes of shared "
+            text += f"memory, {registers[launch['kernel']]} registers"
+        yield text
 
 
-def _sizes(text: str, given: Mapping[str, Any]) -> dict[str, int]:
-    """The plan's named sizes, from the shapes of the arguments."""
-    sizes: dict[str, int] = {"sms": 1}
-    for name, shape in re.findall(r"^array (\S+) \S+ \[(.*?)\]", text, re.MULTILINE):
-        actual = getattr(given.get(name), "shape", ())
-        sizes |= {
-            symbol: int(size)
-            for symbol, size in zip(_split(shape), actual, strict=False)
-            if not symbol.isdigit()
-        }
-    return sizes
+def _visits(
+    signature: Signature, lowered: Lowered, shapes: Mapping[str, tuple[int, ...]]
+) -> Iterator[str]:
+    """Work of the visits to selected chunks; those of a window depend on positions."""
+    selections = signature.of_role(Role.INDICES)
+    slots = sum(math.prod(shapes[p.name]) for p in selections if p.name in shapes)
+    flops, size = 0, 0
+    for operation in _in_reductions(lowered.program.body):
+        flops += _flops(operation)
+        size += _bytes(operation)
+    text = (
+        f"  each visit of a chunk: {flops / 1e3:.0f} kFLOP in products, {size / 1024:.1f} KiB read"
+    )
+    yield text
+    if slots:
+        total = f"{slots * flops / 1e9:.2f} GFLOP, {slots * size / 2**30:.2f} GiB"
+        yield f"  visits: at most {slots}, one for each slot: {total}"
 
 
-def _traffic(signature: Signature, given: Mapping[str, Any], text: str) -> list[str]:
-    """Bytes that are read and written at least, and workspace."""
-    arrays = [given[p.name] for p in signature.arrays if hasattr(given.get(p.name), "nbytes")]
-    lines = [f"  arguments: {sum(int(a.nbytes) for a in arrays) / 2**20:.1f} MiB"]
-    selections = [given[p.name] for p in signature.of_role(Role.INDICES)]
-    for indices in selections:
-        slots = math.prod(indices.shape)
-        lines.append(f"  visits: {slots} slots at most, each one chunk of keys and values")
-    workspace = len(re.findall(r"^workspace ", text, re.MULTILINE))
-    lines.append(f"  workspace: {workspace} buffers" if workspace else "  workspace: none")
-    return lines
+def _in_reductions(block: Block, inside: bool = False) -> Iterator[Operation]:
+    for operation in block.operations:
+        if operation.region is not None:
+            yield from _in_reductions(operation.region, True)
+        elif inside:
+            yield operation
+
+
+def _flops(operation: Operation) -> int:
+    """Multiplications and additions of a product: two for each combination of its axes."""
+    if not operation.text.startswith("hsa.dot "):
+        return 0
+    types = [value.type for value in operation.operands if isinstance(value.type, TensorType)]
+    return 2 * math.prod(dict(axis for each in types for axis in each.axes).values())
+
+
+def _bytes(operation: Operation) -> int:
+    """What an access to a chunk reads, as if nothing was in a cache."""
+    read = operation.results[0].type if operation.results else ""
+    if not operation.text.startswith("hsa.chunk ") or not isinstance(read, TensorType):
+        return 0
+    return math.prod(size for _, size in read.axes) * BYTES[read.element]
+
+
+def _item_size(array: Any) -> int:
+    """Bytes of an element; arrays of all libraries know either of these."""
+    size = getattr(array, "itemsize", None)
+    return int(size if size is not None else array.element_size())

@@ -94,7 +94,8 @@ class JitFunction(_runtime.Callable):
         args, kwargs = self._reserved(args, kwargs)
         executable = self._dispatcher.prepare(*args, **kwargs)
         request = self._dispatcher.describe(*args, **kwargs)
-        return explain(self.signature, executable, request, args, kwargs)
+        given = {**dict(zip(self.signature.parameters, args, strict=False)), **kwargs}
+        return explain(self.signature, executable, program(self.signature, request), given)
 
     def options(self, **changes: Any) -> JitFunction:
         """The same function with other choices about compilation, see `Options`."""
