@@ -9,6 +9,7 @@ from shapes import GPU, Shape, inputs
 from timing import call_us, captured, gpu_ms
 
 import ramify as rf
+from ramify import _runtime
 
 
 def error(shape: Shape, out: torch.Tensor, x: tuple[torch.Tensor, ...]) -> float:
@@ -45,13 +46,19 @@ def row(shape: Shape, dtype: torch.dtype = torch.bfloat16) -> dict[str, object]:
 
 
 def launch() -> dict[str, object]:
-    """Host time of a warm call that only launches, in us, beside torch's own empty launch."""
+    """Host time of a warm call that only launches, in us, and of a bare launch by the driver."""
     x = inputs(Shape(1, 16, 16, 1, 64, 64, 8), torch.bfloat16, "cuda")
-    out = torch.empty_like(x[0])
+    call = min(call_us(lambda: rf.ops.hsa(*x, chunk_size=64, scale=0.125)) for _ in range(5))
+    bare = []
+    for _ in range(5):
+        bare.append(_runtime.measure_launch())
+        torch.cuda.synchronize()
+    empty = min(call_us(lambda: torch.empty_like(x[0])) for _ in range(5))
     return {
-        "call us": call_us(lambda: rf.ops.hsa(*x, chunk_size=64, scale=0.125)),
-        "torch zero_ us": call_us(lambda: out.zero_()),
-        "torch empty us": call_us(lambda: torch.empty_like(x[0])),
+        "call us": call,
+        "bare launch us": min(bare),
+        "over it us": call - min(bare),
+        "of that torch.empty us": empty,
     }
 
 

@@ -7,6 +7,8 @@
 #include "ramify/Target/KnownTargets.h"
 #include "runtime/Driver.h"
 
+#include <chrono>
+
 namespace py = pybind11;
 
 namespace ramify::bindings {
@@ -43,6 +45,33 @@ static py::bytes assemble(const std::string &ptx, int index) {
   return py::bytes(cubin);
 }
 
+static constexpr char emptyKernel[] = ".version 7.0\n"
+                                      ".target sm_80\n"
+                                      ".address_size 64\n"
+                                      ".visible .entry empty() { ret; }\n";
+
+/// Host time in us of launching a kernel that does nothing, on the default
+/// stream: what no call can be faster than.
+static double measureLaunch(int launches, int index) {
+  const cuda::Driver &driver = cuda::Driver::get();
+  cuda::CurrentContext current(cuda::device(index).context);
+  cuda::Module module = nullptr;
+  driver.check(
+      driver.cuModuleLoadDataEx(&module, emptyKernel, 0, nullptr, nullptr),
+      "cuModuleLoadDataEx");
+  cuda::Function function = nullptr;
+  driver.check(driver.cuModuleGetFunction(&function, module, "empty"),
+               "cuModuleGetFunction");
+  auto start = std::chrono::steady_clock::now();
+  for (int i = 0; i < launches; ++i)
+    driver.check(driver.cuLaunchKernel(function, 1, 1, 1, 32, 1, 1, 0, nullptr,
+                                       nullptr, nullptr),
+                 "cuLaunchKernel");
+  std::chrono::duration<double, std::micro> spent =
+      std::chrono::steady_clock::now() - start;
+  return spent.count() / launches;
+}
+
 void bindDevice(py::module_ &module) {
   module.def("cuda_problem", &cuda::Driver::problem,
              "Why there is no usable CUDA driver; empty if there is one.");
@@ -55,6 +84,9 @@ void bindDevice(py::module_ &module) {
   module.def("assemble", &assemble, py::arg("ptx"), py::arg("index") = 0,
              "PTX to a cubin for the device, by the driver's compiler. "
              "DeviceError with its log.");
+  module.def("measure_launch", &measureLaunch, py::arg("launches") = 2000,
+             py::arg("index") = 0,
+             "Host time in us of launching a kernel that does nothing.");
   module.def("thread_count", &threadCount,
              "Threads that a call on the CPU gets now.");
 }
