@@ -3,17 +3,39 @@
 // The module ramify._compiler: the compiler as two functions of text, and the
 // linker for the CPU's kernels. It includes no header of LLVM.
 
+#include "ReleasedGil.h"
+
 #include "ramify/Compiler/Compiler.h"
 #include "ramify/Target/CPULoader.h"
 
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <mutex>
+#include <new>
+#include <pthread.h>
+#include <shared_mutex>
+
 namespace py = pybind11;
+
 using ramify::CompileDiagnostic;
 using ramify::CompileOptions;
 using ramify::CompileResult;
 using ramify::LoadedObject;
+
+/// Shared by the threads that compile; fork waits until none does, since the
+/// child would find LLVM's own locks held by threads that it does not have.
+static std::shared_mutex &workingMutex() {
+  static std::shared_mutex &mutex = []() -> std::shared_mutex & {
+    auto *made = new std::shared_mutex;
+    pthread_atfork([] { workingMutex().lock(); },
+                   [] { workingMutex().unlock(); },
+                   // The child's begins anew: threads may have waited for it.
+                   [] { new (&workingMutex()) std::shared_mutex; });
+    return *made;
+  }();
+  return mutex;
+}
 
 static CompileOptions readOptions(const py::dict &dict) {
   CompileOptions options;
@@ -61,7 +83,8 @@ static py::bytes compile(const std::string &text, const py::dict &dict) {
   CompileOptions options = readOptions(dict);
   CompileResult result;
   {
-    py::gil_scoped_release unlocked;
+    ramify::bindings::ReleasedGil unlocked;
+    std::shared_lock<std::shared_mutex> working(workingMutex());
     result = ramify::compile(text, options);
   }
   if (!result.succeeded)
@@ -76,7 +99,8 @@ static std::string lower(const std::string &text, const std::string &level,
     throw py::value_error("an object is not text; use compile");
   CompileResult result;
   {
-    py::gil_scoped_release unlocked;
+    ramify::bindings::ReleasedGil unlocked;
+    std::shared_lock<std::shared_mutex> working(workingMutex());
     result = ramify::lower(text, level, options);
   }
   if (!result.succeeded)
@@ -90,7 +114,7 @@ load(const py::bytes &data, const std::vector<std::string> &names) {
   std::shared_ptr<LoadedObject> object;
   std::string error;
   {
-    py::gil_scoped_release unlocked;
+    ramify::bindings::ReleasedGil unlocked;
     object = LoadedObject::load(bytes, names, error);
   }
   if (!object)

@@ -2,6 +2,7 @@
 
 #include "RuntimeCache.h"
 
+#include "ReleasedGil.h"
 #include "RuntimeErrors.h"
 
 #include "runtime/Cache.h"
@@ -19,7 +20,7 @@ using runtime::CacheEntry;
 static py::object find(Cache &cache, const std::string &key) {
   std::optional<CacheEntry> entry;
   {
-    py::gil_scoped_release release;
+    ReleasedGil release;
     entry = cache.find(key);
   }
   warn(cache.takeWarnings());
@@ -30,7 +31,7 @@ static bool store(Cache &cache, std::string key, std::string payload,
                   std::string description) {
   bool stored = false;
   {
-    py::gil_scoped_release release;
+    ReleasedGil release;
     stored = cache.store(
         {std::move(key), std::move(description), std::move(payload)});
   }

@@ -2,6 +2,7 @@
 
 #include "RuntimeDevice.h"
 
+#include "ReleasedGil.h"
 #include "RuntimeThreads.h"
 
 #include "ramify/Target/KnownTargets.h"
@@ -39,7 +40,7 @@ static py::object targetFor(int major, int minor) {
 static py::bytes assemble(const std::string &ptx, int index) {
   std::string cubin;
   {
-    py::gil_scoped_release release;
+    ReleasedGil release;
     cubin = cuda::assemble(ptx, cuda::device(index));
   }
   return py::bytes(cubin);

@@ -2,6 +2,7 @@
 
 #include "RuntimeDispatcher.h"
 
+#include "ReleasedGil.h"
 #include "RuntimeErrors.h"
 #include "RuntimePlan.h"
 #include "RuntimeThreads.h"
@@ -11,6 +12,7 @@
 #include <pybind11/gil_safe_call_once.h>
 
 #include <algorithm>
+#include <unistd.h>
 
 namespace py = pybind11;
 
@@ -23,7 +25,13 @@ using runtime::Value;
 Dispatcher::Dispatcher(std::shared_ptr<Signature> signature, py::object compile,
                        py::object onGrad, py::object watch)
     : signature(std::move(signature)), compile(std::move(compile)),
-      onGrad(std::move(onGrad)), captures(std::move(watch)) {}
+      onGrad(std::move(onGrad)), captures(std::move(watch)),
+      waiting(std::make_unique<Waiting>()), process(::getpid()) {}
+
+Dispatcher::~Dispatcher() {
+  if (process != ::getpid())
+    (void)waiting.release();
+}
 
 size_t Dispatcher::KeyHash::operator()(const Key &key) const {
   uint64_t hash = key.size();
@@ -135,6 +143,7 @@ Dispatcher::EntryRef Dispatcher::compileOnce(const Key &key,
   for (;;) {
     if (EntryRef entry = find(key))
       return entry;
+    forgetParent();
     auto compiling = inFlight.find(key);
     if (compiling == inFlight.end())
       break;
@@ -148,9 +157,9 @@ Dispatcher::EntryRef Dispatcher::compileOnce(const Key &key,
     const Key &key;
     ~Finish() {
       self.inFlight.erase(key);
-      std::lock_guard<std::mutex> lock(self.mutex);
+      std::lock_guard<std::mutex> lock(self.waiting->mutex);
       ++self.finished;
-      self.changed.notify_all();
+      self.waiting->changed.notify_all();
     }
   } finish{*this, key};
   uint64_t before = cleared;
@@ -163,9 +172,19 @@ Dispatcher::EntryRef Dispatcher::compileOnce(const Key &key,
 /// Waits, without the GIL, until some thread has ended a compilation.
 void Dispatcher::waitForCompilation() {
   uint64_t before = finished; // changes only under the GIL
-  py::gil_scoped_release release;
-  std::unique_lock<std::mutex> lock(mutex);
-  changed.wait(lock, [&] { return finished != before; });
+  ReleasedGil release;
+  std::unique_lock<std::mutex> lock(waiting->mutex);
+  waiting->changed.wait(lock, [&] { return finished != before; });
+}
+
+/// In a process made by fork, the threads that compiled or waited do not exist.
+void Dispatcher::forgetParent() {
+  if (process == ::getpid())
+    return;
+  process = ::getpid();
+  inFlight.clear();
+  (void)waiting.release(); // may be locked; destroying it could wait for ever
+  waiting = std::make_unique<Waiting>();
 }
 
 Dispatcher::EntryRef Dispatcher::compileEntry(const Arguments &arguments,
@@ -253,7 +272,7 @@ py::object Dispatcher::run(const Entry &entry, const Arguments &arguments,
   runtime::RunContext context;
   if (plan.backend == runtime::Backend::Cpu) {
     context.threads = threadCount();
-    py::gil_scoped_release release;
+    ReleasedGil release;
     call.run(context);
   } else {
     context.stream = maker.currentStream();

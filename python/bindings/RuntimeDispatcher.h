@@ -13,6 +13,7 @@
 #include "runtime/Executable.h"
 
 #include <condition_variable>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <unordered_map>
@@ -23,6 +24,7 @@ class Dispatcher {
 public:
   Dispatcher(std::shared_ptr<Signature> signature, pybind11::object compile,
              pybind11::object onGrad, pybind11::object watch);
+  ~Dispatcher();
 
   pybind11::object call(const CallArguments &given);
   /// The executable that a call would run, compiled if need be.
@@ -67,9 +69,14 @@ private:
   // The map is guarded by the GIL.
   std::unordered_map<Key, std::thread::id, KeyHash> inFlight;
   void waitForCompilation();
-  std::mutex mutex; // for waiting; `finished` is written under the GIL and it
-  std::condition_variable changed;
+  void forgetParent();
+  struct Waiting {
+    std::mutex mutex; // `finished` is written under the GIL and it
+    std::condition_variable changed;
+  };
+  std::unique_ptr<Waiting> waiting;
   uint64_t finished = 0;
+  int process; // the one that `inFlight` speaks of
 };
 
 void bindDispatcher(pybind11::module_ &module);

@@ -2,6 +2,8 @@
 
 #include "RuntimePlan.h"
 
+#include "ReleasedGil.h"
+
 #include "runtime/CudaExecutable.h"
 
 #include <pybind11/stl.h>
@@ -18,7 +20,7 @@ using runtime::Plan;
 
 std::shared_ptr<runtime::Executable>
 PythonPlan::load(const ArrayDevice &device) const {
-  py::gil_scoped_release release;
+  ReleasedGil release;
   if (device.backend == runtime::Backend::Cuda)
     return runtime::loadForCuda(plan, device.index);
   return runtime::loadForCpu(plan, kernels);

@@ -10,9 +10,11 @@ come from.
 from __future__ import annotations
 
 import functools
+import os
 import pathlib
 import threading
 import time
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -63,6 +65,16 @@ class Statistics:
 _plans: dict[str, _runtime.Plan] = {}
 _lock = threading.Lock()
 _busy: dict[str, threading.Lock] = {}
+
+
+def _forget_threads() -> None:
+    """In a process made by fork, the threads that held locks do not exist."""
+    global _lock
+    _lock = threading.Lock()
+    _busy.clear()
+
+
+os.register_at_fork(after_in_child=_forget_threads)
 
 
 _BUILD_ID = b"\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0"
@@ -151,11 +163,19 @@ def plan_for(
                 statistics.from_disk += 1
             else:
                 plan = _compile(lowered, chosen, request, seconds)
+                if disk_cache().problem:
+                    _warn_of_cache(disk_cache().problem)
                 disk_cache().store(key, plan.serialize(), f"{signature.name} {chosen['target']}")
                 _plans[key] = _load(plan)
                 statistics.compiled += 1
                 statistics.seconds = seconds
         return _plans[key]
+
+
+@functools.cache
+def _warn_of_cache(problem: str) -> None:
+    """Say once that kernels are compiled anew in each process."""
+    warnings.warn(f"compiled kernels are not kept: {problem}", RuntimeWarning, stacklevel=2)
 
 
 def translate(lowered: Lowered, level: str, options: dict[str, str | int | bool]) -> str:
