@@ -45,7 +45,7 @@ def main(parts: list[str]) -> None:
         import gpu
 
         print(table(gpu.rows()), table([gpu.launch()]), sep="\n\n", end="\n\n")
-        print(table([compile_time.row("cuda")]), end="\n\n")
+        print(table(gpu.stages()), table([compile_time.row("cuda")]), sep="\n\n", end="\n\n")
     if "cpu" in parts:
         print(table(cpu.rows()), table([cpu.memory()]), sep="\n\n", end="\n\n")
         print(table([compile_time.row("cpu")]))

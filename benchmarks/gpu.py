@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import torch
 from peers import authors, eager
 from shapes import GPU, Shape, inputs
@@ -64,3 +66,18 @@ def launch() -> dict[str, object]:
 
 def rows() -> list[dict[str, object]]:
     return [row(shape) for shape in GPU]
+
+
+def stages() -> list[dict[str, object]]:
+    """Kernel times in ms with 1 to 4 stages of the rings in shared memory."""
+    result: list[dict[str, object]] = []
+    for shape in GPU[2:]:
+        x = inputs(shape, torch.bfloat16, "cuda")
+        times: dict[str, object] = {"shape": str(shape)}
+        for count in range(1, 5):
+            fn = rf.ops.hsa_kernel.options(stages=count)
+            scale, chunk_size = shape.dim**-0.5, shape.chunk_size
+            call = functools.partial(fn, *x, scale=scale, chunk_size=chunk_size)
+            times[f"{count} stages" if count > 1 else "1 stage"] = gpu_ms(captured(call))
+        result.append(times)
+    return result
