@@ -120,6 +120,11 @@ def test_local_names_of_other_scripts_and_long_functions_are_fine() -> None:
     assert (call(written(HEAD + "q: rl.Query):\n β = q\n" + body + " return β\n")) == 301).all()
 
 
+def test_values_used_twice_again_and_again_compile_in_linear_time() -> None:
+    body = " y = y * 1.5 - y * 0.5\n" * 100  # 2**100 paths from the end to the beginning
+    assert (call(written(HEAD + "q: rl.Query):\n y = q\n" + body + " return y\n")) == 1).all()
+
+
 @pytest.mark.parametrize("name", ["B", "L", "N", "HQ", "H", "K", "rows", "D_q", "heads_i", "sms"])
 def test_numbers_may_be_called_like_sizes(name: str) -> None:
     f = written(

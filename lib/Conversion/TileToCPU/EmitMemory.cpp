@@ -78,24 +78,30 @@ Value KernelEmitter::addressOf(const ArrayDescriptor &array, Type elementType,
 // Gather
 //===----------------------------------------------------------------------===//
 
-static bool isWantedAs(Value tile, bool asRows) {
+/// Whether some product or loop reads the tile, or what is computed from it,
+/// by rows or by columns. `seen` has the values that were looked at.
+static bool isWantedAs(Value tile, bool asRows, llvm::DenseSet<Value> &seen) {
+  if (!seen.insert(tile).second)
+    return false;
   return llvm::any_of(tile.getUses(), [&](OpOperand &use) {
     Operation *user = use.getOwner();
     if (auto dot = dyn_cast<tile::DotOp>(user))
       return (&use == &dot.getRhsMutable()) == asRows;
     if (isLazy(user))
-      return isWantedAs(user->getResult(0), asRows);
+      return isWantedAs(user->getResult(0), asRows, seen);
     if (isa<scf::YieldOp>(user) && isLazy(user->getParentOp()))
       return isWantedAs(user->getParentOp()->getResult(use.getOperandNumber()),
-                        asRows);
+                        asRows, seen);
     return !asRows;
   });
 }
 
 void KernelEmitter::emitGather(tile::GatherOp op) {
-  if (isWantedAs(op.getResult(), /*asRows=*/true))
+  llvm::DenseSet<Value> seen;
+  if (isWantedAs(op.getResult(), /*asRows=*/true, seen))
     rows[op.getResult()] = gatherRows(op);
-  if (isWantedAs(op.getResult(), /*asRows=*/false))
+  seen.clear();
+  if (isWantedAs(op.getResult(), /*asRows=*/false, seen))
     gatherColumns(op);
 }
 

@@ -28,37 +28,46 @@ static bool isDear(Operation *op) {
          (isa<math::MathDialect>(op->getDialect()) && !isa<math::AbsFOp>(op));
 }
 
-static bool isDear(Value value) {
+/// `cheap` has the values that are known not to be: each is looked at once.
+static bool isDear(Value value, llvm::DenseSet<Value> &cheap) {
   Operation *op = lazyDefinition(value);
-  if (!op || !isMatrix(value))
+  if (!op || !isMatrix(value) || cheap.contains(value))
     return false;
-  return isDear(op) || llvm::any_of(op->getOperands(), [](Value operand) {
-           return isDear(operand);
-         });
+  if (isDear(op) || llvm::any_of(op->getOperands(), [&](Value operand) {
+        return isDear(operand, cheap);
+      }))
+    return true;
+  cheap.insert(value);
+  return false;
 }
 
-/// Collects the ops whose loops evaluate `value`.
-static void findConsumers(Value value,
-                          llvm::SetVector<Operation *> &consumers) {
+/// Collects the ops whose loops evaluate `value`; `seen` has the values whose
+/// users were collected.
+static void findConsumers(Value value, llvm::SetVector<Operation *> &consumers,
+                          llvm::DenseSet<Value> &seen) {
+  if (!seen.insert(value).second)
+    return;
   for (Operation *user : value.getUsers()) {
     Operation *lazy = isa<scf::YieldOp>(user) ? user->getParentOp() : user;
     if (!isLazy(lazy))
       consumers.insert(user);
     else
       for (Value result : lazy->getResults())
-        findConsumers(result, consumers);
+        findConsumers(result, consumers, seen);
   }
 }
 
 void KernelEmitter::planStores(tile::KernelOp kernel) {
+  llvm::DenseSet<Value> cheap;
   kernel.walk([&](Operation *op) {
     if (!isLazy(op) || isa<scf::IfOp>(op))
       return;
     Value value = op->getResult(0);
-    if (value.hasOneUse() || !isDear(value))
+    if (value.hasOneUse() || !isDear(value, cheap))
       return;
     llvm::SetVector<Operation *> consumers;
-    findConsumers(value, consumers);
+    llvm::DenseSet<Value> seen;
+    findConsumers(value, consumers, seen);
     if (consumers.size() > 1)
       keep.insert(value);
   });
