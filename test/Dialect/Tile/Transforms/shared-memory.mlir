@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// RUN: ramify-opt %s --pass-pipeline='builtin.module(tile.kernel(tile-stage-through-shared),canonicalize,cse)' | FileCheck %s
+// RUN: ramify-opt %s --pass-pipeline='builtin.module(tile.kernel(tile-stage-through-shared{stages=2}),canonicalize,cse)' | FileCheck %s
 // RUN: ramify-opt %s --pass-pipeline='builtin.module(tile.kernel(tile-stage-through-shared{shared-bytes=10000}),canonicalize,cse)' | FileCheck %s --check-prefix=LITTLE
 
 !A = memref<?x64xbf16, strided<[?, 1]>>
 
-// Two loops, one after the other, use the same rings; 16 KiB a stage makes two
+// Two loops, one after the other, use the same rings of two
 // stages. What comes before the second must be read by all.
 // CHECK-LABEL: tile.kernel @two_loops
 // CHECK: %[[V:.*]] = tile.alloc_shared : memref<2x64x64xbf16
