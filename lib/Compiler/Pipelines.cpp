@@ -70,6 +70,8 @@ void ramify::buildSchedulePipeline(OpPassManager &passes, StringRef schedule,
   HSAToTileOptions options;
   options.schedule = schedule.str();
   // An mma has 16 rows and a depth of 16; the defaults are made for it.
+  // Scores of a long chunk are computed twice rather than spilled.
+  options.registers = kRegistersPerThread;
   ::buildSchedulePipeline(passes, options);
 }
 

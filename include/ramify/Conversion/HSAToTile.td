@@ -27,7 +27,10 @@ def HSAToTile : Pass<"hsa-to-tile", "::mlir::ModuleOp"> {
     Option<"maxRows", "max-rows", "int64_t", "64",
            "query blocks with more rows are cut over several programs">,
     Option<"maxKeyTile", "max-key-tile", "int64_t", "128",
-           "chunks with more keys are cut into several tiles">];
+           "chunks with more keys are cut into several tiles">,
+    Option<"registers", "registers", "int64_t", "0",
+           "of a thread: chunks that need more are visited tile by tile, in "
+           "several passes; 0 for no limit">];
 }
 
 def FoldRowScales : Pass<"tile-fold-row-scales"> {

@@ -45,7 +45,7 @@ LogicalResult BodyEmitter::emit(Operation *op) {
 
 unsigned BodyEmitter::countParts(Type type) const {
   int64_t keys = getSize(type, Axis::Key);
-  return keys ? shape.getKeyTiles(keys) : 1;
+  return keys ? shape.getTilesAtOnce(keys) : 1;
 }
 
 //===----------------------------------------------------------------------===//
@@ -293,7 +293,7 @@ FailureOr<Tiles> BodyEmitter::maskKeys(Operation *op, Tiles tiles, Type named,
     Tiles masked;
     for (auto [part, tile] : llvm::enumerate(tiles)) {
       auto type = cast<RankedTensorType>(tile.getType());
-      Value valid = chunk->valid(inner, part);
+      Value valid = chunk->valid(inner, chunk->keys[part], chunk->live[part]);
       bool byRow = cast<RankedTensorType>(valid.getType()).getRank() == 2;
       failed |= byRow && !hasRows(named);
       if (failed)

@@ -7,7 +7,8 @@
 //
 // A value without a key axis is one tile. A value with one is a tile for each
 // part of the chunk (`Tiles`), most often a single one; a reduction over keys
-// combines the parts.
+// combines the parts. Where a chunk is visited in passes (KeyPasses.h) the
+// value is the one tile that the pass is at.
 //
 // Exponentials are taken to base 2. `scaled` gives log2(e) * x and lets the
 // factor disappear into a multiplication or constant of x where there is one,
@@ -45,7 +46,7 @@ struct Rows {
   mlir::Value time, firstTime, lastTime;
 };
 
-/// The visit of one chunk.
+/// The visit of one chunk, or of one tile of it.
 struct Chunk {
   mlir::Value slot;  ///< index; null in a domain without slots
   mlir::Value index; ///< i32: its number in the partition
@@ -56,8 +57,9 @@ struct Chunk {
   /// Whether some key is not valid for some row; null if each tile has keys
   /// that are none (masks are then always needed).
   mlir::Value partial;
-  /// The valid keys of a tile: a vector over keys, or a tile of rows by keys.
-  std::function<mlir::Value(TileBuilder &, unsigned part)> valid;
+  /// The valid keys of a tile, of its `keys` and `live`: a vector over keys, or
+  /// a tile of rows by keys.
+  std::function<mlir::Value(TileBuilder &, mlir::Value, mlir::Value)> valid;
   /// Which rows have this chunk in their domain; null if all have.
   std::function<mlir::Value(TileBuilder &)> visited;
 };
@@ -77,10 +79,24 @@ public:
 
   /// The accumulators of `op` after the visit whose body has been emitted, from
   /// those before it.
+  /// Scores with keys have been merged before, if `merged`.
   mlir::FailureOr<Tiles> emitAccumulation(hsa::ReduceOp op,
-                                          mlir::ValueRange before);
+                                          mlir::ValueRange before,
+                                          bool merged = false);
+  /// Whether the accumulator takes scores with keys; merges those into `state`.
+  static bool isMerge(hsa::ReduceOp op, unsigned index);
+  mlir::LogicalResult emitMerge(hsa::ReduceOp op, unsigned index,
+                                mlir::MutableArrayRef<mlir::Value> state);
   /// How many tiles an accumulator is, and all of an operation's as one list.
   static unsigned countStates(mlir::Type type);
+
+  // A softmax over keys in two passes: the maximum and the sum of all tiles,
+  // then each tile with them.
+  Tiles getEmptyStatistics(hsa::SoftmaxOp op);
+  mlir::FailureOr<Tiles> emitStatistics(hsa::SoftmaxOp op,
+                                        mlir::ValueRange before);
+  mlir::LogicalResult emitWithStatistics(hsa::SoftmaxOp op,
+                                         mlir::ValueRange statistics);
 
   /// log2(e) * value.
   Tiles emitScaled(mlir::Value value);
@@ -124,7 +140,6 @@ private:
   // EmitReductions.cpp
   mlir::LogicalResult emitOp(hsa::DotOp op);
   mlir::LogicalResult emitOp(hsa::FoldOp op);
-  mlir::LogicalResult emitOp(hsa::SoftmaxOp op);
   mlir::LogicalResult emitMatrixProduct(hsa::DotOp op, mlir::Value left,
                                         mlir::Value right);
   mlir::LogicalResult emitSumOfProducts(hsa::DotOp op);
@@ -133,6 +148,10 @@ private:
   mlir::FailureOr<int64_t> getTileAxis(mlir::Operation *op, mlir::Type type,
                                        hsa::Axis over);
   mlir::Value maskDim(mlir::Value value, mlir::Value tile, double neutral);
+
+  // EmitSoftmax.cpp
+  mlir::LogicalResult emitOp(hsa::SoftmaxOp op);
+  mlir::FailureOr<Tiles> emitExponents(hsa::SoftmaxOp op);
 
   // EmitSoftmaxState.cpp
   mlir::LogicalResult emitOp(hsa::OnlineSoftmaxOp op);

@@ -32,11 +32,21 @@ Chunk ramify::getChunk(BodyEmitter &emitter, Value number, int64_t keys,
   }
   if (!padded)
     chunk.partial = b.compare(Predicate::sgt, whole, size.keys);
-  chunk.valid = [live = chunk.live](TileBuilder &, unsigned part) {
-    return live[part];
-  };
+  chunk.valid = [](TileBuilder &, Value, Value live) { return live; };
   chunk.end = b.min(whole, size.keys);
   return chunk;
+}
+
+Chunk ramify::getKeyTile(BodyEmitter &emitter, const Chunk &chunk, Value number,
+                         int64_t keys) {
+  TileBuilder &b = emitter.b;
+  int64_t size = emitter.shape.getKeyTile(keys);
+  Value first = b.add(chunk.first, b.mul(b.toI32(number), b.i32(size)));
+  Value positions = b.add(b.splat(first, {size}), b.iota(size));
+  Chunk tile = chunk;
+  tile.keys = {positions};
+  tile.live = {b.compare(Predicate::slt, positions, chunk.end)};
+  return tile;
 }
 
 //===----------------------------------------------------------------------===//
@@ -146,7 +156,7 @@ Value RangeDomain::getMask(TileBuilder &b, Value keys) const {
 static Value getVisited(TileBuilder &b, const Chunk &chunk, int64_t rows) {
   Value visited;
   for (unsigned part = 0; part < chunk.keys.size(); ++part) {
-    Value mask = chunk.valid(b, part);
+    Value mask = chunk.valid(b, chunk.keys[part], chunk.live[part]);
     int64_t keys = cast<RankedTensorType>(mask.getType()).getShape().back();
     auto type = RankedTensorType::get({rows, keys}, b.getF32Type());
     mask = b.repeat(mask, 0, type);
@@ -181,9 +191,8 @@ void RangeDomain::restrict(TileBuilder &b, Chunk &chunk) const {
     return;
   if (chunk.partial)
     chunk.partial = b.either(chunk.partial, needsMask(b, chunk));
-  chunk.valid = [this, keys = chunk.keys, live = chunk.live](TileBuilder &inner,
-                                                             unsigned part) {
-    return intersect(inner, live[part], getMask(inner, keys[part]));
+  chunk.valid = [this](TileBuilder &inner, Value keys, Value live) {
+    return intersect(inner, live, getMask(inner, keys));
   };
   if (outside || !isUniform())
     chunk.visited = [count = rowCount, &chunk](TileBuilder &inner) {

@@ -54,6 +54,10 @@ private:
 Chunk getChunk(BodyEmitter &emitter, mlir::Value number, int64_t keys,
                PartitionSize size);
 
+/// One tile of the keys of `chunk`, which has `keys`, by its number, an index.
+Chunk getKeyTile(BodyEmitter &emitter, const Chunk &chunk, mlir::Value number,
+                 int64_t keys);
+
 } // namespace ramify
 
 #endif // RAMIFY_LIB_CONVERSION_HSATOTILE_DOMAINS_H

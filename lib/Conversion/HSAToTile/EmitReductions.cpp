@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//===- EmitReductions.cpp - Products, folds, softmax ----------------------===//
+//===- EmitReductions.cpp - Products, folds -------------------------------===//
 
 #include "BodyEmitter.h"
 
@@ -176,75 +176,4 @@ LogicalResult BodyEmitter::emitOp(hsa::FoldOp op) {
   }
   return foldTiles(op, op.getMonoid(), tiles, op.getInput().getType(),
                    op.getOver());
-}
-
-//===----------------------------------------------------------------------===//
-// softmax
-//===----------------------------------------------------------------------===//
-
-/// The number that is taken out of the exponents: the maximum, with 0 for the
-/// term n, and 0 where all are -inf.
-static Value getReference(TileBuilder &b, Value maximum, bool withZero) {
-  Value zero = b.full(maximum.getType(), 0);
-  if (withZero)
-    return emitCombine(b, hsa::Monoid::Max, maximum, zero);
-  Value dead = b.equals(maximum, getNeutral(hsa::Monoid::Max));
-  return b.choose(dead, zero, maximum);
-}
-
-/// 1 / (sum + n exp(-reference)); 0 where that is 1 / 0.
-static Value getInverse(TileBuilder &b, Value sum, double n, Value reference) {
-  Value zero = b.full(sum.getType(), 0), one = b.full(sum.getType(), 1);
-  if (n == 0) {
-    Value inverse = b.create<arith::DivFOp>(one, sum);
-    return b.choose(b.equals(sum, 0), zero, inverse);
-  }
-  Value term = b.exp2(b.subf(zero, reference));
-  if (n != 1)
-    term = b.mulf(term, b.full(sum.getType(), n));
-  return b.create<arith::DivFOp>(one, b.addf(sum, term));
-}
-
-/// One softmax over what the tiles hold along `axis`.
-static void emitSoftmax(TileBuilder &b, MutableArrayRef<Value> tiles,
-                        int64_t axis, double n) {
-  Value maximum, sum;
-  for (Value tile : tiles) {
-    Value one = b.reduce(tile::Combine::Max, tile, axis);
-    maximum = maximum ? emitCombine(b, hsa::Monoid::Max, maximum, one) : one;
-  }
-  Value reference = getReference(b, maximum, n > 0);
-  for (Value &tile : tiles) {
-    tile = b.exp2(b.subf(tile, b.repeat(reference, axis, tile.getType())));
-    Value one = b.reduce(tile::Combine::Sum, tile, axis);
-    sum = sum ? b.addf(sum, one) : one;
-  }
-  Value inverse = getInverse(b, sum, n, reference);
-  for (Value &tile : tiles)
-    tile = b.mulf(tile, b.repeat(inverse, axis, tile.getType()));
-}
-
-LogicalResult BodyEmitter::emitOp(hsa::SoftmaxOp op) {
-  double negInf = getNeutral(hsa::Monoid::Max);
-  FailureOr<int64_t> axis =
-      getTileAxis(op, op.getInput().getType(), op.getOver());
-  if (failed(axis))
-    return failure();
-  double n = op.getN().convertToDouble();
-  Tiles tiles = emitScaled(op.getInput());
-  if (op.getOver() == Axis::Key) {
-    FailureOr<Tiles> masked =
-        maskKeys(op, tiles, op.getInput().getType(), negInf);
-    if (failed(masked))
-      return failure();
-    tiles = *masked;
-    emitSoftmax(b, tiles, *axis, n);
-  } else {
-    for (Value &tile : tiles) {
-      tile = maskDim(op.getInput(), tile, negInf);
-      emitSoftmax(b, tile, *axis, n);
-    }
-  }
-  set(op, tiles);
-  return success();
 }

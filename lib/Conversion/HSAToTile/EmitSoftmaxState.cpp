@@ -141,36 +141,52 @@ static Value maskRows(TileBuilder &b, const Chunk &chunk, Value tile,
   return b.choose(b.repeat(visited, 1, type), tile, b.full(type, neutral));
 }
 
-FailureOr<Tiles> BodyEmitter::emitAccumulation(hsa::ReduceOp op,
-                                               ValueRange before) {
+bool BodyEmitter::isMerge(hsa::ReduceOp op, unsigned index) {
+  return op.getMonoid(index) == hsa::Monoid::Softmax &&
+         hasAxis(op.getYielded(index)[0].getType(), Axis::Key);
+}
+
+LogicalResult BodyEmitter::emitMerge(hsa::ReduceOp op, unsigned index,
+                                     MutableArrayRef<Value> slots) {
   double negInf = getNeutral(hsa::Monoid::Max);
+  auto yielded = op.getYielded(index);
+  FailureOr<Tiles> scores =
+      maskKeys(op, emitScaled(yielded[0]), yielded[0].getType(), negInf);
+  if (failed(scores))
+    return failure();
+  State state{slots[0], slots[1], slots[2]};
+  merge(b, state, *scores, getTiles(yielded[1]));
+  std::tie(slots[0], slots[1], slots[2]) =
+      std::tie(state.maximum, state.sum, state.values);
+  return success();
+}
+
+FailureOr<Tiles> BodyEmitter::emitAccumulation(hsa::ReduceOp op,
+                                               ValueRange before, bool merged) {
   Tiles after(before.begin(), before.end());
-  unsigned at = 0;
+  MutableArrayRef<Value> rest = after;
   for (unsigned index = 0; index < op.getNumResults(); ++index) {
     hsa::Monoid monoid = op.getMonoid(index);
     auto yielded = op.getYielded(index);
-    Value *slots = &after[at];
-    at += countStates(op.getResult(index).getType());
-    if (monoid != hsa::Monoid::Softmax) {
+    unsigned count = countStates(op.getResult(index).getType());
+    MutableArrayRef<Value> slots = rest.take_front(count);
+    rest = rest.drop_front(count);
+    if (isMerge(op, index)) {
+      if (!merged && failed(emitMerge(op, index, slots)))
+        return failure();
+    } else if (monoid == hsa::Monoid::Softmax) {
+      State state{slots[0], slots[1], slots[2]};
+      Value score = emitScaled(yielded[0])[0];
+      score = maskRows(b, *chunk, score, getNeutral(hsa::Monoid::Max));
+      push(b, state, score, get(yielded[1]));
+      std::tie(slots[0], slots[1], slots[2]) =
+          std::tie(state.maximum, state.sum, state.values);
+    } else {
       Value tile = get(yielded[0]);
       if (monoid != hsa::Monoid::Sum || !isZeroWithoutKeys(yielded[0]))
         tile = maskRows(b, *chunk, tile, getNeutral(monoid));
       slots[0] = emitCombine(b, monoid, slots[0], tile);
-      continue;
     }
-    State state{slots[0], slots[1], slots[2]};
-    if (hasAxis(yielded[0].getType(), Axis::Key)) {
-      FailureOr<Tiles> scores =
-          maskKeys(op, emitScaled(yielded[0]), yielded[0].getType(), negInf);
-      if (failed(scores))
-        return failure();
-      merge(b, state, *scores, getTiles(yielded[1]));
-    } else {
-      Value score = emitScaled(yielded[0])[0];
-      push(b, state, maskRows(b, *chunk, score, negInf), get(yielded[1]));
-    }
-    std::tie(slots[0], slots[1], slots[2]) =
-        std::tie(state.maximum, state.sum, state.values);
   }
   return after;
 }

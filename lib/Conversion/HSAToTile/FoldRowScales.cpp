@@ -14,6 +14,15 @@
 // before it; f16 has no exponents for that, so there only the addition is
 // folded.
 //
+// Where the product is accumulated by a loop of its own (a chunk in passes over
+// its keys), that loop starts from what its result is added to:
+//
+//     %o  = scf.for iter_args(%i = 0) {           %a' = scf.for iter_args(%i =
+//     %a)
+//       yield tile.dot %p, %v, %i          ->       %x = tile.dot %p, %v, 0
+//     }                                             yield %i + broadcast(%w) %x
+//     %a' = %a + broadcast(%w) %o
+//
 //===----------------------------------------------------------------------===//
 
 #include "ramify/Conversion/HSAToTile.h"
@@ -21,6 +30,7 @@
 #include "dialects/Tile/IR/Tile.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -128,11 +138,85 @@ private:
   }
 };
 
+/// acc + [scale *] what a loop sums from zero, inside another loop: both sums
+/// would stand in registers beside each other.
+struct FoldIntoLoop : OpRewritePattern<arith::AddFOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(arith::AddFOp op,
+                                PatternRewriter &rewriter) const override {
+    return success(succeeded(fold(op, op.getRhs(), op.getLhs(), rewriter)) ||
+                   succeeded(fold(op, op.getLhs(), op.getRhs(), rewriter)));
+  }
+
+private:
+  static bool isKnownBefore(Value value, scf::ForOp loop) {
+    Operation *def = value.getDefiningOp();
+    if (!def)
+      return value.getParentBlock()->getParentOp()->isProperAncestor(loop);
+    Operation *here = def->getBlock()->findAncestorOpInBlock(*loop);
+    return here && def->isBeforeInBlock(here);
+  }
+
+  /// What a turn of the loop adds to the sum `sum`; the product of a chain
+  /// becomes one from zero. Null if it does something else.
+  static Value takeTerm(PatternRewriter &rewriter, Value next, Value sum) {
+    if (auto add = next.getDefiningOp<arith::AddFOp>()) {
+      if (add.getLhs() == sum)
+        return add.getRhs();
+      return add.getRhs() == sum ? add.getLhs() : nullptr;
+    }
+    auto dot = next.getDefiningOp<tile::DotOp>();
+    if (!dot || dot.getAcc() != sum)
+      return nullptr;
+    rewriter.setInsertionPoint(dot);
+    Value zero = rewriter.create<arith::ConstantOp>(
+        dot.getLoc(), rewriter.getZeroAttr(dot.getType()));
+    return rewriter.create<tile::DotOp>(dot.getLoc(), dot.getType(),
+                                        dot.getLhs(), dot.getTransposed(),
+                                        dot.getRhs(), zero);
+  }
+
+  static LogicalResult fold(arith::AddFOp op, Value term, Value acc,
+                            PatternRewriter &rewriter) {
+    auto [rest, scale] = splitRowScale(term);
+    auto result = dyn_cast<OpResult>(rest ? rest : term);
+    auto loop = result ? dyn_cast<scf::ForOp>(result.getOwner()) : nullptr;
+    if (!loop || !loop->getParentOfType<scf::ForOp>() || !result.hasOneUse() ||
+        !term.hasOneUse() || !isKnownBefore(acc, loop) ||
+        (scale && !isKnownBefore(scale, loop)))
+      return failure();
+    OpOperand &start = *loop.getTiedLoopInit(result);
+    Value sum = loop.getTiedLoopRegionIterArg(result);
+    OpOperand &yielded =
+        *loop.getTiedLoopYieldedValue(cast<BlockArgument>(sum));
+    if (!matchPattern(start.get(), m_AnyZeroFloat()) || !sum.hasOneUse() ||
+        !yielded.get().hasOneUse())
+      return failure();
+    Value added = takeTerm(rewriter, yielded.get(), sum);
+    if (!added)
+      return failure();
+    rewriter.setInsertionPoint(yielded.getOwner());
+    Location loc = op.getLoc();
+    if (scale) {
+      auto type = cast<RankedTensorType>(op.getType());
+      Value repeated = rewriter.create<tile::BroadcastOp>(
+          loc, type, toVector(rewriter, loc, scale, type.getDimSize(0)), 1);
+      added = rewriter.create<arith::MulFOp>(loc, added, repeated);
+    }
+    Value next = rewriter.create<arith::AddFOp>(loc, sum, added);
+    rewriter.modifyOpInPlace(yielded.getOwner(), [&] { yielded.set(next); });
+    rewriter.modifyOpInPlace(loop, [&] { start.set(acc); });
+    rewriter.replaceOp(op, result);
+    return success();
+  }
+};
+
 class FoldRowScalesPass
     : public ramify::impl::FoldRowScalesBase<FoldRowScalesPass> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<FoldIntoProduct>(&getContext());
+    patterns.add<FoldIntoProduct, FoldIntoLoop>(&getContext());
     if (failed(
             applyPatternsAndFoldGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();

@@ -41,7 +41,8 @@ public:
                         ", ");
       return signalPassFailure();
     }
-    TileLimits limits{rowsMultiple, colsMultiple, maxRows, maxKeyTile};
+    TileLimits limits{rowsMultiple, colsMultiple, maxRows, maxKeyTile,
+                      registers};
     for (auto program :
          llvm::make_early_inc_range(getOperation().getOps<hsa::ProgramOp>())) {
       if (failed(chosen->lower(program, limits)))

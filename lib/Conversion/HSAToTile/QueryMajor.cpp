@@ -20,6 +20,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "KeyPasses.h"
 #include "Schedule.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -104,7 +105,10 @@ static void emitRows(BodyEmitter &emitter, const Parameters &parameters,
 
 /// Emits the body of `op` for `chunk`; returns the accumulators after it.
 static FailureOr<Tiles> emitVisit(BodyEmitter &emitter, hsa::ReduceOp op,
-                                  Chunk &chunk, ValueRange before) {
+                                  int64_t keys, Chunk &chunk,
+                                  ValueRange before) {
+  if (emitter.shape.getTilesAtOnce(keys) < emitter.shape.getKeyTiles(keys))
+    return emitInPasses(emitter, op, keys, chunk, before);
   emitter.chunk = &chunk;
   for (Operation &inner : op.getBody().front().without_terminator())
     if (failed(emitter.emit(&inner)))
@@ -184,7 +188,7 @@ LogicalResult Loop::overSlots(hsa::SelectedOp selected, Tiles &states) {
     b.setInsertionPointToStart(branch.thenBlock());
     Chunk chunk = getChunk(emitter, index, keys, size);
     chunk.slot = slot;
-    FailureOr<Tiles> after = emitVisit(emitter, op, chunk, before);
+    FailureOr<Tiles> after = emitVisit(emitter, op, keys, chunk, before);
     if (failed(after))
       return failure();
     b.create<scf::YieldOp>(*after);
@@ -200,7 +204,7 @@ LogicalResult Loop::overRange(Operation *domain, Tiles &states) {
   auto turn = [&](Value number, ValueRange before) -> FailureOr<Tiles> {
     Chunk chunk = getChunk(emitter, b.toI32(number), keys, size);
     range.restrict(b, chunk);
-    return emitVisit(emitter, op, chunk, before);
+    return emitVisit(emitter, op, keys, chunk, before);
   };
   return emitLoop(b.toIndex(low), b.toIndex(high), states, turn);
 }

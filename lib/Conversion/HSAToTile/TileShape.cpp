@@ -3,6 +3,8 @@
 
 #include "TileShape.h"
 
+#include "Registers.h"
+
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -43,9 +45,11 @@ TileShape::TileShape(hsa::ProgramOp program, const TileLimits &limits)
   positions = std::max<int64_t>(program.getAxisSize(Axis::Pos), 1);
   heads = std::max<int64_t>(program.getAxisSize(Axis::Head), 1);
   group = program.getGroup();
-  // The scores of a whole chunk stand in registers at once, so that each chunk
-  // is read once: longer chunks leave room for fewer rows.
-  int64_t tiles = getKeyTiles(getLongestChunk(program));
+  int64_t longest = getLongestChunk(program);
+  if (limits.registers)
+    fitRegisters(program, longest);
+  // Tiles that are there at once leave room for fewer rows.
+  int64_t tiles = getTilesAtOnce(longest);
   int64_t most = std::max(alignTo(std::max<int64_t>(limits.maxRows / tiles, 1),
                                   limits.rowsMultiple),
                           static_cast<uint64_t>(limits.rowsMultiple));
@@ -53,6 +57,18 @@ TileShape::TileShape(hsa::ProgramOp program, const TileLimits &limits)
   rowBlocks = divideCeil(total, most);
   rows = alignTo(divideCeil(total, rowBlocks), limits.rowsMultiple);
   rowBlocks = divideCeil(total, rows);
+}
+
+void TileShape::fitRegisters(hsa::ProgramOp program, int64_t keys) {
+  auto fits = [&](int64_t keysAtOnce) {
+    return estimateRegisters(program, keysAtOnce, inPasses) <= limits.registers;
+  };
+  if (fits(keys))
+    return;
+  inPasses = true;
+  while (limits.maxKeyTile / 2 >= limits.colsMultiple &&
+         !fits(limits.maxKeyTile))
+    limits.maxKeyTile /= 2;
 }
 
 int64_t TileShape::getKeyTiles(int64_t keys) const {

@@ -13,7 +13,9 @@
 // of an operation has need no broadcast. Rows, keys and dims are padded to the
 // multiples that the target asks for. A query block with too many rows is cut
 // over several programs, a chunk with too many keys into several tiles,
-// equally.
+// equally. The tiles of a chunk stand in registers at once, so that it is read
+// once, or one after the other where a thread has too few registers for that
+// (KeyPasses.h).
 //
 //===----------------------------------------------------------------------===//
 
@@ -30,6 +32,7 @@ struct TileLimits {
   int64_t colsMultiple = 16;
   int64_t maxRows = 64;
   int64_t maxKeyTile = 128;
+  int64_t registers = 0; ///< of a thread; 0: as many as are needed
 };
 
 class TileShape {
@@ -43,6 +46,10 @@ public:
   /// Tiles of a chunk of `keys` keys, and the keys of each.
   int64_t getKeyTiles(int64_t keys) const;
   int64_t getKeyTile(int64_t keys) const;
+  /// The tiles of the chunk that are there at the same time: all or one.
+  int64_t getTilesAtOnce(int64_t keys) const {
+    return inPasses ? 1 : getKeyTiles(keys);
+  }
   int64_t getPaddedDim(int64_t dim) const;
   bool isPadded(int64_t dim) const { return getPaddedDim(dim) != dim; }
 
@@ -59,7 +66,12 @@ public:
   bool hasPaddedRows() const { return rows * rowBlocks != positions * heads; }
 
 private:
+  /// Chooses smaller tiles and passes if `keys` at once take too many
+  /// registers.
+  void fitRegisters(hsa::ProgramOp program, int64_t keys);
+
   TileLimits limits;
+  bool inPasses = false; ///< chunks of several tiles are visited in passes
 };
 
 /// Whether a value of `type` has rows, keys, a dim.

@@ -99,9 +99,11 @@ static constexpr int64_t kManyRegisters = 200;
 /// no such products.
 static std::optional<int64_t> estimateRegisters(tile::KernelOp kernel) {
   constexpr int64_t addresses = 48, splitting = 64, partialSums = 32;
+  // Loops in a loop, the passes over a chunk, follow each other.
   int64_t registers = 0;
+  llvm::DenseMap<Operation *, int64_t> passes;
   llvm::DenseSet<Value> counted;
-  auto count = [&](Value value, int64_t times) {
+  auto count = [&](Value value, int64_t times, int64_t &registers) {
     auto type = cast<RankedTensorType>(value.getType());
     std::optional<tile::Layout> layout = tile::Layout::of(type);
     if (layout && counted.insert(value).second)
@@ -112,13 +114,19 @@ static std::optional<int64_t> estimateRegisters(tile::KernelOp kernel) {
   kernel.walk([&](tile::DotOp dot) {
     f32 |=
         cast<RankedTensorType>(dot.getLhs().getType()).getElementType().isF32();
-    count(dot.getResult(), 1);
+    auto loop = dot->getParentOfType<scf::ForOp>();
+    bool inPass = loop && loop->getParentOfType<scf::ForOp>();
+    count(dot.getResult(), 1, inPass ? passes[loop] : registers);
     if (dot.getLhs().getDefiningOp<tile::GatherOp>())
-      count(dot.getLhs(), f32 ? 2 : 1);
+      count(dot.getLhs(), f32 ? 2 : 1, registers);
     // A sum from zero inside a loop is added to another.
     separate |=
         !dot.getTransposed() && dot.getAcc().getDefiningOp<arith::ConstantOp>();
   });
+  int64_t most = 0;
+  for (auto [loop, own] : passes)
+    most = std::max(most, own);
+  registers += most;
   if (!registers)
     return std::nullopt;
   return registers + addresses + (f32 ? splitting : 0) +

@@ -65,3 +65,36 @@ tile.kernel @chain(%acc: tensor<16x64xf32>, %p0: tensor<16x32xf32>, %p1: tensor<
   %i = tile.iota : tensor<16xi32>
   tile.scatter %next into %out[%i] : (tensor<16x64xf32>, memref<?x64xf32, strided<[?, 1]>>, tensor<16xi32>) -> ()
 }
+
+// -----
+
+// What a loop in a loop sums starts from what it is added to, each of its terms
+// scaled; in f16 the scale stays outside the product.
+// CHECK-LABEL: tile.kernel @loop
+// CHECK-SAME:    %[[P:[a-z0-9]+]]: tensor<16x32xf16>, %[[V:[a-z0-9]+]]: tensor<32x64xf16>
+// CHECK:         scf.for {{.*}} iter_args(%[[ACC:.*]] = %{{.*}})
+// CHECK:           %[[NEXT:.*]] = scf.for {{.*}} iter_args(%[[SUM:.*]] = %[[ACC]])
+// CHECK:             %[[X:.*]] = tile.dot %[[P]], %[[V]], %{{cst.*}} :
+// CHECK:             %[[WX:.*]] = arith.mulf %[[X]], %{{.*}}
+// CHECK:             %[[MORE:.*]] = arith.addf %[[SUM]], %[[WX]]
+// CHECK:             scf.yield %[[MORE]]
+// CHECK-NOT:       arith.addf
+// CHECK:           scf.yield %[[NEXT]]
+tile.kernel @loop(%p: tensor<16x32xf16>, %v: tensor<32x64xf16>, %w: tensor<16xf32>,
+                  %n: index, %out: memref<?x64xf32, strided<[?, 1]>>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %zero = arith.constant dense<0.0> : tensor<16x64xf32>
+  %wb = tile.broadcast %w along 1 : tensor<16xf32> -> tensor<16x64xf32>
+  %all = scf.for %i = %c0 to %n step %c1 iter_args(%acc = %zero) -> (tensor<16x64xf32>) {
+    %o = scf.for %j = %c0 to %n step %c1 iter_args(%sum = %zero) -> (tensor<16x64xf32>) {
+      %x = tile.dot %p, %v, %sum : tensor<16x32xf16>, tensor<32x64xf16>, tensor<16x64xf32> -> tensor<16x64xf32>
+      scf.yield %x : tensor<16x64xf32>
+    }
+    %ow = arith.mulf %wb, %o : tensor<16x64xf32>
+    %next = arith.addf %acc, %ow : tensor<16x64xf32>
+    scf.yield %next : tensor<16x64xf32>
+  }
+  %r = tile.iota : tensor<16xi32>
+  tile.scatter %all into %out[%r] : (tensor<16x64xf32>, memref<?x64xf32, strided<[?, 1]>>, tensor<16xi32>) -> ()
+}

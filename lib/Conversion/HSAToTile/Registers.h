@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- Registers.h - What a thread of a query block holds -------*- C++ -*-===//
+//
+// An estimate of a GPU thread's registers, when a warp has 16 rows: a column of
+// a tile of 32-bit elements takes 16 / 32 of one. It was fitted to what ptxas
+// reports for selected chunks with D from 64 to 256 and S from 64 to 256, and
+// need not be closer than that: it decides between a chunk at once and tiles of
+// 128, 64, 32 or 16 keys.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef RAMIFY_LIB_CONVERSION_HSATOTILE_REGISTERS_H
+#define RAMIFY_LIB_CONVERSION_HSATOTILE_REGISTERS_H
+
+#include "dialects/HSA/IR/HSA.h"
+
+namespace ramify {
+
+/// Registers of a thread with the scores of `keys` keys, the accumulators and
+/// the queries of `program`; `inPasses` if these are one tile of several.
+int64_t estimateRegisters(hsa::ProgramOp program, int64_t keys, bool inPasses);
+
+} // namespace ramify
+
+#endif // RAMIFY_LIB_CONVERSION_HSATOTILE_REGISTERS_H
