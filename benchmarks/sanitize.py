@@ -28,6 +28,7 @@ CASES = [
     BASE.but(D=80, Dv=40),
     BASE.but(S=16),
     BASE.but(S=128),
+    BASE.but(S=256, D=128),
     BASE.but(q_block=4, G=16, L=9),
     BASE.but(weight_heads="query", n=1.0),
     BASE.but(N=7),
