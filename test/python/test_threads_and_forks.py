@@ -151,7 +151,9 @@ time.sleep(0.5)
 
 
 def script(text: str) -> tuple[int, str]:
-    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60)
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-c", text]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=env)
     return done.returncode, done.stderr
 
 

@@ -65,10 +65,10 @@ struct StagingOptions {
   /// Stages of each ring; 0 to choose by the size of a stage.
   int64_t stages = 0;
   /// The bytes of rings in a program up to which a second stage is worth the
-  /// programs that then do not fit the SM beside it. With a warp a program,
-  /// many programs of one stage hide latency better than fewer of more: on an
-  /// H200 one stage of 8, 16 or 32 KiB beats two by 3 to 30 % (`stages` in
-  /// benchmarks/RESULTS.md). Only where a stage is so small that the limit of
+  /// programs that then do not fit the SM beside it. On an H200 one
+  /// stage of 8, 16 or 32 KiB beat two by 3 to 28 % (benchmarks/RESULTS.md),
+  /// presumably since more programs of one warp then stand beside each other.
+  /// Only where a stage is so small that the limit of
   /// programs on an SM leaves little in flight are there two.
   int64_t ringBytes = 8 * 1024;
   /// What a program may use.

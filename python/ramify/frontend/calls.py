@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ast
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -122,6 +123,7 @@ class Calls(Access):
         except Exception as cause:
             raise self.error(node, f"`{name}`: {cause}") from cause
 
+    @abstractmethod
     def inline(
         self,
         function: Any,
@@ -130,4 +132,3 @@ class Calls(Access):
         keywords: dict[str, FrontValue],
     ) -> FrontValue:
         """A call of another jitted function; statements know how."""
-        raise NotImplementedError
