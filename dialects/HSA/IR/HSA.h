@@ -41,9 +41,17 @@ llvm::SmallVector<SizedAxis> getSizedAxes(mlir::Type type);
 /// The axes that an array shows in a program, in the order of memory.
 llvm::SmallVector<SizedAxis> getSizedAxes(ArrayType type);
 
+/// Those of `axes` that are not in `dropped`.
+llvm::SmallVector<SizedAxis> dropAxes(llvm::SmallVector<SizedAxis> axes,
+                                      AxesAttr dropped);
+
 /// The tensor with these axes, put into canonical order; the element type
 /// itself where there are none.
 mlir::Type getNamedType(llvm::SmallVector<SizedAxis> axes, mlir::Type element);
+
+/// Axes as operations write them: `pos, head`.
+mlir::ParseResult parseOver(mlir::OpAsmParser &parser, AxesAttr &over);
+void printOver(mlir::OpAsmPrinter &printer, mlir::Operation *op, AxesAttr over);
 
 } // namespace ramify::hsa
 

@@ -62,6 +62,31 @@ AxesAttr::verifyEncoding(ArrayRef<int64_t> shape, Type elementType,
 }
 
 //===----------------------------------------------------------------------===//
+// Assembly: over pos, head
+//===----------------------------------------------------------------------===//
+
+ParseResult ramify::hsa::parseOver(OpAsmParser &parser, AxesAttr &over) {
+  SMLoc loc = parser.getCurrentLocation();
+  SmallVector<Axis> axes;
+  auto parseOne = [&]() -> ParseResult {
+    FailureOr<Axis> axis = FieldParser<Axis>::parse(parser);
+    if (failed(axis))
+      return failure();
+    axes.push_back(*axis);
+    return success();
+  };
+  if (parser.parseCommaSeparatedList(parseOne))
+    return failure();
+  over = parser.getChecked<AxesAttr>(loc, parser.getContext(), axes);
+  return success(bool(over));
+}
+
+void ramify::hsa::printOver(OpAsmPrinter &printer, Operation *, AxesAttr over) {
+  llvm::interleaveComma(over.getAxes(), printer,
+                        [&](Axis axis) { printer << stringifyAxis(axis); });
+}
+
+//===----------------------------------------------------------------------===//
 // Named tensors
 //===----------------------------------------------------------------------===//
 
@@ -86,6 +111,13 @@ SmallVector<SizedAxis> ramify::hsa::getSizedAxes(ramify::hsa::ArrayType type) {
       llvm::zip(type.getAxes(), type.getShape()), [](auto sized) {
         return SizedAxis(std::get<0>(sized), std::get<1>(sized));
       }));
+}
+
+SmallVector<SizedAxis> ramify::hsa::dropAxes(SmallVector<SizedAxis> axes,
+                                             AxesAttr dropped) {
+  llvm::erase_if(
+      axes, [&](SizedAxis sized) { return dropped.contains(sized.first); });
+  return axes;
 }
 
 Type ramify::hsa::getNamedType(SmallVector<SizedAxis> sized, Type element) {

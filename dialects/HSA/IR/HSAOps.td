@@ -16,7 +16,7 @@ def HSA_ProgramOp : HSA_Op<"program", [
   let summary = "what one query block computes";
   let description = [{
     The parameters have role types or are scalars; the results are tensors over
-    pos, head and possibly dim. `group` is G = HQ / H, the number of query heads
+    pos, head and possibly dim, or sums over all blocks. `group` is G = HQ / H, the number of query heads
     that share a key/value head. The names of the parameters are kept: weights and
     domains refer to an indices parameter by its name.
 
@@ -37,12 +37,13 @@ def HSA_ProgramOp : HSA_Op<"program", [
     - (C5) Parameters of one partition agree on the number of keys in a chunk.
     - (C6) Weights name an indices parameter, and indices the partition of a
       chunks or array parameter.
-    - (C7) Results are f32 tensors over pos, head or over pos, head, dim.
+    - (C7) Results are f32 tensors over pos, head or over pos, head, dim, or sums.
     - (C8) Tensors and softmax states in the body have the parameters' pos and
       head.
     - (C9) A key axis that an operation ties to a chunk is as long as the chunks of
       that partition.
     - (C10) The body ends with hsa.return.
+    - (C11) Sums are used once, unless they are hsa.zeros.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name,
                        TypeAttrOf<FunctionType>:$function_type,
@@ -80,7 +81,7 @@ def HSA_ReturnOp : HSA_Op<"return", [Terminator, HasParent<"ProgramOp">, Pure]> 
     Constraints:
     - (C1) The types are those of the program's results.
   }];
-  let arguments = (ins Variadic<HSA_Named>:$operands);
+  let arguments = (ins Variadic<AnyTypeOf<[HSA_Named, HSA_SumsType]>>:$operands);
   let assemblyFormat = "($operands^ `:` type($operands))? attr-dict";
   let builders = [OpBuilder<(ins), [{}]>];
   let hasVerifier = 1;
@@ -230,12 +231,13 @@ def HSA_BroadcastOp : HSA_Op<"broadcast", [Pure]> {
 }
 
 def HSA_DotOp : HSA_Op<"dot", [Pure]> {
-  let summary = "contract one axis";
+  let summary = "contract axes";
   let description = [{
     result[...] = sum over `over` of lhs[...] * rhs[...], in f32. Axes that both
     sides have, other than `over`, are kept and matched. A contraction over `key`
-    names its chunk; keys that are not valid there contribute nothing. An f32 side
-    that meets a 16-bit side is rounded to that type.
+    names its chunk; keys that are not valid there contribute nothing. Neither do,
+    over `pos`, positions past the end of the queries. An f32 side that meets a
+    16-bit side is rounded to that type.
 
     ```mlir
     %s = hsa.dot %q, %k over dim
@@ -244,21 +246,25 @@ def HSA_DotOp : HSA_Op<"dot", [Pure]> {
     %o = hsa.dot %p, %v over key in %c : !hsa.chunk_id<"kv">
         : tensor<1x16x64xf32, #hsa.axes<pos, head, key>>, tensor<64x64xbf16, #hsa.axes<key, dim>>
         -> tensor<1x16x64xf32, #hsa.axes<pos, head, dim>>
+    %dv = hsa.dot %p, %do over pos, head
+        : tensor<1x16x64xf32, #hsa.axes<pos, head, key>>, tensor<1x16x64xbf16, #hsa.axes<pos, head, dim>>
+        -> tensor<64x64xf32, #hsa.axes<key, dim>>
     ```
 
     Constraints:
     - (C1) Elements are f32, bf16 or f16; two 16-bit sides have the same type.
-    - (C2) Both sides have the axis `over`, which is dim or key.
+    - (C2) Both sides have each axis of `over`: at least one of pos, head, key and
+      dim.
     - (C3) Axes that both sides have are equally long.
-    - (C4) The result is an f32 tensor over the axes of both sides without `over`,
-      of which at least one is left.
-    - (C5) A chunk is named if and only if `over` is key.
+    - (C4) The result is f32 over the axes of both sides without `over`; a scalar
+      where none is left.
+    - (C5) A chunk is named if and only if `over` contains key.
   }];
-  let arguments = (ins HSA_Named:$lhs, HSA_Named:$rhs, HSA_AxisAttr:$over,
+  let arguments = (ins HSA_Named:$lhs, HSA_Named:$rhs, HSA_AxesAttr:$over,
                        Optional<HSA_ChunkIdType>:$chunk);
-  let results = (outs HSA_Named:$result);
+  let results = (outs HSA_NamedOrScalar:$result);
   let assemblyFormat = [{
-    $lhs `,` $rhs `over` `` $over (`in` $chunk^ `:` qualified(type($chunk)))? attr-dict
+    $lhs `,` $rhs `over` custom<Over>($over) (`in` $chunk^ `:` qualified(type($chunk)))? attr-dict
     `:` type($lhs) `,` type($rhs) `->` type($result)
   }];
   let hasVerifier = 1;
@@ -293,9 +299,10 @@ def HSA_SoftmaxOp : HSA_Op<"softmax", [Pure, AllTypesMatch<["input", "result"]>]
 }
 
 def HSA_FoldOp : HSA_Op<"fold", [Pure]> {
-  let summary = "reduce one axis with sum, max or min";
+  let summary = "reduce axes with sum, max or min";
   let description = [{
-    The maximum of nothing is -inf, the minimum +inf, the sum 0.
+    The maximum of nothing is -inf, the minimum +inf, the sum 0. Over `pos`,
+    positions past the end of the queries are left out.
 
     ```mlir
     %m = hsa.fold max %s over key in %c : !hsa.chunk_id<"kv">
@@ -305,20 +312,21 @@ def HSA_FoldOp : HSA_Op<"fold", [Pure]> {
     Constraints:
     - (C1) The monoid is sum, max or min.
     - (C2) Elements are f32.
-    - (C3) The input has the axis `over`.
-    - (C4) A chunk is named if and only if `over` is key.
+    - (C3) The input has each axis of `over`, at least one.
+    - (C4) A chunk is named if and only if `over` contains key.
     - (C5) The result is the input without `over`; a scalar where no axis is left.
   }];
-  let arguments = (ins HSA_MonoidAttr:$monoid, HSA_Named:$input, HSA_AxisAttr:$over,
+  let arguments = (ins HSA_MonoidAttr:$monoid, HSA_Named:$input, HSA_AxesAttr:$over,
                        Optional<HSA_ChunkIdType>:$chunk);
   let results = (outs HSA_NamedOrScalar:$result);
   let assemblyFormat = [{
-    `` $monoid $input `over` `` $over (`in` $chunk^ `:` qualified(type($chunk)))? attr-dict
+    `` $monoid $input `over` custom<Over>($over) (`in` $chunk^ `:` qualified(type($chunk)))? attr-dict
     `:` type($input) `->` type($result)
   }];
   let hasVerifier = 1;
 }
 
 include "dialects/HSA/IR/HSAReductionOps.td"
+include "dialects/HSA/IR/HSAGradientOps.td"
 
 #endif // RAMIFY_HSA_OPS_TD

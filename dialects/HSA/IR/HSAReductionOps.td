@@ -123,7 +123,7 @@ def HSA_IdentityOp : HSA_Op<"identity", [Pure]> {
     - (C2) Elements are f32.
   }];
   let arguments = (ins HSA_MonoidAttr:$monoid);
-  let results = (outs HSA_Named:$result);
+  let results = (outs HSA_NamedOrScalar:$result);
   let assemblyFormat = "`` $monoid attr-dict `:` type($result)";
   let hasVerifier = 1;
 }
@@ -210,6 +210,8 @@ def HSA_LseOp : HSA_Op<"lse", [Pure]> {
 // The hierarchical reduction
 //===----------------------------------------------------------------------===//
 
+def HSA_Accumulator : AnyTypeOf<[HSA_Named, F32, HSA_SoftmaxStateType, HSA_SumsType]>;
+
 def HSA_ReduceOp : HSA_Op<"reduce", [
     SingleBlockImplicitTerminator<"YieldOp">, RecursiveMemoryEffects,
     DeclareOpInterfaceMethods<LoopLikeOpInterface>,
@@ -223,7 +225,9 @@ def HSA_ReduceOp : HSA_Op<"reduce", [
 
     The region yields one tensor for each sum, max or min, and two values for each
     softmax: scores with a key axis and values [key, dim] (merge; keys not valid in
-    the chunk are left out), or one logit for each row and its value (push).
+    the chunk are left out), or one logit for each row and its value (push). Where
+    the accumulator is `!hsa.sums`, a visit yields what it adds at its own chunk or
+    slot; keys past the end of the array are left out.
 
     ```mlir
     %o = hsa.reduce (%slot, %c) in %d : !hsa.domain<"kv", "indices">
@@ -244,20 +248,23 @@ def HSA_ReduceOp : HSA_Op<"reduce", [
       type.
     - (C2) The region's arguments are the slot, if the domain has slots, and the
       chunk, of the domain's indices and partition.
-    - (C3) softmax accumulates a softmax state, the others an f32 tensor without a
-      key, chunk or slot axis.
+    - (C3) softmax accumulates a softmax state, the others an f32 scalar or tensor
+      without a key, chunk or slot axis; sum also accumulates sums, of the weights
+      of the domain's slots or of chunks or an array of its partition.
     - (C4) The region yields one value for each sum, max or min and two for each
       softmax.
-    - (C5) What is yielded for a sum, max or min has the accumulator's type.
+    - (C5) What is yielded for a sum, max or min has the accumulator's type; for
+      sums it is f32 over key, dim (chunks), over head for weights per query head
+      and else a scalar (weights), or over the axes without chunk (array).
     - (C6) Merged scores are f32 over the state's pos and head and a key axis; their
       values are f32, bf16 or f16 over that key axis and the state's dim.
     - (C7) A pushed logit and its value are as in hsa.push.
     - (C8) The region ends with hsa.yield.
   }];
   let arguments = (ins HSA_DomainType:$domain,
-                       Variadic<AnyTypeOf<[HSA_Named, HSA_SoftmaxStateType]>>:$accumulators,
+                       Variadic<HSA_Accumulator>:$accumulators,
                        HSA_MonoidArrayAttr:$monoids);
-  let results = (outs Variadic<AnyTypeOf<[HSA_Named, HSA_SoftmaxStateType]>>:$results);
+  let results = (outs Variadic<HSA_Accumulator>:$results);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
@@ -282,7 +289,7 @@ def HSA_YieldOp : HSA_Op<"yield", [Terminator, HasParent<"ReduceOp">, Pure]> {
     hsa.yield %x : tensor<1x16x64xf32, #hsa.axes<pos, head, dim>>
     ```
   }];
-  let arguments = (ins Variadic<HSA_Named>:$operands);
+  let arguments = (ins Variadic<HSA_NamedOrScalar>:$operands);
   let assemblyFormat = "($operands^ `:` type($operands))? attr-dict";
   let builders = [OpBuilder<(ins), [{}]>];
 }

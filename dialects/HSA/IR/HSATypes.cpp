@@ -135,6 +135,13 @@ RankedTensorType SoftmaxStateType::getRowType() const {
       getNamedType(axes, getValue().getElementType()));
 }
 
+LogicalResult SumsType::verify(EmitError emitError, Type role) {
+  if (llvm::isa<ChunksType, WeightsType, ramify::hsa::ArrayType>(role))
+    return success();
+  return emitError() << "sums are of " << role
+                     << ", but chunks, weights or an array was expected";
+}
+
 //===----------------------------------------------------------------------===//
 // Assembly of arrays: <f32, [chunk = ?, head = 16], of "kv", batch>
 //===----------------------------------------------------------------------===//

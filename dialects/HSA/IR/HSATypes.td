@@ -194,4 +194,27 @@ def HSA_SoftmaxStateType : HSA_Type<"SoftmaxState", "softmax_state",
   }];
 }
 
+//===----------------------------------------------------------------------===//
+// Gradients
+//===----------------------------------------------------------------------===//
+
+def HSA_SumsType : HSA_Type<"Sums", "sums",
+    "a sum for each element of a parameter, over all query blocks"> {
+  let description = [{
+    What all query blocks together add to an array of the shape of a parameter
+    with that role, in f32. A program that returns it fills such an array, of the
+    role's elements: this is how a gradient of keys, values or weights is said.
+
+    ```mlir
+    !hsa.sums<!hsa.chunks<"kv", bf16, key = 64, dim = 64>>
+    ```
+
+    Constraints:
+    - (C1) The role is chunks, weights or array.
+  }];
+  let parameters = (ins "::mlir::Type":$role);
+  let assemblyFormat = "`<` $role `>`";
+  let genVerifyDecl = 1;
+}
+
 #endif // RAMIFY_HSA_TYPES_TD

@@ -68,31 +68,37 @@ static LogicalResult verifyDotElements(DotOp op) {
   return success();
 }
 
+/// The axes of both sides; fails where they do not match.
+static FailureOr<SmallVector<SizedAxis>> getBothAxes(DotOp op) {
+  SmallVector<SizedAxis> axes = getSizedAxes(op.getLhs().getType());
+  llvm::append_range(axes, getSizedAxes(op.getRhs().getType()));
+  llvm::sort(axes);
+  axes.erase(llvm::unique(axes), axes.end());
+  for (auto [one, next] : llvm::zip(axes, llvm::drop_begin(axes)))
+    if (one.first == next.first)
+      return op.emitOpError()
+             << "has an axis " << stringifyAxis(one.first) << " of "
+             << one.second << " and of " << next.second
+             << ", but equal sizes were expected";
+  return axes;
+}
+
 LogicalResult DotOp::verify() {
   if (failed(verifyDotElements(*this)))
     return failure();
-  if (getOver() != Axis::Dim && getOver() != Axis::Key)
-    return emitOpError() << "goes over " << stringifyAxis(getOver())
-                         << ", but dim or key was expected";
-  SmallVector<SizedAxis> kept;
-  for (Type side : {getLhs().getType(), getRhs().getType()}) {
-    if (failed(verifyAlong(*this, side, getOver(), getChunk())))
+  for (Axis axis : getOver().getAxes())
+    if (axis == Axis::Chunk || axis == Axis::Slot)
+      return emitOpError() << "goes over " << stringifyAxis(axis)
+                           << ", but pos, head, key or dim was expected";
+  for (Type side : {getLhs().getType(), getRhs().getType()})
+    if (failed(verifyAlong(*this, side, getOver().getAxes(), getChunk())))
       return failure();
-    llvm::append_range(kept, getSizedAxes(side));
-  }
-  llvm::sort(kept);
-  kept.erase(llvm::unique(kept), kept.end());
-  for (auto [one, next] : llvm::zip(kept, llvm::drop_begin(kept)))
-    if (one.first == next.first)
-      return emitOpError() << "has an axis " << stringifyAxis(one.first)
-                           << " of " << one.second << " and of " << next.second
-                           << ", but equal sizes were expected";
-  llvm::erase_if(kept,
-                 [&](SizedAxis sized) { return sized.first == getOver(); });
-  if (kept.empty())
-    return emitOpError() << "leaves no axis, but at least one was expected";
-  return verifyType(*this, "result", getType(),
-                    getNamedType(kept, Float32Type::get(getContext())));
+  FailureOr<SmallVector<SizedAxis>> axes = getBothAxes(*this);
+  if (failed(axes))
+    return failure();
+  return verifyType(
+      *this, "result", getResult().getType(),
+      getNamedType(dropAxes(*axes, getOver()), Float32Type::get(getContext())));
 }
 
 /// Takes the operand of a widening from a 16-bit type, or null.
@@ -124,7 +130,7 @@ LogicalResult DotOp::canonicalize(DotOp op, PatternRewriter &rewriter) {
 
 LogicalResult SoftmaxOp::verify() {
   if (failed(verifyF32(*this, getInput().getType())) ||
-      failed(verifyAlong(*this, getInput().getType(), getOver(), getChunk())))
+      failed(verifyAlong(*this, getInput().getType(), {getOver()}, getChunk())))
     return failure();
   if (!getN().isFinite() || (getN().isNegative() && !getN().isZero()))
     return emitOpError() << "n is " << getN().convertToDouble()
@@ -137,11 +143,9 @@ LogicalResult FoldOp::verify() {
   RankedTensorType input = getInput().getType();
   if (failed(verifyPlainMonoid(*this, getMonoid())) ||
       failed(verifyF32(*this, input)) ||
-      failed(verifyAlong(*this, input, getOver(), getChunk())))
+      failed(verifyAlong(*this, input, getOver().getAxes(), getChunk())))
     return failure();
-  SmallVector<SizedAxis> axes = getSizedAxes(input);
-  llvm::erase_if(axes,
-                 [&](SizedAxis sized) { return sized.first == getOver(); });
   return verifyType(*this, "result", getResult().getType(),
-                    getNamedType(axes, input.getElementType()));
+                    getNamedType(dropAxes(getSizedAxes(input), getOver()),
+                                 input.getElementType()));
 }

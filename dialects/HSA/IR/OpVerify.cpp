@@ -34,15 +34,19 @@ LogicalResult ramify::hsa::verifyF32(Operation *op, Type type) {
   return op->emitOpError() << "works on f32, but its elements are " << element;
 }
 
-LogicalResult ramify::hsa::verifyAlong(Operation *op, Type type, Axis over,
-                                       Value chunk) {
-  if (!getAxes(type).contains(over))
-    return op->emitOpError() << "goes over " << stringifyAxis(over) << ", but "
-                             << type << " has no such axis";
-  if (over == Axis::Key && !chunk)
+LogicalResult ramify::hsa::verifyAlong(Operation *op, Type type,
+                                       ArrayRef<Axis> over, Value chunk) {
+  if (over.empty())
+    return op->emitOpError("goes over no axis, but at least one was expected");
+  for (Axis axis : over)
+    if (!getAxes(type).contains(axis))
+      return op->emitOpError() << "goes over " << stringifyAxis(axis)
+                               << ", but " << type << " has no such axis";
+  bool overKey = llvm::is_contained(over, Axis::Key);
+  if (overKey && !chunk)
     return op->emitOpError() << "goes over key, but names no chunk";
-  if (over != Axis::Key && chunk)
-    return op->emitOpError() << "goes over " << stringifyAxis(over)
+  if (!overKey && chunk)
+    return op->emitOpError() << "goes over " << stringifyAxis(over[0])
                              << ", but names a chunk, as only key may";
   return success();
 }

@@ -22,10 +22,10 @@ mlir::LogicalResult verifyOver(mlir::Operation *op, llvm::StringRef what,
 /// Fails unless the elements of a tensor or scalar are f32.
 mlir::LogicalResult verifyF32(mlir::Operation *op, mlir::Type type);
 
-/// Fails unless `type` has the axis `over`, and a chunk is named if and only if
-/// that is `key`.
-mlir::LogicalResult verifyAlong(mlir::Operation *op, mlir::Type type, Axis over,
-                                mlir::Value chunk);
+/// Fails unless `type` has each axis of `over`, at least one, and a chunk is
+/// named if and only if `key` is among them.
+mlir::LogicalResult verifyAlong(mlir::Operation *op, mlir::Type type,
+                                llvm::ArrayRef<Axis> over, mlir::Value chunk);
 
 /// Fails for the softmax monoid, which has no meaning outside of a reduction.
 mlir::LogicalResult verifyPlainMonoid(mlir::Operation *op, Monoid monoid);

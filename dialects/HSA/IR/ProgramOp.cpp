@@ -206,6 +206,8 @@ static LogicalResult verifyReferences(ProgramOp op) {
 
 static LogicalResult verifyResults(ProgramOp op) {
   for (Type type : op.getResultTypes()) {
+    if (isa<SumsType>(type))
+      continue;
     AxesAttr axes = getAxes(type);
     bool isRows =
         axes && (axes.getAxes() == ArrayRef{Axis::Pos, Axis::Head} ||
@@ -214,7 +216,7 @@ static LogicalResult verifyResults(ProgramOp op) {
       return op.emitOpError()
              << "result is " << type
              << ", but an f32 tensor over pos, head or over pos, "
-                "head, dim was expected";
+                "head, dim, or sums, was expected";
   }
   return success();
 }
@@ -252,7 +254,7 @@ static LogicalResult verifySizes(ProgramOp program, Operation *op, Type type) {
 static Value getChunkOfKeys(Operation *op) {
   if (auto yield = dyn_cast<YieldOp>(op))
     return cast<ReduceOp>(yield->getParentOp()).getChunkId();
-  if (!isa<DotOp, SoftmaxOp, FoldOp, KeyPositionsOp>(op))
+  if (!isa<DotOp, SoftmaxOp, FoldOp, KeyPositionsOp, MaskOp>(op))
     return nullptr;
   auto isChunk = [](Value operand) {
     return isa<ChunkIdType>(operand.getType());
@@ -280,11 +282,22 @@ static LogicalResult verifyKeys(ProgramOp program, Operation *op) {
   return success();
 }
 
+/// Sums are added to in one place, which may be memory.
+static LogicalResult verifyUses(Operation *op) {
+  for (Value result : op->getResults())
+    if (isa<SumsType>(result.getType()) && !isa<ZerosOp>(op) &&
+        !result.use_empty() && !result.hasOneUse())
+      return op->emitOpError("makes sums that are used more than once");
+  return success();
+}
+
 LogicalResult ProgramOp::verifyRegions() {
   WalkResult result = walk([&](Operation *op) {
     for (Type type : op->getResultTypes())
       if (failed(verifySizes(*this, op, type)))
         return WalkResult::interrupt();
+    if (failed(verifyUses(op)))
+      return WalkResult::interrupt();
     return failed(verifyKeys(*this, op)) ? WalkResult::interrupt()
                                          : WalkResult::advance();
   });

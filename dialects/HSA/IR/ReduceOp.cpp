@@ -120,12 +120,43 @@ void ReduceOp::print(OpAsmPrinter &printer) {
 
 /// Whether a value is f32 and means the same at each visit.
 static bool isOverRows(Type type) {
+  if (type.isF32())
+    return true;
   AxesAttr axes = getAxes(type);
   return axes && getElementTypeOrSelf(type).isF32() &&
          llvm::none_of(axes.getAxes(), [](Axis axis) {
            return axis == Axis::Key || axis == Axis::Chunk ||
                   axis == Axis::Slot;
          });
+}
+
+/// Whether a visit of `domain` has its own place among the elements of `role`.
+static bool belongsTo(DomainType domain, Type role) {
+  if (auto chunks = dyn_cast<ChunksType>(role))
+    return chunks.getPartition() == domain.getPartition();
+  if (auto array = dyn_cast<ramify::hsa::ArrayType>(role))
+    return array.getPartition() == domain.getPartition();
+  return domain.hasSlots() &&
+         cast<WeightsType>(role).getIndices() == domain.getIndices();
+}
+
+static LogicalResult verifyAccumulator(ReduceOp op, Monoid monoid, Type type) {
+  if (auto sums = dyn_cast<SumsType>(type);
+      sums && monoid == Monoid::Sum &&
+      !belongsTo(op.getDomain().getType(), sums.getRole()))
+    return op.emitOpError() << "accumulates " << type << ", but visits "
+                            << op.getDomain().getType();
+  bool isSoftmax = monoid == Monoid::Softmax;
+  if (isSoftmax
+          ? isa<SoftmaxStateType>(type)
+          : isOverRows(type) || (monoid == Monoid::Sum && isa<SumsType>(type)))
+    return success();
+  return op.emitOpError() << "accumulates " << type << " with "
+                          << stringifyMonoid(monoid) << ", but "
+                          << (isSoftmax ? "a softmax state"
+                                        : "an f32 tensor without a key, chunk "
+                                          "or slot axis")
+                          << " was expected";
 }
 
 LogicalResult ReduceOp::verify() {
@@ -138,19 +169,25 @@ LogicalResult ReduceOp::verify() {
                          << " monoids and " << getNumResults()
                          << " results, but one of each, of equal types, was "
                             "expected";
-  for (auto [index, type] : llvm::enumerate(getAccumulators().getTypes())) {
-    bool isSoftmax = getMonoid(index) == Monoid::Softmax;
-    if (isSoftmax ? isa<SoftmaxStateType>(type) : isOverRows(type))
-      continue;
-    return emitOpError() << "accumulates " << type << " with "
-                         << stringifyMonoid(getMonoid(index)) << ", but "
-                         << (isSoftmax
-                                 ? "a softmax state"
-                                 : "an f32 tensor without a key, chunk or "
-                                   "slot axis")
-                         << " was expected";
-  }
+  for (auto [index, type] : llvm::enumerate(getAccumulators().getTypes()))
+    if (failed(verifyAccumulator(*this, getMonoid(index), type)))
+      return failure();
   return success();
+}
+
+/// What a visit adds at its own place among the elements of `role`.
+static LogicalResult verifyPart(ReduceOp op, Type part, Type role) {
+  Type element = Float32Type::get(op.getContext());
+  if (auto weights = dyn_cast<WeightsType>(role);
+      weights && weights.getHeads() == Heads::Query)
+    return verifyOver(op, "what is yielded", part, {Axis::Head}, element);
+  SmallVector<SizedAxis> axes;
+  if (auto chunks = dyn_cast<ChunksType>(role))
+    axes = {{Axis::Key, chunks.getKey()}, {Axis::Dim, chunks.getDim()}};
+  if (auto array = dyn_cast<ramify::hsa::ArrayType>(role))
+    axes = dropAxes(getSizedAxes(array),
+                    AxesAttr::get(op.getContext(), {Axis::Chunk}));
+  return verifyType(op, "what is yielded", part, getNamedType(axes, element));
 }
 
 /// Scores and values of one chunk, merged into a softmax.
@@ -175,10 +212,15 @@ static LogicalResult verifyMerge(ReduceOp op, Type scores, Type values,
 static LogicalResult verifyYielded(ReduceOp op, unsigned index) {
   OperandRange yielded = op.getYielded(index);
   Type accumulator = op.getAccumulators()[index].getType();
+  if (auto sums = dyn_cast<SumsType>(accumulator))
+    return verifyPart(op, yielded[0].getType(), sums.getRole());
   if (op.getMonoid(index) != Monoid::Softmax)
     return verifyType(op, "what is yielded", yielded[0].getType(), accumulator);
   Type scores = yielded[0].getType(), values = yielded[1].getType();
   auto state = cast<SoftmaxStateType>(accumulator);
+  if (!isNamedTensor(scores) || !isNamedTensor(values))
+    return op.emitOpError() << "merges " << scores << " and " << values
+                            << ", but tensors were expected";
   return getAxes(scores).contains(Axis::Key)
              ? verifyMerge(op, scores, values, state)
              : verifyPush(op, scores, values, state);

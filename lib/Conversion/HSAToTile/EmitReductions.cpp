@@ -26,6 +26,18 @@ Value BodyEmitter::maskDim(Value value, Value tile, double neutral) {
   return b.choose(b.repeat(inside, 0, type), tile, b.full(type, neutral));
 }
 
+/// The one axis that is reduced.
+template <typename Op> static Axis getOver(Op op) {
+  return op.getOver().getAxes()[0];
+}
+
+static LogicalResult verifyOneAxis(Operation *op, hsa::AxesAttr over) {
+  if (over.getAxes().size() == 1)
+    return success();
+  return op->emitOpError("goes over several axes, which this schedule cannot "
+                         "do");
+}
+
 //===----------------------------------------------------------------------===//
 // dot
 //===----------------------------------------------------------------------===//
@@ -50,7 +62,7 @@ static void matchElements(TileBuilder &b, Value &lhs, Value &rhs) {
 /// The dot as sides of a matrix product: rows on the left, none on the right,
 /// and an axis on each that the other does not have.
 static std::optional<std::pair<Value, Value>> asMatrixProduct(hsa::DotOp op) {
-  Axis other = op.getOver() == Axis::Dim ? Axis::Key : Axis::Dim;
+  Axis other = getOver(op) == Axis::Dim ? Axis::Key : Axis::Dim;
   auto fits = [&](Value left, Value right) {
     return hasRows(left.getType()) && !hasAxis(left.getType(), other) &&
            !hasRows(right.getType()) && hasAxis(right.getType(), other);
@@ -64,9 +76,9 @@ static std::optional<std::pair<Value, Value>> asMatrixProduct(hsa::DotOp op) {
 
 LogicalResult BodyEmitter::emitMatrixProduct(hsa::DotOp op, Value left,
                                              Value right) {
-  Type type = shape.getTile(op.getType());
+  Type type = shape.getTile(op.getResult().getType());
   Tiles tiles, lefts = getTiles(left);
-  bool overKey = op.getOver() == Axis::Key;
+  bool overKey = getOver(op) == Axis::Key;
   if (overKey && !isZeroAtInvalidKeys(left)) {
     FailureOr<Tiles> masked = maskKeys(op, lefts, left.getType(), 0);
     if (failed(masked))
@@ -101,23 +113,25 @@ LogicalResult BodyEmitter::emitSumOfProducts(hsa::DotOp op) {
   for (unsigned part = 0; part < countParts(full); ++part) {
     auto take = [&](Value value, Tiles &tiles) {
       Value tile = tiles[tiles.size() > 1 ? part : 0];
-      if (op.getOver() == Axis::Dim)
+      if (getOver(op) == Axis::Dim)
         tile = maskDim(value, tile, 0);
       return emitBroadcast(toElement(b, tile, element), value.getType(), full);
     };
     Value left = take(op.getLhs(), lhs);
     products.push_back(b.mulf(left, take(op.getRhs(), rhs)));
   }
-  if (op.getOver() == Axis::Key) {
+  if (getOver(op) == Axis::Key) {
     FailureOr<Tiles> masked = maskKeys(op, products, full, 0);
     if (failed(masked))
       return failure();
     products = *masked;
   }
-  return foldTiles(op, hsa::Monoid::Sum, products, full, op.getOver());
+  return foldTiles(op, hsa::Monoid::Sum, products, full, getOver(op));
 }
 
 LogicalResult BodyEmitter::emitOp(hsa::DotOp op) {
+  if (failed(verifyOneAxis(op, op.getOver())))
+    return failure();
   if (auto sides = asMatrixProduct(op))
     return emitMatrixProduct(op, sides->first, sides->second);
   return emitSumOfProducts(op);
@@ -162,18 +176,20 @@ FailureOr<int64_t> BodyEmitter::getTileAxis(Operation *op, Type type,
 }
 
 LogicalResult BodyEmitter::emitOp(hsa::FoldOp op) {
+  if (failed(verifyOneAxis(op, op.getOver())))
+    return failure();
   double neutral = getNeutral(op.getMonoid());
   Tiles tiles = getTiles(op.getInput());
-  if (op.getOver() == Axis::Key) {
+  if (getOver(op) == Axis::Key) {
     FailureOr<Tiles> masked =
         maskKeys(op, tiles, op.getInput().getType(), neutral);
     if (failed(masked))
       return failure();
     tiles = *masked;
-  } else if (op.getOver() == Axis::Dim) {
+  } else if (getOver(op) == Axis::Dim) {
     for (Value &tile : tiles)
       tile = maskDim(op.getInput(), tile, neutral);
   }
   return foldTiles(op, op.getMonoid(), tiles, op.getInput().getType(),
-                   op.getOver());
+                   getOver(op));
 }

@@ -124,7 +124,7 @@ unsigned BodyEmitter::countStates(Type type) {
 /// Whether a visit without valid keys yields zero.
 static bool isZeroWithoutKeys(Value value) {
   if (auto dot = value.getDefiningOp<hsa::DotOp>())
-    return dot.getOver() == Axis::Key;
+    return dot.getOver().contains(Axis::Key);
   if (auto product = value.getDefiningOp<arith::MulFOp>())
     return isZeroWithoutKeys(product.getLhs()) ||
            isZeroWithoutKeys(product.getRhs());

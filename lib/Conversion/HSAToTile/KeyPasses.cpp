@@ -59,8 +59,9 @@ private:
 
 static bool isOverKey(Operation *op) {
   return llvm::TypeSwitch<Operation *, bool>(op)
-      .Case<hsa::DotOp, hsa::FoldOp, hsa::SoftmaxOp>(
-          [](auto typed) { return typed.getOver() == Axis::Key; })
+      .Case<hsa::DotOp, hsa::FoldOp>(
+          [](auto typed) { return typed.getOver().contains(Axis::Key); })
+      .Case([](hsa::SoftmaxOp op) { return op.getOver() == Axis::Key; })
       .Default([](Operation *) { return false; });
 }
 

@@ -139,3 +139,51 @@ func.func @unused_reduction(%x: !rows, %d: !hsa.domain<"kv">) {
   }
   return
 }
+
+// -----
+
+// CHECK-LABEL: @detach
+// CHECK-SAME: (%[[X:.*]]: f32)
+// CHECK-NEXT: return %[[X]]
+func.func @detach(%x: f32) -> f32 {
+  %0 = hsa.detach %x : f32
+  return %0 : f32
+}
+
+// -----
+
+!scores = tensor<1x4x8xf32, #hsa.axes<pos, head, key>>
+
+// What a softmax over the chunk's keys is a factor of is zero at the others.
+// CHECK-LABEL: @mask_of_softmax
+// CHECK-NEXT: hsa.softmax
+// CHECK-NEXT: %[[M:.*]] = arith.mulf
+// CHECK-NEXT: return %[[M]]
+func.func @mask_of_softmax(%s: !scores, %x: !scores, %c: !hsa.chunk_id<"kv">) -> !scores {
+  %0 = hsa.softmax %s over key in %c : !hsa.chunk_id<"kv"> off_by 0.0 : !scores
+  %1 = arith.mulf %x, %0 : !scores
+  %2 = hsa.mask %1 in %c : !hsa.chunk_id<"kv"> : !scores
+  return %2 : !scores
+}
+
+// -----
+
+!rows = tensor<1x4xf32, #hsa.axes<pos, head>>
+
+// All rows visit the chunk of a slot; not so that of a window.
+// CHECK-LABEL: @mask_of_rows
+// CHECK: hsa.reduce
+// CHECK-NEXT: hsa.yield
+// CHECK: hsa.reduce
+// CHECK-NEXT: hsa.mask
+func.func @mask_of_rows(%x: !rows, %d: !hsa.domain<"kv", "indices">, %e: !hsa.domain<"kv">) -> (!rows, !rows) {
+  %0 = hsa.reduce (%slot, %c) in %d : !hsa.domain<"kv", "indices"> into (sum %x : !rows) {
+    %1 = hsa.mask %x in %c : !hsa.chunk_id<"kv"> : !rows
+    hsa.yield %1 : !rows
+  }
+  %2 = hsa.reduce (%c) in %e : !hsa.domain<"kv"> into (sum %x : !rows) {
+    %3 = hsa.mask %x in %c : !hsa.chunk_id<"kv"> : !rows
+    hsa.yield %3 : !rows
+  }
+  return %0, %2 : !rows, !rows
+}

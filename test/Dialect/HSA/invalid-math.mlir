@@ -51,9 +51,9 @@ func.func @f(%a: tensor<4x8xf16, #hsa.axes<head, dim>>, %b: tensor<8xbf16, #hsa.
 // -----
 
 // dot C2
-func.func @f(%a: tensor<4x8xf32, #hsa.axes<head, dim>>) {
-  // expected-error @below {{goes over head, but dim or key was expected}}
-  %0 = hsa.dot %a, %a over head : tensor<4x8xf32, #hsa.axes<head, dim>>, tensor<4x8xf32, #hsa.axes<head, dim>>
+func.func @f(%a: tensor<4x8xf32, #hsa.axes<slot, dim>>) {
+  // expected-error @below {{goes over slot, but pos, head, key or dim was expected}}
+  %0 = hsa.dot %a, %a over slot : tensor<4x8xf32, #hsa.axes<slot, dim>>, tensor<4x8xf32, #hsa.axes<slot, dim>>
       -> tensor<8xf32, #hsa.axes<dim>>
   return
 }
@@ -65,6 +65,15 @@ func.func @f(%a: tensor<4x8xf32, #hsa.axes<head, dim>>, %b: tensor<8xf32, #hsa.a
   // expected-error @below {{goes over dim, but 'tensor<8xf32, #hsa.axes<key>>' has no such axis}}
   %0 = hsa.dot %a, %b over dim : tensor<4x8xf32, #hsa.axes<head, dim>>, tensor<8xf32, #hsa.axes<key>>
       -> tensor<4x8xf32, #hsa.axes<head, key>>
+  return
+}
+
+// -----
+
+// dot C2
+func.func @f(%a: tensor<4x8xf32, #hsa.axes<head, dim>>, %b: tensor<4xf32, #hsa.axes<head>>) {
+  // expected-error @below {{goes over dim, but 'tensor<4xf32, #hsa.axes<head>>' has no such axis}}
+  %0 = hsa.dot %a, %b over head, dim : tensor<4x8xf32, #hsa.axes<head, dim>>, tensor<4xf32, #hsa.axes<head>> -> f32
   return
 }
 
@@ -92,7 +101,7 @@ func.func @f(%a: tensor<4x8xf16, #hsa.axes<head, dim>>) {
 
 // dot C4
 func.func @f(%a: tensor<8xf32, #hsa.axes<dim>>) {
-  // expected-error @below {{leaves no axis, but at least one was expected}}
+  // expected-error @below {{result is 'tensor<8xf32, #hsa.axes<dim>>', but 'f32' was expected}}
   %0 = hsa.dot %a, %a over dim : tensor<8xf32, #hsa.axes<dim>>, tensor<8xf32, #hsa.axes<dim>>
       -> tensor<8xf32, #hsa.axes<dim>>
   return

@@ -88,7 +88,7 @@ hsa.program @f(%picks: !hsa.indices<"kv", i32, heads = kv>) attributes {group = 
 // -----
 
 // program C7
-// expected-error @below {{result is 'tensor<16xf32, #hsa.axes<head>>', but an f32 tensor over pos, head or over pos, head, dim was expected}}
+// expected-error @below {{result is 'tensor<16xf32, #hsa.axes<head>>', but an f32 tensor over pos, head or over pos, head, dim, or sums, was expected}}
 hsa.program @f(%x: f32) -> tensor<16xf32, #hsa.axes<head>> attributes {group = 16} {
   %0 = hsa.broadcast %x : f32 to tensor<16xf32, #hsa.axes<head>>
   hsa.return %0 : tensor<16xf32, #hsa.axes<head>>

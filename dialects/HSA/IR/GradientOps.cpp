@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- GradientOps.cpp - What gradients are written with ------------------===//
+
+#include "dialects/HSA/IR/OpVerify.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/PatternMatch.h"
+
+using namespace mlir;
+using namespace ramify::hsa;
+
+LogicalResult DetachOp::canonicalize(DetachOp op, PatternRewriter &rewriter) {
+  rewriter.replaceOp(op, op.getInput());
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// mask
+//===----------------------------------------------------------------------===//
+
+LogicalResult MaskOp::verify() {
+  return verifyF32(*this, getInput().getType());
+}
+
+/// Whether `value` is 0 already where a mask by the keys of `chunk` makes it 0.
+static bool isMasked(Value value, Value chunk) {
+  Operation *op = value.getDefiningOp();
+  if (auto mask = dyn_cast_or_null<MaskOp>(op))
+    return mask.getChunk() == chunk;
+  if (auto softmax = dyn_cast_or_null<SoftmaxOp>(op))
+    return softmax.getChunk() == chunk;
+  if (isa_and_nonnull<arith::MulFOp>(op))
+    return isMasked(op->getOperand(0), chunk) ||
+           isMasked(op->getOperand(1), chunk);
+  return false;
+}
+
+/// Nothing to mask: zero already, or the visit of a slot, which is one for all
+/// rows, and a value without keys.
+OpFoldResult MaskOp::fold(FoldAdaptor) {
+  if (isMasked(getInput(), getChunk()))
+    return getInput();
+  auto reduce = dyn_cast<ReduceOp>(getChunk().getParentBlock()->getParentOp());
+  AxesAttr axes = getAxes(getInput().getType());
+  if (reduce && reduce.getSlot() && !(axes && axes.contains(Axis::Key)))
+    return getInput();
+  return {};
+}
+
+//===----------------------------------------------------------------------===//
+// add
+//===----------------------------------------------------------------------===//
+
+LogicalResult AddOp::verify() {
+  auto array = dyn_cast<ramify::hsa::ArrayType>(getSums().getType().getRole());
+  if (!array || !array.getPartition().empty())
+    return emitOpError() << "adds to " << getSums().getType()
+                         << ", but sums of an array without a key or chunk "
+                            "axis were expected";
+  Type value = getValue().getType();
+  if (failed(verifyF32(*this, value)))
+    return failure();
+  SmallVector<SizedAxis> axes = getSizedAxes(value);
+  for (SizedAxis expected : getSizedAxes(array))
+    if (!llvm::is_contained(axes, expected))
+      return emitOpError() << "adds " << value << ", but "
+                           << stringifyAxis(expected.first) << " = "
+                           << expected.second << " was expected";
+  return success();
+}
