@@ -99,7 +99,13 @@ py::dict Dispatcher::describe(const CallArguments &given) const {
 bool Dispatcher::takes(const CallArguments &given) const {
   for (size_t i = 0; i < given.keywords(); ++i) {
     int index = signature->findKeyword(given.name(i));
-    if (index < 0 || signature->parameters[index].indirect)
+    if (index < 0)
+      return false;
+    const Parameter &p = signature->parameters[index];
+    bool isArray =
+        p.kind == Parameter::Kind::Array &&
+        arrayTypeOf(given.value(i)).access != ArrayType::Access::None;
+    if (p.indirect && !isArray)
       return false;
   }
   return true;

@@ -196,7 +196,7 @@ parameters : list of dict
     - scalars: ``scalar`` (the dtype), ``finite`` (default True);
     - all: ``optional`` (None is taken), ``keyword_only``, ``default``, ``symbol`` (whether checks
       and keys see an integer under its name; default True), ``indirect`` (a `Callable` has it acted
-      on in Python first).
+      on in Python first, unless an array parameter gets an array).
 checks : list of (str, str)
     Expressions over sizes, integer scalars and constexprs, with the message of the ArgumentError
     when one is false; ``{expression}`` in it is replaced by its value.

@@ -54,7 +54,8 @@ struct Parameter {
   bool contiguous = true;
   bool optional = false;
   bool keywordOnly = false;
-  bool indirect = false; // Python acts on it before the call
+  bool indirect = false; // Python acts on it before the call, unless an array
+                         // parameter gets an array
   bool finite = true;
   pybind11::object defaultValue; // unset: required
   int symbol = -1;               // of an integer scalar or constexpr

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from . import _runtime
 from .errors import ArgumentError, ArgumentTypeError
 from .frontend import Parameter, Role, Signature, Specialisation, binding
 from .frontend.binding import ArrayInfo, Sizes
-from .frontend.specialisation import Heads
+from .frontend.specialisation import Heads, Places
 
 FLOATS = ["f32", "bf16", "f16"]
 MAX_QUERY_BLOCK = 1 << 20
@@ -40,13 +41,21 @@ def runtime_signature(signature: Signature) -> _runtime.Signature:
         {"name": "chunk_size", "kind": "constexpr", "default": None},
         {"name": "chunks", "kind": "constexpr", "default": None, "indirect": True},
         {"name": "q_block", "kind": "constexpr", "default": 0, "indirect": True},
-        {"name": "q_start", "kind": "scalar", "scalar": "i32", "optional": True, "default": None},
+        _placing("q_start", [["B"]], scalar="i32"),
+        _placing("q_positions", [["L"], ["B", "L"]]),
+        _placing("num_keys", [["B"]], indirect=True),
         {"name": "deterministic", "kind": "constexpr", "default": False, "indirect": True},
     ]
     parameters += [{**p, "keyword_only": True} for p in reserved if p["name"] not in own]
     checks = list(_checks(signature))
     keys = [_block_key(signature)]
     return _runtime.Signature(signature.name, parameters, checks=checks, keys=keys)
+
+
+def _placing(name: str, shapes: list[list[str]], **more: Any) -> dict[str, Any]:
+    """A keyword that says how many keys there are or where queries stand, by an array or not."""
+    optional = {"optional": True, "default": None}
+    return {"name": name, "kind": "array", "shapes": shapes, "dtypes": ["i32"]} | optional | more
 
 
 def specialise(signature: Signature, request: Mapping[str, Any]) -> Specialisation:
@@ -74,7 +83,23 @@ def specialise(signature: Signature, request: Mapping[str, Any]) -> Specialisati
         if parameter.role in (Role.INDICES, Role.WEIGHTS):
             sizes.kinds[parameter.name] = _kind(signature, parameter, sizes, known)
     constants = {p.name: request["constants"][p.name] for p in signature.constants}
-    return binding.specialise(signature, infos, sizes, constants)
+    specialisation = binding.specialise(signature, infos, sizes, constants)
+    return replace(specialisation, places=_places(signature, request))
+
+
+def _places(signature: Signature, request: Mapping[str, Any]) -> Places:
+    """What the call says of keys and positions."""
+    arrays, absent = request["arrays"], request["absent"]
+    if "q_positions" in arrays and "q_start" not in absent:
+        raise ArgumentError(
+            f"{signature.name}(): expected q_start or q_positions, found both: each says where the "
+            "queries stand."
+        )
+    start: Literal["end", "number", "array"] = "end" if "q_start" in absent else "number"
+    positions: Literal["", "shared", "batch"] = ""
+    if "q_positions" in arrays:
+        positions = "batch" if arrays["q_positions"]["rank"] == 2 else "shared"
+    return Places("num_keys" in arrays, "array" if "q_start" in arrays else start, positions)
 
 
 def is_aligned(signature: Signature, request: Mapping[str, Any]) -> bool:
@@ -251,6 +276,11 @@ def check_options(name: str, kwargs: Mapping[str, Any]) -> None:
             )
 
 
+def is_array(value: Any) -> bool:
+    """Whether a value is an array and no number."""
+    return hasattr(value, "shape") and not isinstance(value, numbers.Number)
+
+
 KEY_AXIS = {Role.CHUNKS: "length", Role.TENSOR: "key"}
 """The axis of keys, as `_axes` calls it."""
 
@@ -260,7 +290,10 @@ def limit_keys(
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arguments with only the first `keys` keys of every chunked array, as views."""
     if isinstance(keys, bool) or not isinstance(keys, numbers.Integral) or keys < 0:
-        raise ArgumentError(f"{signature.name}(): num_keys: expected an int >= 0, found {keys!r}.")
+        raise ArgumentError(
+            f"{signature.name}(): num_keys: expected an int >= 0, or an int32 array [B] on the "
+            f"device of the other arrays, found {keys!r}."
+        )
     names = list(signature.parameters)
     given = {**dict(zip(names, args, strict=False)), **kwargs}
     for parameter in signature.arrays:
@@ -285,7 +318,9 @@ def limit_keys(
 
 
 def check_indices(signature: Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-    """Report an index that is neither -1 nor a chunk, after waiting for the device.
+    """Report an index that is neither -1 nor a chunk, or a number of keys beyond N.
+
+    It waits for the device.
 
     The call's arguments fit each other.
 
@@ -302,14 +337,29 @@ def check_indices(signature: Signature, args: tuple[Any, ...], kwargs: Mapping[s
         keys = [p for p in signature.of_role(Role.CHUNKS) if p.partition == partition]
         if not keys:
             continue
-        chunks = -(-given[keys[0].name].shape[1] // sizes[partition])
+        length: Any = given[keys[0].name].shape[1]
+        if given.get("num_keys") is not None:
+            length = _own_lengths(signature.name, given["num_keys"], length)
+        chunks = -(-length // sizes[partition])
         wrong = (array < -1) | (array >= chunks)
         if bool(wrong.any()):
             where = tuple(int(axis[0]) for axis in np.nonzero(np.asarray(_to_host(wrong))))
+            limit = chunks if isinstance(chunks, int) else int(chunks[where[0]])
             raise ArgumentError(
-                f"{signature.name}(): {parameter.name}: expected -1 or a chunk in [0, {chunks}), "
+                f"{signature.name}(): {parameter.name}: expected -1 or a chunk in [0, {limit}), "
                 f"found {int(array[where])} at {list(where)}."
             )
+
+
+def _own_lengths(name: str, num_keys: Any, length: int) -> Any:
+    """The number of keys of each sequence, checked, in the shape of indices."""
+    wrong = (num_keys < 0) | (num_keys > length)
+    if bool(wrong.any()):
+        at = int(np.nonzero(np.asarray(_to_host(wrong)))[0][0])
+        raise ArgumentError(
+            f"{name}(): num_keys: expected 0 to N = {length}, found {int(num_keys[at])} at [{at}]."
+        )
+    return num_keys[:, None, None, None]
 
 
 def _to_host(array: Any) -> Any:

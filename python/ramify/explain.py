@@ -38,7 +38,9 @@ def explain(
         The call's arguments by name.
     """
     plan = executable.plan
-    arrays = {p.name: given[p.name] for p in signature.arrays if hasattr(given[p.name], "shape")}
+    names = [p.name for p in signature.arrays]
+    names += [name for name in ("num_keys", "q_start", "q_positions") if name in given]
+    arrays = {name: given[name] for name in names if hasattr(given[name], "shape")}
     shapes = {name: tuple(map(int, array.shape)) for name, array in arrays.items()}
     schedule = plan.notes["schedule"]
     lines = [f"{signature.name} on {plan.backend}, schedule {schedule}: {WHY[schedule]}"]

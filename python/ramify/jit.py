@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import _runtime
-from .call import check_indices, check_options, limit_keys, runtime_signature
+from .call import check_indices, check_options, is_array, limit_keys, runtime_signature
 from .compiler import Options, Statistics, compiler_options, plan_for, program, target_of, translate
 from .errors import ArgumentError, ArgumentTypeError, GradientError
 from .explain import explain
@@ -30,8 +30,12 @@ class JitFunction(_runtime.Callable):
 
     - `chunk_size=64`, or `chunks={"kv": 64, ...}` for several partitions: keys in a chunk;
     - `q_block=`: queries that share a selection row, where the shapes allow several;
-    - `q_start=`: where the first query stands among the keys, N - L unless given;
-    - `num_keys=`: how many of the keys there are, all unless given;
+    - `q_start=`: where the first query stands among the keys, N - L unless given: an int, or
+      int32 `[B]` on the arrays' device;
+    - `q_positions=`: where each query stands, int32 `[L]` or `[B, L]` on the arrays' device; -1 is
+      a padding row, which gives 0;
+    - `num_keys=`: how many of the keys there are, all unless given: an int, or int32 `[B]` on the
+      arrays' device, of which none is beyond N;
     - `validate=True`: wait for the device and report an index out of range;
     - `deterministic=True`: the same bits from run to run.
 
@@ -153,8 +157,9 @@ class JitFunction(_runtime.Callable):
                 (name, int(size) if isinstance(size, np.integer) else size)
                 for name, size in kwargs["chunks"].items()
             )
-        validate, keys = kwargs.pop("validate", False), kwargs.pop("num_keys", None)
-        if keys is not None:
+        validate, keys = kwargs.pop("validate", False), kwargs.get("num_keys")
+        if keys is not None and not is_array(keys):
+            del kwargs["num_keys"]
             args, kwargs = limit_keys(self.signature, keys, args, kwargs)
         if validate:
             self._dispatcher.describe(*args, **kwargs)  # what does not fit is reported first

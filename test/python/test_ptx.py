@@ -10,6 +10,7 @@ from typing import Any
 
 import check_ptx
 import pytest
+import test_sequences as sequences
 import test_variants as variants
 import torch
 from arguments import random_arguments
@@ -70,4 +71,16 @@ def test_variant(name: str, target: str, tmp_path: pathlib.Path) -> None:
     x = variants.on_device(function, x, torch.bfloat16, "cpu")
     options = {"chunk_size": 16, **options}
     options = {key: value for key, value in options.items() if value is not None}
+    assemble(function.ir("ptx", **x, **options, target=target), tmp_path)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("q_block", [1, 4])
+@pytest.mark.parametrize("place", ["lengths", "lengths and starts", "lengths and positions"])
+def test_sequence(place: str, q_block: int, target: str, tmp_path: pathlib.Path) -> None:
+    function, options = sequences.FUNCTIONS["ranges"]
+    x = random_arguments(function.signature, B=3, q_block=q_block)
+    x = variants.on_device(function, x, torch.bfloat16, "cpu")
+    x |= sequences.on_device(sequences.PLACES[place], "cpu")
+    options = {"chunk_size": 16, "q_block": q_block, **options}
     assemble(function.ir("ptx", **x, **options, target=target), tmp_path)

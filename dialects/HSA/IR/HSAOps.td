@@ -29,8 +29,8 @@ def HSA_ProgramOp : HSA_Op<"program", [
     ```
 
     Constraints:
-    - (C1) Each parameter has a role type (query, chunks, weights, indices, array)
-      or is i32 or f32.
+    - (C1) Each parameter has a role type (query, chunks, weights, indices, array,
+      num_keys, q_start, q_positions) or is i32 or f32.
     - (C2) Each parameter has a name of its own, a letter or `_` first.
     - (C3) `group` is a positive multiple of the size of the head axis.
     - (C4) Parameters agree on the sizes of pos and head.
@@ -44,6 +44,8 @@ def HSA_ProgramOp : HSA_Op<"program", [
       that partition.
     - (C10) The body ends with hsa.return.
     - (C11) Sums are used once, unless they are hsa.zeros.
+    - (C12) At most one parameter is of role num_keys, and at most one says where
+      the queries stand: q_start, q_positions or num_keys from the end.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name,
                        TypeAttrOf<FunctionType>:$function_type,

@@ -201,3 +201,33 @@ void ramify::hsa::ArrayType::print(AsmPrinter &printer) const {
     printer << ", batch";
   printer << ">";
 }
+
+//===----------------------------------------------------------------------===//
+// Assembly of types with one flag: !hsa.num_keys<from_end>, !hsa.num_keys
+//===----------------------------------------------------------------------===//
+
+static FailureOr<bool> parseFlag(AsmParser &parser, StringRef flag) {
+  if (failed(parser.parseOptionalLess()))
+    return false;
+  if (parser.parseKeyword(flag) || parser.parseGreater())
+    return failure();
+  return true;
+}
+
+Type NumKeysType::parse(AsmParser &parser) {
+  FailureOr<bool> fromEnd = parseFlag(parser, "from_end");
+  return failed(fromEnd) ? Type() : get(parser.getContext(), *fromEnd);
+}
+
+void NumKeysType::print(AsmPrinter &printer) const {
+  printer << (getFromEnd() ? "<from_end>" : "");
+}
+
+Type QPositionsType::parse(AsmParser &parser) {
+  FailureOr<bool> batch = parseFlag(parser, "batch");
+  return failed(batch) ? Type() : get(parser.getContext(), *batch);
+}
+
+void QPositionsType::print(AsmPrinter &printer) const {
+  printer << (getBatch() ? "<batch>" : "");
+}

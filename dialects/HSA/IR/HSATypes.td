@@ -128,6 +128,54 @@ def HSA_ArrayType : HSA_Type<"Array", "array", "any other array, its axes in the
 }
 
 //===----------------------------------------------------------------------===//
+// Roles of what a call tells beside the function's own parameters
+//===----------------------------------------------------------------------===//
+
+def HSA_NumKeysType : HSA_Type<"NumKeys", "num_keys",
+    "the number of keys of each sequence, i32 [B] in memory"> {
+  let description = [{
+    Every partition of sequence b has N = min(its keys, num_keys[b]) keys. No
+    operation reads it: it says what the partitions are. With `from_end` the last
+    query stands at the last key of its sequence, q_start[b] = num_keys[b] - L;
+    else the call tells where the queries stand.
+
+    ```mlir
+    !hsa.num_keys
+    !hsa.num_keys<from_end>
+    ```
+  }];
+  let parameters = (ins "bool":$fromEnd);
+  let hasCustomAssemblyFormat = 1;
+}
+
+def HSA_QStartType : HSA_Type<"QStart", "q_start",
+    "where the first query of each sequence stands, i32 [B] in memory"> {
+  let description = [{
+    Query j of sequence b stands at q_start[b] + j among the keys.
+
+    ```mlir
+    !hsa.q_start
+    ```
+  }];
+}
+
+def HSA_QPositionsType : HSA_Type<"QPositions", "q_positions",
+    "where each query stands, i32 [L] or [B, L] in memory"> {
+  let description = [{
+    Query j stands at q_positions[j]; with `batch` each sequence has its own
+    positions. One below 0 is a padding row: it contributes nothing, and its
+    results are 0, or -inf without a dim axis.
+
+    ```mlir
+    !hsa.q_positions
+    !hsa.q_positions<batch>
+    ```
+  }];
+  let parameters = (ins "bool":$batch);
+  let hasCustomAssemblyFormat = 1;
+}
+
+//===----------------------------------------------------------------------===//
 // Values of a program
 //===----------------------------------------------------------------------===//
 

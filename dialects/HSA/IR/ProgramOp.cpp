@@ -150,14 +150,36 @@ static LogicalResult verifyNames(ProgramOp op) {
 static LogicalResult verifyParameterTypes(ProgramOp op) {
   for (auto [index, type] : llvm::enumerate(op.getArgumentTypes()))
     if (!isa<QueryType, ChunksType, WeightsType, IndicesType,
-             ramify::hsa::ArrayType>(type) &&
+             ramify::hsa::ArrayType, NumKeysType, QStartType, QPositionsType>(
+            type) &&
         !type.isF32() && !type.isInteger(32))
       return op.emitOpError()
              << "parameter \"" << op.getParameterName(index) << "\" is " << type
-             << ", but a query, chunks, weights, indices, array, f32 or i32 "
-                "was "
-                "expected";
+             << ", but a query, chunks, weights, indices, array, num_keys, "
+                "q_start, q_positions, f32 or i32 was expected";
   return success();
+}
+
+/// Each query stands at one place.
+static LogicalResult verifyPlaces(ProgramOp op) {
+  Type keys;
+  SmallVector<Type> places;
+  for (Type type : op.getArgumentTypes()) {
+    if (auto numKeys = dyn_cast<NumKeysType>(type)) {
+      if (keys)
+        return op.emitOpError() << "has two parameters of role num_keys";
+      keys = type;
+      if (!numKeys.getFromEnd())
+        continue;
+    } else if (!isa<QStartType, QPositionsType>(type)) {
+      continue;
+    }
+    places.push_back(type);
+  }
+  if (places.size() < 2)
+    return success();
+  return op.emitOpError() << "says twice where its queries stand, by "
+                          << places[0] << " and " << places[1];
 }
 
 /// Sizes that several parameters tell must agree; so must the names they use.
@@ -224,7 +246,7 @@ static LogicalResult verifyResults(ProgramOp op) {
 LogicalResult ProgramOp::verify() {
   if (failed(verifyNames(*this)) || failed(verifyParameterTypes(*this)) ||
       failed(verifyAgreement(*this)) || failed(verifyReferences(*this)) ||
-      failed(verifyResults(*this)))
+      failed(verifyPlaces(*this)) || failed(verifyResults(*this)))
     return failure();
   int64_t group = getGroupAttr().getInt(), head = getAxisSize(Axis::Head);
   if (group <= 0 || (head && group % head != 0))

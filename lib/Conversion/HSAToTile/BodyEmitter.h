@@ -41,6 +41,9 @@ struct Rows {
                          ///< share, or an i32 vector
   mlir::Value head;      ///< query head of each row, an i32 vector
   mlir::Value inside;    ///< which rows stand for a query; null if all do
+  mlir::Value stored;    ///< which rows have results: also those of padding
+  mlir::Value padding; ///< which rows `q_positions` leaves out: a vector, or an
+                       ///< i1 for all rows; null if there cannot be any
   /// Where the queries stand among the keys: an i32 that all rows share or a
   /// vector, and its bounds over the program's rows. Null if nobody asks.
   mlir::Value time, firstTime, lastTime;

@@ -44,6 +44,14 @@ Type ramify::getMemoryType(Type role) {
         return getArray({any, any, any, any}, type.getElementType());
       })
       .Case([](hsa::ArrayType type) { return getArray(type); })
+      .Case<hsa::NumKeysType, hsa::QStartType>([](Type type) {
+        return getArray({any}, IntegerType::get(type.getContext(), 32));
+      })
+      .Case([](hsa::QPositionsType type) {
+        Type i32 = IntegerType::get(type.getContext(), 32);
+        return type.getBatch() ? getArray({any, any}, i32)
+                               : getArray({any}, i32);
+      })
       .Default([](Type type) { return type; });
 }
 
@@ -117,6 +125,12 @@ static SmallVector<std::string> getDims(hsa::ProgramOp program, StringRef name,
       dims.push_back("B");
     for (auto [axis, size] : hsa::getSizedAxes(type))
       dims.push_back(getAxisName(program, type, axis, size));
+  } else if (isa<hsa::NumKeysType, hsa::QStartType>(role)) {
+    dims = {"B"};
+  } else if (auto type = dyn_cast<hsa::QPositionsType>(role)) {
+    if (type.getBatch())
+      dims.push_back("B");
+    dims.push_back("L");
   }
   return dims;
 }
@@ -147,7 +161,9 @@ static bool needsStart(hsa::ProgramOp program) {
 Parameters::Parameters(hsa::ProgramOp program) : program(program) {
   for (BlockArgument argument : program.getBody().getArguments())
     addParameter(argument);
-  if (needsStart(program))
+  asksPositions = needsStart(program);
+  auto keys = numKeys ? cast<hsa::NumKeysType>(numKeys.getType()) : nullptr;
+  if (asksPositions && !places && !(keys && keys.getFromEnd()))
     addStart();
   addResults();
 }
@@ -156,6 +172,10 @@ void Parameters::addParameter(BlockArgument argument) {
   StringRef name = program.getParameterName(argument.getArgNumber());
   if (isa<hsa::QueryType>(argument.getType()) && !query)
     query = argument;
+  if (isa<hsa::NumKeysType>(argument.getType()))
+    numKeys = argument;
+  if (isa<hsa::QStartType, hsa::QPositionsType>(argument.getType()))
+    places = argument;
   types.push_back(getMemoryType(argument.getType()));
   Builder b(program.getContext());
   NamedAttrList attrs;
@@ -234,9 +254,10 @@ static std::optional<std::pair<Axis, int64_t>> findSize(Type role,
   return std::nullopt;
 }
 
-PartitionSize ramify::getPartitionSize(TileBuilder &b, hsa::ProgramOp program,
-                                       StringRef partition,
-                                       function_ref<Value(Value)> memory) {
+/// The sizes of the arrays.
+static PartitionSize getWholeSize(TileBuilder &b, hsa::ProgramOp program,
+                                  StringRef partition,
+                                  function_ref<Value(Value)> memory) {
   int64_t chunk = std::max<int64_t>(program.getChunkSize(partition), 1);
   PartitionSize size;
   for (BlockArgument argument : program.getBody().getArguments()) {
@@ -253,4 +274,22 @@ PartitionSize ramify::getPartitionSize(TileBuilder &b, hsa::ProgramOp program,
       size = {b.mul(count, b.i32(chunk)), count};
   }
   return size;
+}
+
+PartitionSize ramify::getPartitionSize(TileBuilder &b, hsa::ProgramOp program,
+                                       StringRef partition,
+                                       function_ref<Value(Value)> memory,
+                                       Value batch) {
+  PartitionSize size = getWholeSize(b, program, partition, memory);
+  auto arguments = program.getBody().getArguments();
+  auto isNumKeys = [](BlockArgument argument) {
+    return isa<hsa::NumKeysType>(argument.getType());
+  };
+  auto numKeys = llvm::find_if(arguments, isNumKeys);
+  if (numKeys == arguments.end() || !size.keys)
+    return size;
+  int64_t chunk = std::max<int64_t>(program.getChunkSize(partition), 1);
+  Value own = b.create<memref::LoadOp>(memory(*numKeys), batch);
+  Value keys = b.max(b.min(own, size.keys), b.i32(0));
+  return {keys, b.div(b.add(keys, b.i32(chunk - 1)), chunk)};
 }

@@ -5,14 +5,15 @@
 //
 //     query    [B, L, HQ, D]          indices, weights  [B, rows, heads, K]
 //     chunks   [B, N, H, D]           array  its axes, batch first if flagged
+//     num_keys, q_start  [B]          q_positions       [L] or [B, L]
 //
 // Kernel and plan take the parameters in the program's order. A program that
-// asks where its queries stand gets one more, `q_start`, at the end, and the
-// kernel gets the results behind all of them. Arguments of the plan carry the
-// attributes `ramify.name`, `ramify.dims` (a name for each size, or a number;
-// equal names are equal sizes) and, for what the language supplies itself,
-// `ramify.role` and `ramify.default`: two sizes whose difference it is unless
-// given.
+// asks where its queries stand, and has no parameter that tells, gets one more,
+// the scalar `q_start`, at the end, and the kernel gets the results behind all
+// of them. Arguments of the plan carry the attributes `ramify.name`,
+// `ramify.dims` (a name for each size, or a number; equal names are equal
+// sizes) and, for what the language supplies itself, `ramify.role` and
+// `ramify.default`: two sizes whose difference it is unless given.
 //
 //===----------------------------------------------------------------------===//
 
@@ -41,8 +42,19 @@ public:
   /// Those of the kernel: the names, results too.
   llvm::SmallVector<mlir::Attribute> getKernelAttributes() const;
 
-  /// Position of `q_start` among the arguments, or -1.
+  /// Position of the scalar `q_start` among the arguments, or -1.
   int64_t getStart() const { return start; }
+
+  /// The parameter of role q_start or q_positions; null if there is none.
+  mlir::BlockArgument getPlaces() const { return places; }
+
+  /// Whether queries may be padding rows, which the parameter tells of.
+  bool hasPadding() const {
+    return places && mlir::isa<hsa::QPositionsType>(places.getType());
+  }
+
+  /// Whether some operation asks where the queries stand.
+  bool asksForPositions() const { return asksPositions; }
 
   /// The query parameter; null if there is none.
   mlir::BlockArgument getQuery() const { return query; }
@@ -56,7 +68,8 @@ private:
   hsa::ProgramOp program;
   llvm::SmallVector<mlir::Type> types, results;
   llvm::SmallVector<mlir::Attribute> attributes;
-  mlir::BlockArgument query;
+  mlir::BlockArgument query, numKeys, places;
+  bool asksPositions = false;
   int64_t start = -1;
 };
 
@@ -64,14 +77,14 @@ private:
 mlir::Type getMemoryType(mlir::Type role);
 
 /// The number of keys in `partition`, and of its chunks, as i32; found from the
-/// first parameter that tells. `memory` maps parameters to arrays.
+/// first parameter that tells, and no more than `num_keys` of the sequence
+/// `batch`. `memory` maps parameters to arrays.
 struct PartitionSize {
   mlir::Value keys, chunks;
 };
-PartitionSize
-getPartitionSize(TileBuilder &b, hsa::ProgramOp program,
-                 llvm::StringRef partition,
-                 llvm::function_ref<mlir::Value(mlir::Value)> memory);
+PartitionSize getPartitionSize(
+    TileBuilder &b, hsa::ProgramOp program, llvm::StringRef partition,
+    llvm::function_ref<mlir::Value(mlir::Value)> memory, mlir::Value batch);
 
 } // namespace ramify
 

@@ -21,6 +21,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "KeyPasses.h"
+#include "QueryPlaces.h"
 #include "Schedule.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -59,22 +60,30 @@ static void emitPlaces(TileBuilder &b, const TileShape &shape, Rows &rows,
 
 /// Where the rows stand among the keys.
 static void emitTimes(TileBuilder &b, const TileShape &shape, Rows &rows,
-                      Value rowBlock, Value queries, Value start) {
-  Value block = b.mul(b.toI32(rows.block), b.i32(shape.positions));
+                      Value rowBlock, Value queries,
+                      const QueryPlaces &places) {
   if (shape.hasOnePosition()) {
-    rows.time = rows.firstTime = rows.lastTime = b.add(block, start);
+    rows.time = rows.firstTime = rows.lastTime = places.at(rows.block);
     return;
   }
-  rows.time = b.add(rows.query, start);
+  rows.time = places.at(rows.query, rows.inside);
   Value first = b.i32(0), last = b.i32(shape.positions - 1);
   if (shape.rowBlocks > 1) {
     Value row = b.mul(b.toI32(rowBlock), b.i32(shape.rows));
     first = b.div(row, shape.heads);
     last = b.min(b.div(b.add(row, b.i32(shape.rows - 1)), shape.heads), last);
   }
+  Value block = b.mul(b.toI32(rows.block), b.i32(shape.positions));
   last = b.min(b.add(block, last), b.sub(queries, b.i32(1)));
-  rows.firstTime = b.add(b.add(block, first), start);
-  rows.lastTime = b.add(last, start);
+  std::tie(rows.firstTime, rows.lastTime) =
+      places.between(b.add(block, first), last);
+}
+
+/// Padding rows are read as zeros.
+static void emitPadding(TileBuilder &b, const TileShape &shape, Rows &rows) {
+  Value there = b.compare(Predicate::sge, rows.time, b.i32(0));
+  rows.padding = b.invert(there);
+  rows.inside = b.both(rows.inside, b.splat(there, {shape.rows}));
 }
 
 static void emitRows(BodyEmitter &emitter, const Parameters &parameters,
@@ -94,9 +103,13 @@ static void emitRows(BodyEmitter &emitter, const Parameters &parameters,
   Value query = emitter.get(parameters.getQuery());
   Value queries = b.toI32(b.create<memref::DimOp>(query, b.index(1)));
   emitPlaces(b, shape, rows, rowBlock, queries);
-  if (int64_t start = parameters.getStart(); start >= 0)
-    emitTimes(b, shape, rows, rowBlock, queries,
-              kernel.getBody().getArgument(start));
+  rows.stored = rows.inside;
+  if (!parameters.asksForPositions() && !parameters.hasPadding())
+    return;
+  QueryPlaces places(emitter, parameters, kernel, rows.batch, queries);
+  emitTimes(b, shape, rows, rowBlock, queries, places);
+  if (places.havePadding())
+    emitPadding(b, shape, rows);
 }
 
 //===----------------------------------------------------------------------===//
@@ -117,6 +130,14 @@ static FailureOr<Tiles> emitVisit(BodyEmitter &emitter, hsa::ReduceOp op,
   FailureOr<Tiles> after = emitter.emitAccumulation(op, before);
   emitter.chunk = nullptr;
   return after;
+}
+
+/// Whether a valid index is to be visited: rows of one position may be padding.
+static Value unlessPadding(BodyEmitter &emitter, Value valid) {
+  Value padding = emitter.rows.padding;
+  if (!padding || isa<RankedTensorType>(padding.getType()))
+    return valid;
+  return emitter.b.both(valid, emitter.b.invert(padding));
 }
 
 /// Index of the slot as it is stored, and whether it is a chunk's.
@@ -180,8 +201,9 @@ LogicalResult Loop::overSlots(hsa::SelectedOp selected, Tiles &states) {
   Value slots = b.create<memref::DimOp>(indices, b.index(3));
   auto turn = [&](Value slot, ValueRange before) -> FailureOr<Tiles> {
     auto [index, valid] = emitSlot(emitter, selected, slot, size.chunks);
-    auto branch = b.create<scf::IfOp>(before.getTypes(), valid,
-                                      /*withElseRegion=*/true);
+    auto branch =
+        b.create<scf::IfOp>(before.getTypes(), unlessPadding(emitter, valid),
+                            /*withElseRegion=*/true);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(branch.elseBlock());
     b.create<scf::YieldOp>(before);
@@ -218,8 +240,9 @@ static LogicalResult emitReduce(BodyEmitter &emitter, hsa::ReduceOp op) {
   if (!keys)
     return op.emitOpError() << "visits the partition \"" << partition
                             << "\", whose chunk size no parameter tells";
-  auto size = getPartitionSize(b, emitter.program, partition,
-                               [&](Value value) { return emitter.get(value); });
+  auto size = getPartitionSize(
+      b, emitter.program, partition,
+      [&](Value value) { return emitter.get(value); }, emitter.rows.batch);
   Tiles states;
   for (Value init : op.getAccumulators())
     llvm::append_range(states, emitter.getTiles(init));

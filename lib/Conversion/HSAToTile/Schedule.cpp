@@ -41,6 +41,18 @@ ramify::emitProgram(BodyEmitter &emitter,
   return success();
 }
 
+/// What padding rows get: 0, or what an lse of nothing is.
+static Value clearPadding(BodyEmitter &emitter, Value tile, Type result) {
+  TileBuilder &b = emitter.b;
+  Value padding = emitter.rows.padding;
+  if (!padding)
+    return tile;
+  padding = b.splat(padding, {emitter.shape.rows});
+  Value nothing = hasAxis(result, Axis::Dim) ? b.full(tile.getType(), 0)
+                                             : b.negInf(tile.getType());
+  return b.choose(b.repeat(padding, 1, tile.getType()), nothing, tile);
+}
+
 void ramify::emitResults(BodyEmitter &emitter, tile::KernelOp kernel,
                          hsa::ReturnOp results) {
   TileBuilder &b = emitter.b;
@@ -50,14 +62,14 @@ void ramify::emitResults(BodyEmitter &emitter, tile::KernelOp kernel,
   unsigned first = body.getNumArguments() - results.getNumOperands();
   for (auto [index, result] : llvm::enumerate(results.getOperands())) {
     Value target = body.getArgument(first + index);
-    Value tile = emitter.get(result);
+    Value tile = clearPadding(emitter, emitter.get(result), result.getType());
     Type element = cast<MemRefType>(target.getType()).getElementType();
     if (element != getElementTypeOrSelf(tile))
       tile =
           b.create<arith::TruncFOp>(withElement(tile.getType(), element), tile);
     b.create<tile::ScatterOp>(tile, target,
                               ValueRange{rows.batch, rows.query, rows.head},
-                              rows.inside);
+                              rows.stored);
   }
   b.create<tile::EndOp>();
 }

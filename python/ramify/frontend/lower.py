@@ -47,7 +47,8 @@ class Lowered:
     name : str
         The program's symbol.
     parameters : tuple of str
-        The program's parameters in order: arrays and run-time scalars.
+        The program's parameters in order: arrays and run-time scalars, then what the call says
+        of keys and positions by arrays.
     results : tuple of Result
     is_tuple : bool
         Whether the function returns a tuple.
@@ -127,6 +128,7 @@ def _parameters(
         else:
             names[parameter.name], value = _parameter(parameter, specialisation)
             values.append(value)
+    values += [Value(role, name) for name, role in specialisation.places.parameters.items()]
     return names, values
 
 

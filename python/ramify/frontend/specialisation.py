@@ -37,6 +37,39 @@ class ArraySpec:
 
 
 @dataclass(frozen=True)
+class Places:
+    """How a call says how many keys there are and where its queries stand.
+
+    Parameters
+    ----------
+    num_keys : bool
+        Whether each sequence has a number of keys of its own, an array `[B]`.
+    q_start : {"end", "number", "array"}
+        Not given: the last query stands at the last key; one number; or an array `[B]`.
+    q_positions : {"", "shared", "batch"}
+        Not given, `[L]` or `[B, L]`.
+    """
+
+    num_keys: bool = False
+    q_start: Literal["end", "number", "array"] = "end"
+    q_positions: Literal["", "shared", "batch"] = ""
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The program's parameters for what is given as an array, with their types."""
+        types: dict[str, str] = {}
+        if self.num_keys:
+            from_end = self.q_start == "end" and not self.q_positions
+            types["num_keys"] = f"!hsa.num_keys{'<from_end>' if from_end else ''}"
+        if self.q_start == "array":
+            types["q_start"] = "!hsa.q_start"
+        if self.q_positions:
+            batch = "<batch>" if self.q_positions == "batch" else ""
+            types["q_positions"] = f"!hsa.q_positions{batch}"
+        return types
+
+
+@dataclass(frozen=True)
 class Specialisation:
     """What is fixed about one call.
 
@@ -52,6 +85,8 @@ class Specialisation:
         The value of every `rl.constexpr` parameter.
     q_block : int
         Positions in a query block.
+    places : Places
+        What is given as arrays about keys and positions.
     """
 
     group: int
@@ -59,6 +94,7 @@ class Specialisation:
     arrays: Mapping[str, ArraySpec]
     constants: Mapping[str, Any] = field(default_factory=dict)
     q_block: int = 1
+    places: Places = Places()
 
     @property
     def heads_per_block(self) -> int:

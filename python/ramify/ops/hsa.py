@@ -40,6 +40,7 @@ def hsa(
     scale: float | None = None,
     softmax_n: float = 0.0,
     q_block: int | None = None,
+    num_keys: Any = None,
     validate: bool = False,
 ) -> Any:
     r"""Attention over selected chunks of keys (HSA).
@@ -75,6 +76,9 @@ def hsa(
         n in exp(x) / (n + sum exp(x)); 1 is "softmax off by one". Compiled into the kernel.
     q_block : int, optional
         Consecutive queries that share a selection row. Needed only where L and rows allow several.
+    num_keys : int or array `[B]`, optional
+        How many of the keys there are, all N unless given; int32 on the device of `q`, one number
+        for each sequence. Chunks behind them are skipped.
     validate : bool, optional
         Report an index out of range, other than -1, instead of skipping it. It waits for the
         device.
@@ -98,7 +102,7 @@ def hsa(
     """
     if scale is None:
         scale = default_scale(q)
-    if q_block is None and validate is False:  # the quick way, which takes neither
+    if q_block is None and num_keys is None and validate is False:  # the quick way
         return hsa_kernel(
             q, k, v, weights, indices, scale=scale, softmax_n=softmax_n, chunk_size=chunk_size
         )
@@ -112,6 +116,7 @@ def hsa(
         scale=scale,
         softmax_n=softmax_n,
         chunk_size=chunk_size,
+        num_keys=num_keys,
         validate=validate,
         **options,
     )

@@ -4,7 +4,7 @@
 // One case for each constraint of hsa.program and hsa.return.
 
 // program C1
-// expected-error @below {{parameter "x" is 'index', but a query, chunks, weights, indices, array, f32 or i32 was expected}}
+// expected-error @below {{parameter "x" is 'index', but a query, chunks, weights, indices, array, num_keys, q_start, q_positions, f32 or i32 was expected}}
 hsa.program @f(%x: index) attributes {group = 1} {
   hsa.return
 }
@@ -150,6 +150,22 @@ hsa.program @f(%k: !hsa.chunks<"kv", f32, key = 64, dim = 64>, %x: f32) attribut
 // expected-note @below {{in custom textual format, the absence of terminator implies 'hsa.return'}}
 hsa.program @f() attributes {group = 1} {
   "other.end"() : () -> ()
+}
+
+// -----
+
+// program C12
+// expected-error @below {{has two parameters of role num_keys}}
+hsa.program @f(%a: !hsa.num_keys, %b: !hsa.num_keys) attributes {group = 1} {
+  hsa.return
+}
+
+// -----
+
+// program C12
+// expected-error @below {{says twice where its queries stand, by '!hsa.num_keys<from_end>' and '!hsa.q_positions<batch>'}}
+hsa.program @f(%a: !hsa.num_keys<from_end>, %b: !hsa.q_positions<batch>) attributes {group = 1} {
+  hsa.return
 }
 
 // -----

@@ -23,6 +23,11 @@ func.func private @arrays(!hsa.array<f32, []>, !hsa.array<f32, [head = 16], batc
                           !hsa.array<f32, [key = 64], of "kv">,
                           !hsa.array<bf16, [head = 16, chunk = ?], of "kv", batch>)
 
+// CHECK: @sequences(!hsa.num_keys, !hsa.num_keys<from_end>, !hsa.q_start, !hsa.q_positions,
+// CHECK-SAME: !hsa.q_positions<batch>)
+func.func private @sequences(!hsa.num_keys, !hsa.num_keys<from_end>, !hsa.q_start,
+                             !hsa.q_positions, !hsa.q_positions<batch>)
+
 // CHECK: @values(!hsa.domain<"kv">, !hsa.domain<"kv", "picks">, !hsa.chunk_id<"kv">,
 // CHECK-SAME: !hsa.slot<"picks">,
 // CHECK-SAME: !hsa.softmax_state<tensor<1x16x64xf32, #[[QUERY]]>>)
