@@ -65,6 +65,29 @@ LogicalResult SortOp::verify() {
   return success();
 }
 
+/// What a topk carries along with its candidates.
+static LogicalResult verifyCarried(TopKOp op) {
+  if (op.getCarried().size() != op.getHeld().size() ||
+      op.getHeld().getTypes() != op.getNewHeld().getTypes())
+    return op.emitOpError(
+        "expected one held tile for each that is carried, and "
+        "results of their types");
+  for (auto [carried, held] :
+       llvm::zip_equal(op.getCarried().getTypes(), op.getHeld().getTypes())) {
+    auto from = cast<RankedTensorType>(carried);
+    auto to = cast<RankedTensorType>(held);
+    Type element = from.getElementType();
+    if (from.getShape() != op.getScores().getType().getShape() ||
+        to.getShape() != op.getBest().getType().getShape() ||
+        element != to.getElementType() ||
+        !(element.isF32() || element.isInteger(32)))
+      return op.emitOpError("expected 32-bit elements carried like ")
+             << op.getScores().getType() << " and held like "
+             << op.getBest().getType() << ", found " << from << " and " << to;
+  }
+  return success();
+}
+
 LogicalResult TopKOp::verify() {
   RankedTensorType scores = getScores().getType(), best = getBest().getType();
   for (RankedTensorType tile : {scores, best}) {
@@ -83,7 +106,7 @@ LogicalResult TopKOp::verify() {
     return emitOpError("expected an id for each column of ")
            << scores << " and each element of " << best << ", found " << ids
            << " and " << which;
-  return success();
+  return verifyCarried(*this);
 }
 
 //===----------------------------------------------------------------------===//

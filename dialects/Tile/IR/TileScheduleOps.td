@@ -39,11 +39,13 @@ def Tile_ScanOp : Tile_Op<"scan", [Pure, AllTypesMatch<["input", "result"]>]> {
   let description = [{
     result[i] = input[0] o ... o input[i], or without input[i] if `exclusive` (the
     first is then 0, -inf or inf, or the least or greatest integer); along one
-    axis of a tile of rank 2. Integers are signed. Sums of floats are formed in an
-    order that is fixed for the target.
+    axis of a tile of rank 2. With `reverse` from the other end: input[i] o
+    input[i + 1] o ... Integers are signed. Sums of floats are formed in an order
+    that is fixed for the target.
 
     ```mlir
     %s = tile.scan sum exclusive %x along 1 : tensor<16x8xf32>
+    %t = tile.scan sum reverse %x along 1 : tensor<16x8xf32>
     ```
 
     Constraints:
@@ -51,10 +53,10 @@ def Tile_ScanOp : Tile_Op<"scan", [Pure, AllTypesMatch<["input", "result"]>]> {
     - (C2) Elements are floats, or integers of 32 or 64 bits.
   }];
   let arguments = (ins Tile_CombineAttr:$combine, UnitAttr:$exclusive,
-                       AnyRankedTensor:$input, I64Attr:$axis);
+                       UnitAttr:$reverse, AnyRankedTensor:$input, I64Attr:$axis);
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = [{
-    $combine (`exclusive` $exclusive^)? $input `along` $axis attr-dict `:` type($input)
+    $combine (`exclusive` $exclusive^)? (`reverse` $reverse^)? $input `along` $axis attr-dict `:` type($input)
   }];
   let hasVerifier = 1;
 }
@@ -101,7 +103,8 @@ def Tile_SortOp : Tile_Op<"sort", [Pure]> {
   let hasVerifier = 1;
 }
 
-def Tile_TopKOp : Tile_Op<"topk", [Pure, AllTypesMatch<["best", "newBest"]>,
+def Tile_TopKOp : Tile_Op<"topk", [Pure, AttrSizedOperandSegments,
+                                   AllTypesMatch<["best", "newBest"]>,
                                    AllTypesMatch<["which", "newWhich"]>]> {
   let summary = "the k best so far, after further candidates";
   let description = [{
@@ -115,16 +118,31 @@ def Tile_TopKOp : Tile_Op<"topk", [Pure, AllTypesMatch<["best", "newBest"]>,
         : tensor<64x128xf32>, tensor<128xi32>, tensor<64x8xf32>, tensor<64x8xi32>
     ```
 
+    Further values of each candidate can be carried along: what is held of those
+    that were taken moves with them.
+
+    ```mlir
+    %b, %w, %h = tile.topk %scores, %ids carrying %x : tensor<64x128xf32>
+        into %best, %which holding %held : tensor<64x8xf32> -> tensor<64x8xf32>
+        : tensor<64x128xf32>, tensor<128xi32>, tensor<64x8xf32>, tensor<64x8xi32>
+    ```
+
     Constraints:
     - (C1) Scores and best are tiles of f32 of rank 2 with the same rows.
     - (C2) There is an i32 id for each column of the scores, and for each of best.
+    - (C3) Carried values have the scores' shape, held ones that of best; one is
+      held for each that is carried, of its elements, 32-bit floats or integers.
   }];
   let arguments = (ins AnyRankedTensor:$scores, Tile_Rows:$ids,
-                       AnyRankedTensor:$best, Tile_Rows:$which);
-  let results = (outs AnyRankedTensor:$newBest, Tile_Rows:$newWhich);
+                       Variadic<AnyRankedTensor>:$carried,
+                       AnyRankedTensor:$best, Tile_Rows:$which,
+                       Variadic<AnyRankedTensor>:$held);
+  let results = (outs AnyRankedTensor:$newBest, Tile_Rows:$newWhich,
+                      Variadic<AnyRankedTensor>:$newHeld);
   let assemblyFormat = [{
-    $scores `,` $ids `into` $best `,` $which attr-dict
-    `:` type($scores) `,` type($ids) `,` type($best) `,` type($which)
+    $scores `,` $ids (`carrying` $carried^ `:` type($carried))?
+    `into` $best `,` $which (`holding` $held^ `:` type($held) `->` type($newHeld))?
+    attr-dict `:` type($scores) `,` type($ids) `,` type($best) `,` type($which)
   }];
   let hasVerifier = 1;
 }

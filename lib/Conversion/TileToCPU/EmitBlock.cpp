@@ -64,6 +64,15 @@ LogicalResult KernelEmitter::emitOp(Operation *op) {
         emitScatter(scatter);
         return success();
       })
+      .Case([&](tile::ScanOp scan) {
+        emitScan(scan);
+        return success();
+      })
+      .Case([&](tile::SortOp sort) { return emitSort(sort); })
+      .Case([&](tile::TopKOp topk) {
+        emitTopK(topk);
+        return success();
+      })
       .Default([&](Operation *other) { return emitScalarOp(other); });
 }
 

@@ -189,6 +189,31 @@ private:
   Value combine(tile::Combine kind, Value lhs, Value rhs);
   mlir::TypedAttr identity(tile::Combine kind, Type element);
 
+  // Order (EmitOrder.cpp).
+  Value replace(Value result, Value old, Operation *op,
+                SmallVector<Value> &taken);
+  void settle(ValueRange results, ArrayRef<Value> places);
+  Value anyLane(Value mask);
+  void emitScan(tile::ScanOp op);
+  Value stepIndex(Value i, int64_t count, bool reverse);
+  void scanColumns(tile::ScanOp op);
+  void scanElements(tile::ScanOp op);
+  struct Sorting {
+    SmallVector<Value> tiles, places; // the keys first
+    Value order;                      // where each column was
+    bool descending;
+  };
+  void compareColumns(const Sorting &sorting, Value i, Value j);
+  void sortColumns(const Sorting &sorting, int64_t count);
+  LogicalResult emitSort(tile::SortOp op);
+  /// Columns and lists: scores, ids, and what is carried along.
+  struct Candidate {
+    SmallVector<Value> columns, lists, places;
+  };
+  Value standsBefore(const Candidate &candidate, Value score, Value id);
+  void insertCandidate(const Candidate &candidate);
+  void emitTopK(tile::TopKOp op);
+
   // Arrays (EmitMemory.cpp).
   void emitGather(tile::GatherOp op);
   RowView gatherRows(tile::GatherOp op);

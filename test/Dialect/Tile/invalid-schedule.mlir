@@ -73,6 +73,24 @@ tile.kernel @f(%s: tensor<16x32xf32>, %i: tensor<16xi32>, %b: tensor<16x4xf32>, 
 
 // -----
 
+// topk C3
+tile.kernel @f(%s: tensor<16x32xf32>, %i: tensor<32xi32>, %b: tensor<16x4xf32>, %w: tensor<16x4xi32>, %x: tensor<16x32xi32>) {
+  // expected-error @below {{expected 32-bit elements carried like 'tensor<16x32xf32>' and held like 'tensor<16x4xf32>', found 'tensor<16x32xi32>' and 'tensor<16x4xf32>'}}
+  %t:3 = tile.topk %s, %i carrying %x : tensor<16x32xi32> into %b, %w holding %b : tensor<16x4xf32> -> tensor<16x4xf32>
+      : tensor<16x32xf32>, tensor<32xi32>, tensor<16x4xf32>, tensor<16x4xi32>
+}
+
+// -----
+
+// topk C3
+tile.kernel @f(%s: tensor<16x32xf32>, %i: tensor<32xi32>, %b: tensor<16x4xf32>, %w: tensor<16x4xi32>) {
+  // expected-error @below {{expected one held tile for each that is carried}}
+  %t:2 = tile.topk %s, %i carrying %s : tensor<16x32xf32> into %b, %w
+      : tensor<16x32xf32>, tensor<32xi32>, tensor<16x4xf32>, tensor<16x4xi32>
+}
+
+// -----
+
 // reduce_into C1
 tile.kernel @f(%a: memref<?x16xf32, strided<[?, 1]>>, %i: tensor<2xi32>) {
   %x = arith.constant dense<0.0> : tensor<2x2x2xf32>

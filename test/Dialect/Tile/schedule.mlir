@@ -14,6 +14,8 @@ tile.kernel @order(%a: !A) {
   %s = tile.scan sum %t along 1 : tensor<16x16xf32>
   // CHECK: tile.scan max exclusive %{{.*}} along 0 : tensor<16xi32>
   %e = tile.scan max exclusive %i along 0 : tensor<16xi32>
+  // CHECK: tile.scan sum exclusive reverse %{{.*}} along 1 : tensor<16x16xf32>
+  %v = tile.scan sum exclusive reverse %s along 1 : tensor<16x16xf32>
   // CHECK: tile.rank %{{.*}} : tensor<16xi32>
   %r = tile.rank %e : tensor<16xi32>
   // CHECK: tile.sort descending %{{.*}}, %{{.*}} : (tensor<16xi32>, tensor<16xi32>) -> (tensor<16xi32>, tensor<16xi32>)
@@ -24,6 +26,9 @@ tile.kernel @order(%a: !A) {
   %none = arith.constant dense<-1> : tensor<16x4xi32>
   // CHECK: tile.topk %{{.*}}, %{{.*}} into %{{.*}}, %{{.*}} : tensor<16x16xf32>, tensor<16xi32>, tensor<16x4xf32>, tensor<16x4xi32>
   %b, %w = tile.topk %l, %i into %worst, %none : tensor<16x16xf32>, tensor<16xi32>, tensor<16x4xf32>, tensor<16x4xi32>
+  // CHECK: tile.topk %{{.*}}, %{{.*}} carrying %{{.*}} : tensor<16x16xf32> into %{{.*}}, %{{.*}} holding %{{.*}} : tensor<16x4xf32> -> tensor<16x4xf32> : tensor<16x16xf32>, tensor<16xi32>, tensor<16x4xf32>, tensor<16x4xi32>
+  %b2, %w2, %h = tile.topk %l, %i carrying %v : tensor<16x16xf32> into %b, %w holding %worst : tensor<16x4xf32> -> tensor<16x4xf32>
+      : tensor<16x16xf32>, tensor<16xi32>, tensor<16x4xf32>, tensor<16x4xi32>
 }
 
 // CHECK-LABEL: tile.kernel @memory(
