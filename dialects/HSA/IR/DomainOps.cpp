@@ -6,7 +6,36 @@
 using namespace mlir;
 using namespace ramify::hsa;
 
+/// The rules of slots that the program computes.
+static LogicalResult verifyComputed(SelectedOp op) {
+  if (!op.getPartition() || !op.getAs())
+    return op.emitOpError() << "visits computed slots, but gives them no "
+                               "partition and name (`in` and `as`)";
+  RankedTensorType type = cast<RankedTensorType>(op.getIndices().getType());
+  bool fits =
+      type.getElementType().isInteger(32) && getAxes(type).contains(Axis::Slot);
+  for (auto [axis, size] : getSizedAxes(type))
+    fits &= axis == Axis::Slot ||
+            ((axis == Axis::Pos || axis == Axis::Head) && size == 1);
+  if (!fits)
+    return op.emitOpError() << "slots are " << type
+                            << ", but i32 over slot, with pos and head of size "
+                               "1 if at all, was expected";
+  auto program = op->getParentOfType<ProgramOp>();
+  if (program && program.getParameter(*op.getAs()))
+    return op.emitOpError() << "names its slots \"" << *op.getAs()
+                            << "\", but a parameter has that name";
+  return verifyType(
+      op, "result", op.getType(),
+      DomainType::get(op.getContext(), *op.getPartition(), *op.getAs()));
+}
+
 LogicalResult SelectedOp::verify() {
+  if (isComputed())
+    return verifyComputed(*this);
+  if (getPartition() || getAs())
+    return emitOpError() << "gives a parameter a partition and a name, as only "
+                            "computed slots have";
   auto argument = dyn_cast<BlockArgument>(getIndices());
   auto program = argument
                      ? dyn_cast<ProgramOp>(argument.getOwner()->getParentOp())
@@ -14,10 +43,11 @@ LogicalResult SelectedOp::verify() {
   if (!program)
     return emitOpError() << "indices are not a parameter of the program";
   StringRef name = program.getParameterName(argument.getArgNumber());
-  return verifyType(*this, "result", getType(),
-                    DomainType::get(getContext(),
-                                    getIndices().getType().getPartition(),
-                                    name));
+  return verifyType(
+      *this, "result", getType(),
+      DomainType::get(getContext(),
+                      cast<IndicesType>(getIndices().getType()).getPartition(),
+                      name));
 }
 
 /// The rules of window, own, first and every.

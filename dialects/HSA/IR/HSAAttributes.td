@@ -29,12 +29,22 @@ def HSA_Heads : HSA_Enum<"Heads", "which heads a selection tensor has", [
   I32EnumAttrCase<"One", 0, "one">, I32EnumAttrCase<"KV", 1, "kv">,
   I32EnumAttrCase<"Query", 2, "query">]>;
 
+def HSA_Order : HSA_Enum<"Order", "in which order slots hold what was picked", [
+  I32EnumAttrCase<"Nearest", 0, "nearest">, I32EnumAttrCase<"Ascending", 1, "ascending">,
+  I32EnumAttrCase<"Score", 2, "score">]>;
+
+def HSA_ChunkInfo : HSA_Enum<"ChunkInfo", "what is known of each chunk", [
+  I32EnumAttrCase<"Start", 0, "start">, I32EnumAttrCase<"End", 1, "end">,
+  I32EnumAttrCase<"Length", 2, "length">, I32EnumAttrCase<"Index", 3, "index">]>;
+
 class HSA_EnumAttr<EnumAttrInfo info, string mnemonic>
     : EnumAttr<HSA_Dialect, info, mnemonic> {
   let assemblyFormat = "$value";
 }
 def HSA_AxisAttr : HSA_EnumAttr<HSA_Axis, "axis">;
 def HSA_MonoidAttr : HSA_EnumAttr<HSA_Monoid, "monoid">;
+def HSA_OrderAttr : HSA_EnumAttr<HSA_Order, "order">;
+def HSA_ChunkInfoAttr : HSA_EnumAttr<HSA_ChunkInfo, "info">;
 
 def HSA_AxesAttr : AttrDef<HSA_Dialect, "Axes",
     [DeclareAttrInterfaceMethods<VerifiableTensorEncoding>]> {

@@ -16,7 +16,8 @@ def HSA_ProgramOp : HSA_Op<"program", [
   let summary = "what one query block computes";
   let description = [{
     The parameters have role types or are scalars; the results are tensors over
-    pos, head and possibly dim, or sums over all blocks. `group` is G = HQ / H, the number of query heads
+    pos, head and possibly dim, or over pos, possibly head, and slot, or sums over all
+    blocks. `group` is G = HQ / H, the number of query heads
     that share a key/value head. The names of the parameters are kept: weights and
     domains refer to an indices parameter by its name.
 
@@ -29,15 +30,16 @@ def HSA_ProgramOp : HSA_Op<"program", [
     ```
 
     Constraints:
-    - (C1) Each parameter has a role type (query, chunks, weights, indices, array,
-      num_keys, q_start, q_positions) or is i32 or f32.
+    - (C1) Each parameter has a role type (query, chunks, landmarks, weights,
+      indices, array, num_keys, q_start, q_positions) or is i32 or f32.
     - (C2) Each parameter has a name of its own, a letter or `_` first.
     - (C3) `group` is a positive multiple of the size of the head axis.
     - (C4) Parameters agree on the sizes of pos and head.
     - (C5) Parameters of one partition agree on the number of keys in a chunk.
     - (C6) Weights name an indices parameter, and indices the partition of a
-      chunks or array parameter.
-    - (C7) Results are f32 tensors over pos, head or over pos, head, dim, or sums.
+      chunks, landmarks or array parameter.
+    - (C7) Results are f32 tensors over pos, head or over pos, head, dim; f32 or i32
+      tensors over pos, slot or over pos, head, slot; or sums.
     - (C8) Tensors and softmax states in the body have the parameters' pos and
       head.
     - (C9) A key axis that an operation ties to a chunk is as long as the chunks of
@@ -94,8 +96,11 @@ def HSA_ReturnOp : HSA_Op<"return", [Terminator, HasParent<"ProgramOp">, Pure]> 
 //===----------------------------------------------------------------------===//
 
 def HSA_LoadOp : HSA_Op<"load", [Pure]> {
-  let summary = "the block's part of a query or of an array without chunks";
+  let summary = "the block's part of a query, an array without chunks, or a selection";
   let description = [{
+    Indices and weights are read as the whole row of the block, if their type has
+    `slots`. The indices are i32; what i32 cannot hold is -1.
+
     ```mlir
     %x = hsa.load %q : !hsa.query<bf16, pos = 1, head = 16, dim = 64>
         -> tensor<1x16x64xbf16, #hsa.axes<pos, head, dim>>
@@ -105,8 +110,12 @@ def HSA_LoadOp : HSA_Op<"load", [Pure]> {
     - (C1) An array has neither a key nor a chunk axis.
     - (C2) The result has the source's element type and axes, in canonical order;
       it is a scalar where there are no axes.
+    - (C3) Indices and weights have `slots`.
+    - (C4) The result of weights has their element type, that of indices i32; it is
+      over slot, and over head if and only if `heads = query`.
   }];
-  let arguments = (ins AnyTypeOf<[HSA_QueryType, HSA_ArrayType]>:$source);
+  let arguments = (ins AnyTypeOf<[HSA_QueryType, HSA_ArrayType, HSA_IndicesType,
+                                  HSA_WeightsType]>:$source);
   let results = (outs HSA_NamedOrScalar:$result);
   let assemblyFormat = "$source attr-dict `:` type($source) `->` type($result)";
   let hasVerifier = 1;
@@ -116,7 +125,8 @@ def HSA_ChunkOp : HSA_Op<"chunk", [Pure]> {
   let summary = "one chunk of a partitioned array";
   let description = [{
     Keys past the end of the array read as zero; what reduces over `key` leaves
-    them out. Of an array with a chunk axis, it is what belongs to that chunk.
+    them out. Of landmarks and of an array with a chunk axis, it is what belongs to
+    that chunk.
 
     ```mlir
     %kc = hsa.chunk %k[%c : !hsa.chunk_id<"kv">] : !hsa.chunks<"kv", bf16, key = 64, dim = 64>
@@ -127,8 +137,10 @@ def HSA_ChunkOp : HSA_Op<"chunk", [Pure]> {
     - (C1) The source is of the chunk's partition.
     - (C2) The result has the source's element type and axes without chunk, in
       canonical order; it is a scalar where none is left.
+    - (C3) Of landmarks, the result is over dim, and over head if and only if
+      `heads = query`.
   }];
-  let arguments = (ins AnyTypeOf<[HSA_ChunksType, HSA_ArrayType]>:$source,
+  let arguments = (ins AnyTypeOf<[HSA_ChunksType, HSA_LandmarksType, HSA_ArrayType]>:$source,
                        HSA_ChunkIdType:$chunk);
   let results = (outs HSA_NamedOrScalar:$result);
   let assemblyFormat = [{
@@ -138,27 +150,34 @@ def HSA_ChunkOp : HSA_Op<"chunk", [Pure]> {
 }
 
 def HSA_AtOp : HSA_Op<"at", [Pure]> {
-  let summary = "the weight of a slot";
+  let summary = "the weight, or any tensor's element, of a slot";
   let description = [{
     A scalar for weights per key/value head, a tensor over `head` for weights
-    per query head.
+    per query head. A tensor loses its slot axis.
 
     ```mlir
     %w = hsa.at %weights[%slot : !hsa.slot<"indices">]
         : !hsa.weights<"indices", f32, heads = kv> -> f32
+    %x = hsa.at %t[%slot : !hsa.slot<"picks">]
+        : tensor<1x8xf32, #hsa.axes<pos, slot>> -> tensor<1xf32, #hsa.axes<pos>>
     ```
 
     Constraints:
     - (C1) The slot is of the indices that the weights name.
     - (C2) The result has the weights' element type, over head if and only if
       `heads = query`.
+    - (C3) A tensor has a slot axis; the result is the tensor without it, a scalar
+      where no axis is left.
+    - (C4) A tensor has as many slots as the slots that the reduction visits, if
+      the program computes them.
   }];
-  let arguments = (ins HSA_WeightsType:$source, HSA_SlotType:$slot);
+  let arguments = (ins AnyTypeOf<[HSA_WeightsType, HSA_Named]>:$source, HSA_SlotType:$slot);
   let results = (outs HSA_NamedOrScalar:$result);
   let assemblyFormat = [{
-    $source `[` $slot `:` qualified(type($slot)) `]` attr-dict `:` qualified(type($source)) `->` type($result)
+    $source `[` $slot `:` qualified(type($slot)) `]` attr-dict `:` type($source) `->` type($result)
   }];
   let hasVerifier = 1;
+  let hasCanonicalizeMethod = 1;
 }
 
 //===----------------------------------------------------------------------===//
@@ -328,6 +347,7 @@ def HSA_FoldOp : HSA_Op<"fold", [Pure]> {
   let hasVerifier = 1;
 }
 
+include "dialects/HSA/IR/HSASelectionOps.td"
 include "dialects/HSA/IR/HSAReductionOps.td"
 include "dialects/HSA/IR/HSAGradientOps.td"
 

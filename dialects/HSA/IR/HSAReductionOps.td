@@ -13,17 +13,35 @@ include "dialects/HSA/IR/HSAOpBase.td"
 def HSA_SelectedOp : HSA_Op<"selected", [Pure]> {
   let summary = "the chunks that the slots hold";
   let description = [{
+    The slots are a parameter, or computed: then the operation says which partition
+    they select from and gives them a name.
+
     ```mlir
     %d = hsa.selected %indices : !hsa.indices<"kv", i32, heads = kv> -> !hsa.domain<"kv", "indices">
+    %e = hsa.selected %slots in "kv" as "picks"
+        : tensor<1x8xi32, #hsa.axes<pos, slot>> -> !hsa.domain<"kv", "picks">
     ```
 
     Constraints:
-    - (C1) The operand is a parameter of the program.
-    - (C2) The domain names the indices' partition and that parameter.
+    - (C1) Indices are a parameter of the program.
+    - (C2) The domain names the indices' partition and that parameter, or the
+      partition and the name that are given.
+    - (C3) A partition and a name are given if and only if the slots are computed;
+      no parameter has that name.
+    - (C4) Computed slots are i32 over slot, and possibly over a pos and a head of
+      size 1: the block visits one selection.
   }];
-  let arguments = (ins HSA_IndicesType:$indices);
+  let arguments = (ins AnyTypeOf<[HSA_IndicesType, HSA_Named]>:$indices,
+                       OptionalAttr<StrAttr>:$partition, OptionalAttr<StrAttr>:$as);
   let results = (outs HSA_DomainType:$result);
-  let assemblyFormat = "$indices attr-dict `:` qualified(type($indices)) `->` qualified(type($result))";
+  let assemblyFormat = [{
+    $indices (`in` $partition^ `as` $as)? attr-dict
+    `:` type($indices) `->` qualified(type($result))
+  }];
+  let extraClassDeclaration = [{
+    /// Whether the program computes the slots.
+    bool isComputed() { return ::ramify::hsa::isNamedTensor(getIndices().getType()); }
+  }];
   let hasVerifier = 1;
 }
 

@@ -67,18 +67,34 @@ LogicalResult ChunksType::verify(EmitError emitError, StringRef partition,
                  failed(verifyName(emitError, "partition", partition)));
 }
 
+LogicalResult LandmarksType::verify(EmitError emitError, StringRef partition,
+                                    Type element, Heads, int64_t key,
+                                    int64_t dim) {
+  return failure(failed(verifyFloat(emitError, element)) ||
+                 failed(verifySize(emitError, "key", key)) ||
+                 failed(verifySize(emitError, "dim", dim)) ||
+                 failed(verifyName(emitError, "partition", partition)));
+}
+
+/// A number of slots, 0 where the type leaves it open.
+static LogicalResult verifySlots(EmitError emitError, int64_t slots) {
+  return slots == 0 ? success() : verifySize(emitError, "slots", slots);
+}
+
 LogicalResult IndicesType::verify(EmitError emitError, StringRef partition,
-                                  Type element, Heads heads) {
+                                  Type element, Heads, int64_t slots) {
   if (!element.isInteger(32) && !element.isInteger(64))
     return emitError() << "elements are " << element
                        << ", but i32 or i64 was expected";
-  return verifyName(emitError, "partition", partition);
+  return failure(failed(verifyName(emitError, "partition", partition)) ||
+                 failed(verifySlots(emitError, slots)));
 }
 
 LogicalResult WeightsType::verify(EmitError emitError, StringRef indices,
-                                  Type element, Heads heads) {
+                                  Type element, Heads, int64_t slots) {
   return failure(failed(verifyFloat(emitError, element)) ||
-                 failed(verifyName(emitError, "indices", indices)));
+                 failed(verifyName(emitError, "indices", indices)) ||
+                 failed(verifySlots(emitError, slots)));
 }
 
 static LogicalResult verifyAxes(EmitError emitError, ArrayRef<Axis> axes,

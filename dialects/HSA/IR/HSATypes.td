@@ -60,43 +60,81 @@ def HSA_ChunksType : HSA_Type<"Chunks", "chunks",
   let genVerifyDecl = 1;
 }
 
+def HSA_LandmarksType : HSA_Type<"Landmarks", "landmarks",
+    "one row for each chunk, [B, C, heads, D] in memory"> {
+  let description = [{
+    What a partition's chunks are scored by. `key` is the number of keys in one of
+    its chunks; `heads` says what the third axis holds: one row for all heads, one
+    for each key/value head, or one for each query head.
+
+    ```mlir
+    !hsa.landmarks<"kv", bf16, heads = kv, key = 64, dim = 128>
+    ```
+
+    Constraints:
+    - (C1) Elements are f32, bf16 or f16.
+    - (C2) Sizes are positive.
+    - (C3) The partition has a name.
+  }];
+  let parameters = (ins StringRefParameter<>:$partition,
+                        "::mlir::Type":$elementType, EnumParameter<HSA_Heads>:$heads,
+                        "int64_t":$key, "int64_t":$dim);
+  let assemblyFormat = [{
+    `<` $partition `,` $elementType `,` `heads` `=` $heads `,` `key` `=` $key `,`
+    `dim` `=` $dim `>`
+  }];
+  let genVerifyDecl = 1;
+}
+
 def HSA_IndicesType : HSA_Type<"Indices", "indices",
     "selected chunks, [B, rows, heads, K] in memory"> {
   let description = [{
     One row of K slots for a query block; an index outside [0, C) selects nothing.
     `heads` says what the third axis holds: one row for all, one for each
-    key/value head, or one for each query head.
+    key/value head, or one for each query head. `slots` is K where the program
+    depends on it, because it reads the row as a whole.
 
     ```mlir
     !hsa.indices<"kv", i32, heads = kv>
+    !hsa.indices<"kv", i32, heads = kv, slots = 8>
     ```
 
     Constraints:
     - (C1) Elements are i32 or i64.
     - (C2) The partition has a name.
+    - (C3) `slots` is positive where it is given.
   }];
   let parameters = (ins StringRefParameter<>:$partition,
-                        "::mlir::Type":$elementType, EnumParameter<HSA_Heads>:$heads);
-  let assemblyFormat = "`<` $partition `,` $elementType `,` `heads` `=` $heads `>`";
+                        "::mlir::Type":$elementType, EnumParameter<HSA_Heads>:$heads,
+                        DefaultValuedParameter<"int64_t", "0">:$slots);
+  let assemblyFormat = [{
+    `<` $partition `,` $elementType `,` `heads` `=` $heads (`,` `slots` `=` $slots^)? `>`
+  }];
   let genVerifyDecl = 1;
 }
 
 def HSA_WeightsType : HSA_Type<"Weights", "weights",
     "a weight for each slot, [B, rows, heads, K] in memory"> {
   let description = [{
-    The weights of the slots of the indices parameter that it names.
+    The weights of the slots of the indices parameter that it names. `slots` is K
+    where the program depends on it, because it reads the row as a whole.
 
     ```mlir
     !hsa.weights<"indices", f32, heads = query>
+    !hsa.weights<"indices", f32, heads = kv, slots = 8>
     ```
 
     Constraints:
     - (C1) Elements are f32, bf16 or f16.
     - (C2) The indices parameter has a name.
+    - (C3) `slots` is positive where it is given.
   }];
   let parameters = (ins StringRefParameter<>:$indices,
-                        "::mlir::Type":$elementType, EnumParameter<HSA_Heads>:$heads);
-  let assemblyFormat = "`<` $indices `,` $elementType `,` `heads` `=` $heads `>`";
+                        "::mlir::Type":$elementType, EnumParameter<HSA_Heads>:$heads,
+                        DefaultValuedParameter<"int64_t", "0">:$slots);
+  let assemblyFormat = [{
+    `<` $indices `,` $elementType `,` `heads` `=` $heads (`,` `slots` `=` $slots^)? `>`
+  }];
   let genVerifyDecl = 1;
 }
 
@@ -183,7 +221,8 @@ def HSA_DomainType : HSA_Type<"Domain", "domain",
     "a set of chunks to visit, and of keys valid in each"> {
   let description = [{
     The chunks of a partition that a reduction visits. With the name of an
-    indices parameter, each visit also has a slot.
+    indices parameter, or of slots that the program computes, each visit also has
+    a slot.
 
     ```mlir
     !hsa.domain<"kv">

@@ -106,6 +106,8 @@ int64_t ProgramOp::getAxisSize(Axis axis) {
 static int64_t chunkSize(Type type, StringRef partition) {
   if (auto chunks = dyn_cast<ChunksType>(type))
     return chunks.getPartition() == partition ? chunks.getKey() : 0;
+  if (auto landmarks = dyn_cast<LandmarksType>(type))
+    return landmarks.getPartition() == partition ? landmarks.getKey() : 0;
   if (auto array = dyn_cast<ramify::hsa::ArrayType>(type))
     return array.getPartition() == partition ? axisSize(type, Axis::Key) : 0;
   return 0;
@@ -122,8 +124,11 @@ int64_t ProgramOp::getChunkSize(StringRef partition) {
 // Verifiers
 //===----------------------------------------------------------------------===//
 
-/// The partition of a chunks or array parameter; empty for any other type.
+/// The partition of a chunks, landmarks or array parameter; empty for any other
+/// type.
 static StringRef getPartition(Type type) {
+  if (auto landmarks = dyn_cast<LandmarksType>(type))
+    return landmarks.getPartition();
   if (auto chunks = dyn_cast<ChunksType>(type))
     return chunks.getPartition();
   if (auto array = dyn_cast<ramify::hsa::ArrayType>(type))
@@ -149,14 +154,14 @@ static LogicalResult verifyNames(ProgramOp op) {
 
 static LogicalResult verifyParameterTypes(ProgramOp op) {
   for (auto [index, type] : llvm::enumerate(op.getArgumentTypes()))
-    if (!isa<QueryType, ChunksType, WeightsType, IndicesType,
+    if (!isa<QueryType, ChunksType, LandmarksType, WeightsType, IndicesType,
              ramify::hsa::ArrayType, NumKeysType, QStartType, QPositionsType>(
             type) &&
         !type.isF32() && !type.isInteger(32))
       return op.emitOpError()
              << "parameter \"" << op.getParameterName(index) << "\" is " << type
-             << ", but a query, chunks, weights, indices, array, num_keys, "
-                "q_start, q_positions, f32 or i32 was expected";
+             << ", but a query, chunks, landmarks, weights, indices, array, "
+                "num_keys, q_start, q_positions, f32 or i32 was expected";
   return success();
 }
 
@@ -226,20 +231,29 @@ static LogicalResult verifyReferences(ProgramOp op) {
   return success();
 }
 
+/// Attention's results, and those of a selection.
+static bool isResult(Type type) {
+  AxesAttr axes = getAxes(type);
+  Type element = getElementTypeOrSelf(type);
+  if (!axes || !cast<RankedTensorType>(type).hasStaticShape())
+    return false;
+  ArrayRef<Axis> names = axes.getAxes();
+  if (names == ArrayRef{Axis::Pos, Axis::Head} ||
+      names == ArrayRef{Axis::Pos, Axis::Head, Axis::Dim})
+    return element.isF32();
+  return (names == ArrayRef{Axis::Pos, Axis::Slot} ||
+          names == ArrayRef{Axis::Pos, Axis::Head, Axis::Slot}) &&
+         (element.isF32() || element.isInteger(32));
+}
+
 static LogicalResult verifyResults(ProgramOp op) {
-  for (Type type : op.getResultTypes()) {
-    if (isa<SumsType>(type))
-      continue;
-    AxesAttr axes = getAxes(type);
-    bool isRows =
-        axes && (axes.getAxes() == ArrayRef{Axis::Pos, Axis::Head} ||
-                 axes.getAxes() == ArrayRef{Axis::Pos, Axis::Head, Axis::Dim});
-    if (!isRows || !getElementTypeOrSelf(type).isF32())
+  for (Type type : op.getResultTypes())
+    if (!isa<SumsType>(type) && !isResult(type))
       return op.emitOpError()
              << "result is " << type
-             << ", but an f32 tensor over pos, head or over pos, "
-                "head, dim, or sums, was expected";
-  }
+             << ", but an f32 tensor over pos, head or over pos, head, dim, an "
+                "f32 or i32 tensor over pos, slot or over pos, head, slot, or "
+                "sums was expected";
   return success();
 }
 
@@ -276,7 +290,7 @@ static LogicalResult verifySizes(ProgramOp program, Operation *op, Type type) {
 static Value getChunkOfKeys(Operation *op) {
   if (auto yield = dyn_cast<YieldOp>(op))
     return cast<ReduceOp>(yield->getParentOp()).getChunkId();
-  if (!isa<DotOp, SoftmaxOp, FoldOp, KeyPositionsOp, MaskOp>(op))
+  if (!isa<DotOp, SoftmaxOp, FoldOp, LogSumExpOp, KeyPositionsOp, MaskOp>(op))
     return nullptr;
   auto isChunk = [](Value operand) {
     return isa<ChunkIdType>(operand.getType());

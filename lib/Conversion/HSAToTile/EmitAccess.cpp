@@ -14,6 +14,8 @@ using hsa::Axis;
 //===----------------------------------------------------------------------===//
 
 LogicalResult BodyEmitter::emitOp(hsa::LoadOp op) {
+  if (isa<hsa::WeightsType, hsa::IndicesType>(op.getSource().getType()))
+    return op.emitOpError("of a whole selection row has no lowering here");
   if (isa<hsa::ArrayType>(op.getSource().getType())) {
     FailureOr<Value> value = emitArray(op, op.getSource(), /*part=*/0);
     if (failed(value))
@@ -28,6 +30,8 @@ LogicalResult BodyEmitter::emitOp(hsa::LoadOp op) {
 }
 
 LogicalResult BodyEmitter::emitOp(hsa::ChunkOp op) {
+  if (isa<hsa::LandmarksType>(op.getSource().getType()))
+    return op.emitOpError("of landmarks has no lowering here");
   bool array = isa<hsa::ArrayType>(op.getSource().getType());
   Tiles tiles;
   for (unsigned part = 0; part < countParts(op.getType()); ++part) {
@@ -48,7 +52,10 @@ LogicalResult BodyEmitter::emitOp(hsa::ChunkOp op) {
 }
 
 LogicalResult BodyEmitter::emitOp(hsa::AtOp op) {
-  hsa::Heads heads = op.getSource().getType().getHeads();
+  auto role = dyn_cast<hsa::WeightsType>(op.getSource().getType());
+  if (!role)
+    return op.emitOpError("of a tensor has no lowering here");
+  hsa::Heads heads = role.getHeads();
   Value weights = get(op.getSource());
   if (heads == hsa::Heads::Query && shape.heads > 1) {
     set(op, {b.create<tile::LookupOp>(

@@ -146,7 +146,8 @@ static std::pair<Value, Value> emitSlot(BodyEmitter &emitter,
                                         Value chunks) {
   TileBuilder &b = emitter.b;
   const Rows &rows = emitter.rows;
-  hsa::Heads heads = selected.getIndices().getType().getHeads();
+  hsa::Heads heads =
+      cast<hsa::IndicesType>(selected.getIndices().getType()).getHeads();
   Value head = heads == hsa::Heads::One     ? b.index(0)
                : heads == hsa::Heads::Query ? rows.firstHead
                                             : rows.keyHead;
@@ -249,6 +250,10 @@ static LogicalResult emitReduce(BodyEmitter &emitter, hsa::ReduceOp op) {
   Operation *domain = op.getDomain().getDefiningOp();
   Loop loop{emitter, op, keys, size};
   auto selected = dyn_cast<hsa::SelectedOp>(domain);
+  if (selected && selected.isComputed())
+    return op.emitOpError(
+        "visits slots that the program computes, which has no "
+        "lowering here");
   if (failed(selected ? loop.overSlots(selected, states)
                       : loop.overRange(domain, states)))
     return failure();

@@ -4,7 +4,7 @@
 // One case for each constraint of hsa.program and hsa.return.
 
 // program C1
-// expected-error @below {{parameter "x" is 'index', but a query, chunks, weights, indices, array, num_keys, q_start, q_positions, f32 or i32 was expected}}
+// expected-error @below {{parameter "x" is 'index', but a query, chunks, landmarks, weights, indices, array, num_keys, q_start, q_positions, f32 or i32 was expected}}
 hsa.program @f(%x: index) attributes {group = 1} {
   hsa.return
 }
@@ -88,7 +88,7 @@ hsa.program @f(%picks: !hsa.indices<"kv", i32, heads = kv>) attributes {group = 
 // -----
 
 // program C7
-// expected-error @below {{result is 'tensor<16xf32, #hsa.axes<head>>', but an f32 tensor over pos, head or over pos, head, dim, or sums, was expected}}
+// expected-error @below {{result is 'tensor<16xf32, #hsa.axes<head>>', but an f32 tensor over pos, head or over pos, head, dim, an f32 or i32 tensor over pos, slot or over pos, head, slot, or sums was expected}}
 hsa.program @f(%x: f32) -> tensor<16xf32, #hsa.axes<head>> attributes {group = 16} {
   %0 = hsa.broadcast %x : f32 to tensor<16xf32, #hsa.axes<head>>
   hsa.return %0 : tensor<16xf32, #hsa.axes<head>>
