@@ -8,6 +8,7 @@
 #include "ramify/Target/NVPTX.h"
 
 #include "dialects/HSA/IR/HSA.h"
+#include "dialects/HSA/Transforms/Differentiate.h"
 #include "dialects/Tile/Transforms/AssignLayouts.h"
 #include "dialects/Tile/Transforms/VerifyStage.h"
 
@@ -72,6 +73,7 @@ public:
 
 private:
   bool run(function_ref<void(OpPassManager &)> build);
+  void takeSaved();
   bool takePlan();
   bool emitObjectTo(std::string &bytes);
   void setAlignment();
@@ -134,7 +136,24 @@ bool Compilation::run(function_ref<void(OpPassManager &)> build) {
 }
 
 bool Compilation::toHSA() {
-  return run([](OpPassManager &passes) { buildHSAPipeline(passes); });
+  return run([&](OpPassManager &passes) {
+           if (!options.derivative.empty())
+             buildDerivativePipeline(passes, options.derivative, options.wrt);
+           buildHSAPipeline(passes);
+         }) &&
+         (takeSaved(), true);
+}
+
+/// Notes, before the program is gone, which results its gradient needs.
+void Compilation::takeSaved() {
+  auto program = *module->getOps<hsa::ProgramOp>().begin();
+  auto numbers = program->getAttrOfType<DenseI64ArrayAttr>(hsa::kSavedAttrName);
+  if (!numbers)
+    return;
+  std::string list;
+  for (int64_t number : numbers.asArrayRef())
+    list += (list.empty() ? "" : ",") + std::to_string(number);
+  plan.notes.emplace_back("saved", list);
 }
 
 bool Compilation::toTile() {
@@ -156,6 +175,7 @@ bool Compilation::takePlan() {
   FailureOr<runtime::Plan> built = buildPlan(op, planOptions);
   if (failed(built))
     return false;
+  llvm::append_range(built->notes, plan.notes);
   plan = std::move(*built);
   plan.notes.emplace_back("schedule", options.schedule);
   op.erase();

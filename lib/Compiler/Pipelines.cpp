@@ -4,6 +4,7 @@
 #include "ramify/Compiler/Pipelines.h"
 
 #include "dialects/HSA/IR/HSA.h"
+#include "dialects/HSA/Transforms/Differentiate.h"
 #include "dialects/Tile/IR/Tile.h"
 #include "dialects/Tile/Transforms/AssignLayouts.h"
 #include "dialects/Tile/Transforms/StageLeftOperands.h"
@@ -21,6 +22,16 @@ using namespace ramify;
 //===----------------------------------------------------------------------===//
 // hsa
 //===----------------------------------------------------------------------===//
+
+void ramify::buildDerivativePipeline(OpPassManager &passes, StringRef mode,
+                                     StringRef wrt) {
+  // First of all: hsa.detach is still there, and what gradients repeat is
+  // simplified with the rest.
+  hsa::DifferentiateOptions options;
+  options.mode = mode.str();
+  options.wrt = wrt.str();
+  passes.addPass(hsa::createDifferentiate(options));
+}
 
 void ramify::buildHSAPipeline(OpPassManager &passes) {
   // The front end writes one operation for each of the user's, with constants

@@ -49,6 +49,10 @@ static CompileOptions readOptions(const py::dict &dict) {
       options.aligned = py::cast<bool>(value);
     else if (name == "default_q_start")
       options.defaultQStart = py::cast<bool>(value);
+    else if (name == "derivative")
+      options.derivative = py::cast<std::string>(value);
+    else if (name == "wrt")
+      options.wrt = py::cast<std::string>(value);
     else if (name == "stages")
       options.stages = py::cast<int>(value);
     else
@@ -134,7 +138,7 @@ PYBIND11_MODULE(_compiler, module) {
   module.def("compile", &compile, py::arg("text"), py::arg("options"),
              "The serialised plan of a program. Releases the GIL.\n\n"
              "options: those of CompileOptions, 'target', 'schedule', "
-             "'aligned', 'default_q_start', 'stages'.");
+             "'aligned', 'default_q_start', 'stages', 'derivative', 'wrt'.");
   module.def("lower", &lower, py::arg("text"), py::arg("level"),
              py::arg("options"),
              "A program at the level 'hsa', 'tile', 'placed', 'llvm', 'ptx', "

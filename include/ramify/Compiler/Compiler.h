@@ -25,6 +25,12 @@ struct CompileOptions {
   bool aligned = true;
   /// Whether the caller gives no `q_start`, which then is N - L.
   bool defaultQStart = false;
+  /// "" for the program itself; "forward" for the program with what its
+  /// gradient needs as further results; "backward" for its gradient. The text
+  /// is that of the program itself each time.
+  std::string derivative;
+  /// The parameters that gradients are taken by, with commas between them.
+  std::string wrt;
   /// Stages of the rings in shared memory (GPU); 0 leaves it to the compiler.
   int stages = 0;
 };

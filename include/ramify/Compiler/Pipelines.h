@@ -4,7 +4,8 @@
 // The passes from an hsa program to the code of a target, in order;
 // Pipelines.cpp gives each pass's reason.
 //
-//     hsa -- buildHSAPipeline --> hsa
+//     hsa -- buildDerivativePipeline --> hsa (where a gradient is asked for)
+//         -- buildHSAPipeline --> hsa
 //         -- buildSchedulePipeline --> portable tile (kernels and plan)
 //         -- buildCPUPipeline --> llvm
 //         -- buildPlacementPipeline --> placed tile -- buildGPUPipeline -->
@@ -21,6 +22,10 @@
 #include "mlir/Pass/PassManager.h"
 
 namespace ramify {
+
+/// `mode` is forward or backward, `wrt` a list of parameters.
+void buildDerivativePipeline(mlir::OpPassManager &passes, llvm::StringRef mode,
+                             llvm::StringRef wrt);
 
 void buildHSAPipeline(mlir::OpPassManager &passes);
 

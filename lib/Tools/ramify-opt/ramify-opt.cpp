@@ -4,6 +4,7 @@
 // the result: the tool for lit tests and for trying a pass by hand.
 
 #include "dialects/HSA/IR/HSA.h"
+#include "dialects/HSA/Transforms/Differentiate.h"
 #include "dialects/Tile/IR/Tile.h"
 #include "dialects/Tile/Transforms/AssignLayouts.h"
 #include "dialects/Tile/Transforms/StageLeftOperands.h"
@@ -37,6 +38,7 @@ int main(int argc, char **argv) {
   mlir::registerCSEPass();
   ramify::registerTileToCPUPasses();
   mlir::registerLoopInvariantCodeMotionPass();
+  ramify::hsa::registerDifferentiatePass();
   ramify::registerFoldRowScalesPass();
   ramify::registerHSAToTilePass();
   ramify::tile::registerStageThroughSharedPass();

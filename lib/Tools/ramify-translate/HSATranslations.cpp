@@ -31,6 +31,10 @@ struct Flags {
   llvm::cl::opt<bool> defaultQStart{
       "default-q-start",
       llvm::cl::desc("The queries are the last L positions: no q_start")};
+  llvm::cl::opt<std::string> derivative{
+      "derivative", llvm::cl::desc("forward or backward: see --wrt")};
+  llvm::cl::opt<std::string> wrt{
+      "wrt", llvm::cl::desc("Parameters that gradients are taken by: q,k,v")};
   llvm::cl::opt<int> stages{
       "stages", llvm::cl::desc("Stages of the rings in shared memory (GPU)"),
       llvm::cl::init(CompileOptions().stages)};
@@ -42,6 +46,8 @@ struct Flags {
     options.aligned = !unaligned;
     options.defaultQStart = defaultQStart;
     options.stages = stages;
+    options.derivative = derivative;
+    options.wrt = wrt;
     return options;
   }
 };

@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- Differentiate.cpp - Reverse-mode gradients of programs -------------===//
+
+#include "Differentiate.h"
+
+#include "Adjoints.h"
+#include "SimplifyGradients.h"
+
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+using namespace mlir;
+using namespace ramify::hsa;
+
+namespace ramify::hsa {
+#define GEN_PASS_DEF_DIFFERENTIATE
+#include "dialects/HSA/Transforms/Passes.h.inc"
+} // namespace ramify::hsa
+
+//===----------------------------------------------------------------------===//
+// By what
+//===----------------------------------------------------------------------===//
+
+/// The parameters that `names` lists.
+static FailureOr<SmallVector<BlockArgument>> findParameters(ProgramOp program,
+                                                            StringRef names) {
+  SmallVector<BlockArgument> found;
+  SmallVector<StringRef> parts;
+  names.split(parts, ',', -1, /*KeepEmpty=*/false);
+  if (parts.empty())
+    return program.emitError("there is no parameter to differentiate by");
+  for (StringRef name : parts) {
+    BlockArgument parameter = program.getParameter(name);
+    if (!parameter)
+      return program.emitError()
+             << "there is no parameter \"" << name << "\" to differentiate by";
+    Type type = parameter.getType();
+    if (!isa<QueryType, ChunksType, WeightsType, ramify::hsa::ArrayType>(type))
+      return program.emitError()
+             << "there is no gradient by \"" << name << "\", which is " << type;
+    found.push_back(parameter);
+  }
+  return found;
+}
+
+//===----------------------------------------------------------------------===//
+// What can be saved
+//===----------------------------------------------------------------------===//
+
+static AxesAttr getRows(MLIRContext *context, bool withDim) {
+  SmallVector<Axis> axes = {Axis::Pos, Axis::Head};
+  if (withDim)
+    axes.push_back(Axis::Dim);
+  return AxesAttr::get(context, axes);
+}
+
+/// Whether a program can return a value of that type.
+static bool isResultType(Type type) {
+  AxesAttr axes = getAxes(type);
+  MLIRContext *context = type.getContext();
+  return axes && getElementTypeOrSelf(type).isF32() &&
+         (axes == getRows(context, false) || axes == getRows(context, true));
+}
+
+/// Gives each state that is read both of its readers: the adjoint of a softmax
+/// needs its value and its lse.
+static void completeReaders(ProgramOp program) {
+  SmallVector<Operation *> readers;
+  program.walk([&](Operation *op) {
+    if (isa<ValueOp, LseOp>(op))
+      readers.push_back(op);
+  });
+  for (Operation *op : readers) {
+    Value state = op->getOperand(0);
+    auto type = cast<SoftmaxStateType>(state.getType());
+    ImplicitLocOpBuilder b(op->getLoc(), op->getContext());
+    b.setInsertionPointAfter(op);
+    auto has = [&](TypeID id) {
+      return llvm::any_of(state.getUsers(), [&](Operation *user) {
+        return user->getName().getTypeID() == id;
+      });
+    };
+    if (!has(TypeID::get<ValueOp>()))
+      b.create<ValueOp>(type.getValue(), state);
+    if (!has(TypeID::get<LseOp>()))
+      b.create<LseOp>(type.getRowType(), state);
+  }
+}
+
+/// What reductions leave behind for each row. A maximum is not among it: the
+/// adjoint compares with it, bit for bit.
+static SmallVector<Value> findCandidates(ProgramOp program) {
+  SmallVector<Value> candidates;
+  for (Operation &op : program.getBody().front()) {
+    auto reduce = dyn_cast<ReduceOp>(op);
+    if (!reduce && !isa<ValueOp, LseOp>(op))
+      continue;
+    for (auto [index, result] : llvm::enumerate(op.getResults()))
+      if (isResultType(result.getType()) &&
+          (!reduce || reduce.getMonoid(index) == Monoid::Sum))
+        candidates.push_back(result);
+  }
+  return candidates;
+}
+
+/// The element type of arrays of rows with a dim: that of the first query.
+static Type getRowElement(ProgramOp program) {
+  for (Type type : program.getArgumentTypes())
+    if (auto query = dyn_cast<QueryType>(type))
+      return query.getElementType();
+  return Float32Type::get(program.getContext());
+}
+
+/// The role of a parameter that holds a result of type `type`.
+static Type getResultRole(ProgramOp program, Type type) {
+  SmallVector<SizedAxis> axes = getSizedAxes(type);
+  if (axes.size() == 3)
+    return QueryType::get(type.getContext(), getRowElement(program),
+                          axes[0].second, axes[1].second, axes[2].second);
+  return ramify::hsa::ArrayType::get(
+      type.getContext(), Float32Type::get(type.getContext()),
+      {Axis::Pos, Axis::Head}, {axes[0].second, axes[1].second}, "",
+      /*batch=*/true);
+}
+
+//===----------------------------------------------------------------------===//
+// The program of the gradient
+//===----------------------------------------------------------------------===//
+
+namespace {
+class Gradient {
+public:
+  Gradient(ProgramOp program, ArrayRef<BlockArgument> wrt)
+      : program(program), wrt(wrt), activity(program, wrt),
+        b(program.getLoc(), program.getContext()) {}
+
+  /// Builds the gradient behind the program.
+  FailureOr<ProgramOp> build();
+  /// What of the program the gradient reads, after simplification.
+  ArrayRef<Value> getSaved() const { return saved; }
+
+private:
+  void createProgram();
+  Value addParameter(StringRef name, Type type);
+  std::string findFreeName(StringRef name);
+  void addResultGradients(SmallVector<Value> &cotangents);
+  void cloneBody();
+  Value getGradient(Sweep &sweep, BlockArgument parameter);
+  void finish(ArrayRef<Value> results);
+  LogicalResult simplify();
+  void dropUnread();
+
+  ProgramOp program, gradient;
+  ArrayRef<BlockArgument> wrt;
+  Activity activity;
+  ImplicitLocOpBuilder b;
+  IRMapping primals;
+  SmallVector<Attribute> names;
+  SmallVector<Value> saved;
+};
+} // namespace
+
+void Gradient::createProgram() {
+  b.setInsertionPointAfter(program);
+  gradient = b.create<ProgramOp>(
+      b.getStringAttr(program.getSymName() + "_backward"),
+      TypeAttr::get(b.getFunctionType({}, {})), b.getArrayAttr({}),
+      program.getGroupAttr(), /*arg_attrs=*/nullptr, /*res_attrs=*/nullptr);
+  Block &body = gradient.getBody().emplaceBlock();
+  for (BlockArgument parameter : program.getBody().getArguments())
+    primals.map(parameter,
+                body.addArgument(parameter.getType(), parameter.getLoc()));
+  llvm::append_range(names, program.getArgNames());
+  b.setInsertionPointToEnd(&body);
+}
+
+std::string Gradient::findFreeName(StringRef name) {
+  std::string free = name.str();
+  while (program.getParameter(free))
+    free += "_";
+  return free;
+}
+
+/// A further parameter, for what is a result of type `type`, as f32.
+Value Gradient::addParameter(StringRef name, Type type) {
+  names.push_back(b.getStringAttr(findFreeName(name)));
+  Type role = getResultRole(program, type);
+  Value parameter =
+      gradient.getBody().front().addArgument(role, program.getLoc());
+  Type element = isa<QueryType>(role) ? getRowElement(program) : b.getF32Type();
+  auto narrow = cast<RankedTensorType>(type).clone(element);
+  Value value = b.create<LoadOp>(narrow, parameter);
+  return narrow == type ? value : b.create<arith::ExtFOp>(type, value);
+}
+
+void Gradient::addResultGradients(SmallVector<Value> &cotangents) {
+  Operation *end = program.getBody().front().getTerminator();
+  for (auto [index, type] : llvm::enumerate(end->getOperandTypes()))
+    cotangents.push_back(addParameter("d_" + std::to_string(index), type));
+}
+
+/// Computes the program again, but for what can be saved.
+void Gradient::cloneBody() {
+  saved = findCandidates(program);
+  SmallVector<Value> loads;
+  for (auto [index, value] : llvm::enumerate(saved))
+    loads.push_back(
+        addParameter("saved_" + std::to_string(index), value.getType()));
+  for (Operation &op : program.getBody().front().without_terminator()) {
+    b.clone(op, primals);
+    for (auto [value, load] : llvm::zip(saved, loads))
+      if (value.getDefiningOp() == &op)
+        primals.map(value, load);
+  }
+}
+
+/// The gradient by one parameter, whole.
+Value Gradient::getGradient(Sweep &sweep, BlockArgument parameter) {
+  Type role = parameter.getType();
+  if (belongsToVisits(role))
+    return sweep.getSums(parameter);
+  Value part = sweep.parameters.lookup(parameter);
+  if (auto query = dyn_cast<QueryType>(role)) {
+    Type type = getNamedType({{Axis::Pos, query.getPos()},
+                              {Axis::Head, query.getHead()},
+                              {Axis::Dim, query.getDim()}},
+                             b.getF32Type());
+    return part ? part : b.create<IdentityOp>(type, Monoid::Sum);
+  }
+  Value sums = sweep.getSums(parameter);
+  return part ? b.create<AddOp>(sums.getType(), part, sums) : sums;
+}
+
+void Gradient::finish(ArrayRef<Value> results) {
+  b.setLoc(program.getLoc());
+  b.create<ReturnOp>(ValueRange(results));
+  gradient.setFunctionTypeAttr(TypeAttr::get(
+      b.getFunctionType(gradient.getBody().front().getArgumentTypes(),
+                        ValueRange(results).getTypes())));
+  gradient.setArgNamesAttr(b.getArrayAttr(names));
+}
+
+LogicalResult Gradient::simplify() {
+  MLIRContext *context = b.getContext();
+  RewritePatternSet patterns(context);
+  populateSimplifyGradientsPatterns(patterns);
+  for (Dialect *dialect : context->getLoadedDialects())
+    dialect->getCanonicalizationPatterns(patterns);
+  for (RegisteredOperationName name : context->getRegisteredOperations())
+    name.getCanonicalizationPatterns(patterns, context);
+  return applyPatternsAndFoldGreedily(gradient, std::move(patterns));
+}
+
+/// Drops what the gradient does not read of what could be saved; the rest is
+/// numbered again.
+void Gradient::dropUnread() {
+  Block &body = gradient.getBody().front();
+  unsigned first = body.getNumArguments() - saved.size();
+  SmallVector<Value> kept;
+  for (Value value : saved) {
+    unsigned at = first + kept.size();
+    if (!body.getArgument(at).use_empty()) {
+      std::string name = "saved_" + std::to_string(kept.size());
+      names[at] = b.getStringAttr(findFreeName(name));
+      kept.push_back(value);
+      continue;
+    }
+    body.eraseArgument(at);
+    names.erase(names.begin() + at);
+  }
+  saved = kept;
+  gradient.setFunctionTypeAttr(TypeAttr::get(
+      b.getFunctionType(body.getArgumentTypes(), gradient.getResultTypes())));
+  gradient.setArgNamesAttr(b.getArrayAttr(names));
+}
+
+FailureOr<ProgramOp> Gradient::build() {
+  for (Type type : program.getResultTypes())
+    if (!isResultType(type))
+      return program.emitError() << "no gradient is known of a program that "
+                                    "returns "
+                                 << type;
+  createProgram();
+  SmallVector<Value> cotangents;
+  addResultGradients(cotangents);
+  cloneBody();
+  Sweep sweep(b, activity, primals, /*chunk=*/Value());
+  Block &body = program.getBody().front();
+  for (auto [value, cotangent] :
+       llvm::zip(body.getTerminator()->getOperands(), cotangents))
+    sweep.add(value, cotangent);
+  LogicalResult done = sweep.run(body);
+  SmallVector<Value> results;
+  if (succeeded(done))
+    for (BlockArgument parameter : wrt)
+      results.push_back(getGradient(sweep, parameter));
+  finish(results);
+  if (failed(done) || failed(simplify())) {
+    gradient.erase();
+    return failure();
+  }
+  dropUnread();
+  return gradient;
+}
+
+//===----------------------------------------------------------------------===//
+// The pass
+//===----------------------------------------------------------------------===//
+
+/// Makes what is saved results of the program, where it is none; returns the
+/// number of the result that each is.
+static SmallVector<int64_t> returnSaved(ProgramOp program,
+                                        ArrayRef<Value> saved) {
+  Operation *end = program.getBody().front().getTerminator();
+  SmallVector<Value> results(end->getOperands());
+  SmallVector<int64_t> numbers;
+  for (Value value : saved) {
+    auto found = llvm::find(results, value);
+    numbers.push_back(found - results.begin());
+    if (found == results.end())
+      results.push_back(value);
+  }
+  end->setOperands(results);
+  program.setFunctionTypeAttr(TypeAttr::get(
+      FunctionType::get(program.getContext(), program.getArgumentTypes(),
+                        ValueRange(results).getTypes())));
+  return numbers;
+}
+
+namespace {
+class DifferentiatePass
+    : public ramify::hsa::impl::DifferentiateBase<DifferentiatePass> {
+public:
+  using DifferentiateBase::DifferentiateBase;
+
+  void runOnOperation() override {
+    if (mode != "forward" && mode != "backward") {
+      emitError(getOperation().getLoc())
+          << "the mode is \"" << mode
+          << "\", but forward or backward was expected";
+      return signalPassFailure();
+    }
+    SmallVector<ProgramOp> programs(getOperation().getOps<ProgramOp>());
+    for (ProgramOp program : programs)
+      if (failed(differentiate(program)))
+        return signalPassFailure();
+  }
+
+private:
+  LogicalResult differentiate(ProgramOp program) {
+    FailureOr<SmallVector<BlockArgument>> by = findParameters(program, wrt);
+    if (failed(by))
+      return failure();
+    completeReaders(program);
+    Gradient gradient(program, *by);
+    FailureOr<ProgramOp> built = gradient.build();
+    if (failed(built))
+      return failure();
+    auto saved = DenseI64ArrayAttr::get(
+        &getContext(), returnSaved(program, gradient.getSaved()));
+    bool forward = mode == "forward";
+    (forward ? program : *built)->setAttr(kSavedAttrName, saved);
+    (forward ? *built : program).erase();
+    return success();
+  }
+};
+} // namespace
