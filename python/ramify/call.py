@@ -68,7 +68,7 @@ def specialise(signature: Signature, request: Mapping[str, Any]) -> Specialisati
         sizes, head counts, dimensions.
     """
     known, arrays = request["sizes"], request["arrays"]
-    sizes = Sizes(query_heads=known["HQ"], heads=known.get("H", known["HQ"]))
+    sizes = Sizes(query_heads=known["HQ"], heads=_key_heads(signature, known))
     _check_heads(signature, sizes)
     sizes.chunk_sizes = chunk_sizes(signature, request["constants"])
     sizes.q_block = request["keys"][_block_key(signature)]
@@ -79,8 +79,10 @@ def specialise(signature: Signature, request: Mapping[str, Any]) -> Specialisati
         if _dim_axis(parameter) is not None:
             at = array["rank"] - len(_axes(parameter)) + (_dim_axis(parameter) or 0)
             shape[at] = known[_dim(parameter)]
+        if parameter.name in signature.whole_rows:
+            shape[3] = known[_slots(signature, parameter)]
         infos[parameter.name] = ArrayInfo(tuple(shape), array["dtype"])
-        if parameter.role in (Role.INDICES, Role.WEIGHTS):
+        if parameter.role in (Role.INDICES, Role.WEIGHTS, Role.LANDMARKS):
             sizes.kinds[parameter.name] = _kind(signature, parameter, sizes, known)
     constants = {p.name: request["constants"][p.name] for p in signature.constants}
     specialisation = binding.specialise(signature, infos, sizes, constants)
@@ -124,6 +126,14 @@ def _check_heads(signature: Signature, sizes: Sizes) -> None:
     )
 
 
+def _key_heads(signature: Signature, known: Mapping[str, int]) -> int:
+    """H: the heads of the keys; without keys, those of the landmarks; else HQ."""
+    if "H" in known:
+        return known["H"]
+    landmarks = signature.of_role(Role.LANDMARKS)
+    return known[_heads(landmarks[0])] if landmarks else known["HQ"]
+
+
 def _kind(
     signature: Signature, parameter: Parameter, sizes: Sizes, known: Mapping[str, int]
 ) -> Heads:
@@ -143,6 +153,8 @@ def _axes(parameter: Parameter) -> tuple[str, ...]:
     match parameter.role:
         case Role.QUERY | Role.CHUNKS:
             return ("batch", "length", "head", "dim")
+        case Role.LANDMARKS:
+            return ("batch", "chunk", "head", "dim")
         case Role.INDICES | Role.WEIGHTS:
             return ("batch", "rows", "head", "slot")
     return parameter.axes
@@ -199,7 +211,7 @@ def _parameter(signature: Signature, parameter: Parameter) -> dict[str, Any]:
         spec["alignment"] = 16  # rows are copied 16 bytes at a time where they may be
     spec["dtypes"] = ["i32", "i64"] if parameter.role is Role.INDICES else FLOATS
     query = signature.of_role(Role.QUERY)[0].name
-    if parameter.role in (Role.QUERY, Role.CHUNKS) and name != query:
+    if parameter.role in (Role.QUERY, Role.CHUNKS, Role.LANDMARKS) and name != query:
         spec["same_dtype_as"] = query
     return spec
 
@@ -212,8 +224,11 @@ def _shapes(signature: Signature, parameter: Parameter) -> list[list[str]]:
             return [["B", "L", "HQ!", dim]]
         case Role.CHUNKS:
             return [["B", keys, "H!", dim]]
+        case Role.LANDMARKS:
+            return [["B", f"C_{parameter.partition}", heads, dim]]
         case Role.INDICES | Role.WEIGHTS:
-            return [["B", "rows", heads, _slots(signature, parameter)]]
+            key = "!" if parameter.name in signature.whole_rows else ""
+            return [["B", "rows", heads, _slots(signature, parameter) + key]]
     sizes = {"pos": "L", "head": "HQ!", "key": keys, "dim": dim}
     sizes["chunk"] = f"C_{parameter.partition}"
     own = [sizes[axis] for axis in parameter.axes]
@@ -241,7 +256,9 @@ def _checks(signature: Signature) -> list[tuple[str, str]]:
             )
         )
     for partition in signature.partitions:
-        if any("chunk" in p.axes and p.partition == partition for p in signature.arrays):
+        own = [p for p in signature.arrays if p.partition == partition]
+        has_keys = any("key" in p.axes or p.role is Role.CHUNKS for p in own)
+        if has_keys and any("chunk" in _axes(p) for p in own):
             keys, chunks = _keys(signature, partition), f"C_{partition}"
             checks.append(
                 (
@@ -302,7 +319,7 @@ def limit_keys(
             continue
         axes = _axes(parameter)
         first = len(getattr(array, "shape", ())) - len(axes)
-        if first not in ((0,) if parameter.role is Role.CHUNKS else (0, 1)):
+        if first not in ((0, 1) if parameter.role is Role.TENSOR else (0,)):
             continue  # the call reports it
         axis = first + axes.index("chunk" if "chunk" in axes else KEY_AXIS[parameter.role])
         limit = int(keys)
@@ -315,6 +332,31 @@ def limit_keys(
             )
         given[parameter.name] = array[(slice(None),) * axis + (slice(limit),)]
     return tuple(given.pop(name) for name in names[: len(args)]), given
+
+
+def keys_of_each(
+    signature: Signature, keys: int, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> dict[str, Any]:
+    """`num_keys` as an array, where no argument's length tells it.
+
+    Landmarks without keys say how many chunks there are, but not how long the last one is.
+    """
+    keyed = {p.partition for p in signature.arrays if p.role is Role.CHUNKS or "key" in p.axes}
+    open_ended = [p.partition for p in signature.of_role(Role.LANDMARKS)]
+    open_ended = [name for name in open_ended if name not in keyed]
+    sizes = chunk_sizes(signature, kwargs) if open_ended else {}
+    if not any(keys % sizes[name or ""] for name in open_ended):
+        return {}
+    given = {**dict(zip(signature.parameters, args, strict=False)), **kwargs}
+    query: Any = given[signature.of_role(Role.QUERY)[0].name]
+    if isinstance(query, np.ndarray):
+        return {"num_keys": np.full(query.shape[0], keys, np.int32)}
+    if hasattr(query, "new_full"):
+        return {"num_keys": query.new_full(query.shape[:1], 0).int().fill_(keys)}
+    raise ArgumentError(
+        f"{signature.name}(): num_keys: expected a multiple of the chunk size, or an int32 array "
+        f"[B] on the device of the other arrays, found {keys}."
+    )
 
 
 def check_indices(signature: Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:

@@ -97,7 +97,8 @@ def _flops(operation: Operation) -> int:
     if not operation.text.startswith("hsa.dot "):
         return 0
     types = [value.type for value in operation.operands if isinstance(value.type, TensorType)]
-    return 2 * math.prod(dict(axis for each in types for axis in each.axes).values())
+    sizes = dict(axis for each in types for axis in each.axes)
+    return 2 * math.prod(size for size in sizes.values() if isinstance(size, int))
 
 
 def _bytes(operation: Operation) -> int:
@@ -105,7 +106,7 @@ def _bytes(operation: Operation) -> int:
     read = operation.results[0].type if operation.results else ""
     if not operation.text.startswith("hsa.chunk ") or not isinstance(read, TensorType):
         return 0
-    return math.prod(size for _, size in read.axes) * BYTES[read.element]
+    return math.prod(size for _, size in read.axes if isinstance(size, int)) * BYTES[read.element]
 
 
 def _item_size(array: Any) -> int:

@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 
 from . import _runtime
-from .call import check_indices, check_options, is_array, limit_keys, runtime_signature
+from .call import (
+    check_indices,
+    check_options,
+    is_array,
+    keys_of_each,
+    limit_keys,
+    runtime_signature,
+)
 from .compiler import Options, Statistics, compiler_options, plan_for, program, target_of, translate
 from .errors import ArgumentError, ArgumentTypeError, GradientError
 from .explain import explain
@@ -161,6 +168,7 @@ class JitFunction(_runtime.Callable):
         if keys is not None and not is_array(keys):
             del kwargs["num_keys"]
             args, kwargs = limit_keys(self.signature, keys, args, kwargs)
+            kwargs.update(keys_of_each(self.signature, keys, args, kwargs))
         if validate:
             self._dispatcher.describe(*args, **kwargs)  # what does not fit is reported first
             check_indices(self.signature, args, kwargs)

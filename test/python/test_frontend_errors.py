@@ -620,10 +620,6 @@ def default_array(q: rl.Query, k: rl.Chunks = None):
     return q
 
 
-def landmarks(q: rl.Query, k: rl.Chunks, landmarks: rl.Landmarks):
-    return q
-
-
 def no_query(k: rl.Chunks):
     return k
 
@@ -643,7 +639,6 @@ SIGNATURES = [
     (positional_scalar, "keyword-only", "scale: float", "*, scale"),
     (variadic, "a fixed list of parameters", "rest: rl.Chunks", "name each one"),
     (default_array, "an array has no default", "k: rl.Chunks", "remove"),
-    (landmarks, "streams over landmarks", "landmarks: rl.Landmarks", "rl.ChunkIndices"),
     (no_query, "no rl.Query parameter", "def no_query(k: rl.Chunks):", "q: rl.Query"),
     (lonely_weights, "no rl.ChunkIndices", "w: rl.ChunkWeights", "indices: rl.ChunkIndices"),
     (undefined_annotation, "cannot be evaluated", "def undefined_annotation(", "rl.Query"),

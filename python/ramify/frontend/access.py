@@ -8,12 +8,14 @@ import difflib
 import types
 from typing import Any
 
+from ..errors import LanguageError
 from .arithmetic import Operand
 from .captures import is_constant
-from .ir import TensorType, sort_axes
+from .ir import Axes, Dynamic, Size, TensorType, sort_axes
 from .signature import Role
 from .source import Node
-from .values import Array, Chunk, Constant, FrontValue, Method, Slot, Softmax, Tensor
+from .specialisation import ArraySpec
+from .values import Array, Chunk, Constant, FrontValue, Method, Slot, Slots, Softmax, Tensor
 from .visitor import Visitor
 
 
@@ -51,6 +53,8 @@ class Access(Visitor):
             return self._module_attribute(owner.value, node)
         if node.attr == "T" and isinstance(owner, Tensor | Array):
             return owner
+        if node.attr in ("at", "keep") and isinstance(owner, Tensor | Array):
+            return self._slot_method(owner, node)
         if isinstance(owner, Softmax):
             return self._softmax_attribute(owner, node)
         raise self.error(
@@ -83,6 +87,24 @@ class Access(Visitor):
             text = f"hsa.{node.attr} {{0}} : {owner.state.type} -> {rows}"
             return self.builder.tensor(text, (owner.state,), rows)
 
+    def _slot_method(self, owner: Tensor | Array, node: ast.Attribute) -> Method:
+        """`s.at` of a stream, `slots.keep` of slots."""
+        value = self.as_operand(owner, node.value)
+        assert isinstance(value, Tensor)
+        if node.attr == "keep" and not isinstance(value, Slots):
+            raise self.error(
+                node,
+                f"only slots have `keep`, found {value.describe()}",
+                "rl.topk gives slots; arithmetic on them gives plain numbers",
+            )
+        if node.attr == "at" and value.type.partition is None:
+            raise self.error(
+                node,
+                f"only a stream over chunks is read at slots, found {value.describe()}",
+                "in a loop over slots a value is read by `x[slot]`",
+            )
+        return Method(value, node.attr)
+
     def visit_Subscript(self, node: ast.Subscript) -> FrontValue:
         owner = self.visit(node.value)
         if isinstance(node.slice, ast.Slice):
@@ -98,6 +120,8 @@ class Access(Visitor):
         with self.at(node):
             if isinstance(owner, Array):
                 return self._read(owner, index, node)
+            if isinstance(owner, Tensor):
+                return self._read_slot(owner, index, node)
         raise self.error(node, f"{owner.describe()} is not indexed", "chunks are: `k[c]`")
 
     def _read(self, array: Array, index: FrontValue, node: ast.Subscript) -> FrontValue:
@@ -106,8 +130,11 @@ class Access(Visitor):
         if parameter.role is Role.WEIGHTS:
             return self._weight(array, index, node)
         if parameter.role is Role.CHUNKS:
-            axes: dict[str, int] = {"dim": spec.dim}
+            axes: dict[str, Size] = {"dim": spec.dim}
             axes["key"] = self.specialisation.chunk_sizes[parameter.partition or ""]
+        elif parameter.role is Role.LANDMARKS:
+            axes = dict(self.landmark_axes(array))
+            del axes["chunk"]
         elif parameter.role is Role.TENSOR and parameter.partition is not None:
             axes = dict(self.tensor_axes(array))
             axes.pop("chunk", None)
@@ -122,6 +149,30 @@ class Access(Visitor):
             )
         result = TensorType(spec.dtype, sort_axes(axes))
         return self.builder.read(array.ssa, index.ssa, result)
+
+    def _read_slot(self, owner: Tensor, index: FrontValue, node: ast.Subscript) -> Tensor:
+        """The value of one slot of an array that the function computed."""
+        if "slot" not in owner.type.names:
+            hint = "chunks are: `k[c]`"
+            if owner.type.partition is not None:
+                hint = "a stream is read at slots, `s.at(slots)`; in a loop, `landmarks[c]`"
+            raise self.error(node, f"{owner.describe()} is not indexed", hint)
+        if not isinstance(index, Slot):
+            raise self.error(
+                node.slice,
+                f"{owner.describe()} is read by a slot, found {index.describe()}",
+                "`for slot, c in rl.selected(slots)`",
+            )
+        count = owner.type.size("slot")
+        if index.count is not None and index.count != count:
+            raise self.error(
+                node,
+                f"the array has {count} slots, the selection of the loop {index.count}",
+                "read it by slots of its own selection",
+            )
+        result = owner.type.without("slot")
+        text = f"hsa.at {{0}}[{{1}} : {index.ssa.type}] : {owner.type} -> {result}"
+        return self.builder.tensor(text, (owner.ssa, index.ssa), result)
 
     def _weight(self, array: Array, index: FrontValue, node: ast.Subscript) -> FrontValue:
         if not isinstance(index, Slot):
@@ -141,7 +192,14 @@ class Access(Visitor):
     def bind_weights(self, array: Array, slot: Slot, node: ast.Subscript) -> None:
         """Note which indices the weights belong to."""
         spec = self.specialisation.arrays[array.parameter.name]
-        expected = f'!hsa.weights<"{slot.indices}", {spec.dtype}, heads = {spec.heads}>'
+        expected = weights_type(slot.indices, spec)
+        if slot.count is not None:
+            raise self.error(
+                node,
+                f"`{array.parameter.name}` is a parameter, the slots of the loop are computed",
+                "weights of computed slots are computed too: `w = rl.softmax(s.at(slots), "
+                'over="slot")`, then `w[slot]`',
+            )
         if array.ssa.type not in ("", expected):
             raise self.error(
                 node,
@@ -150,35 +208,82 @@ class Access(Visitor):
             )
         array.ssa.type = expected
 
-    def tensor_axes(self, array: Array) -> tuple[tuple[str, int], ...]:
-        """Axes of a tensor parameter in the order of memory; the size of `chunk` is 0."""
+    def landmark_axes(self, array: Array) -> Axes:
+        """Axes of the stream that landmarks are."""
+        spec = self.specialisation.arrays[array.parameter.name]
+        axes: dict[str, Size] = {
+            "chunk": Dynamic(array.parameter.partition or ""),
+            "dim": spec.dim,
+        }
+        if spec.heads == "query":
+            axes["head"] = self.specialisation.heads_per_block
+        return sort_axes(axes)
+
+    def tensor_axes(self, array: Array) -> Axes:
+        """Axes of a tensor parameter in the order of memory."""
         specialisation, parameter = self.specialisation, array.parameter
-        sizes = {
+        sizes: dict[str, Size] = {
             "pos": specialisation.q_block,
             "head": specialisation.heads_per_block,
             "dim": specialisation.arrays[parameter.name].dim,
             "key": specialisation.chunk_sizes.get(parameter.partition or "", 0),
-            "chunk": 0,
+            "chunk": Dynamic(parameter.partition or ""),
         }
         return tuple((axis, sizes[axis]) for axis in parameter.axes)
 
     def _load(self, array: Array, node: Node) -> Tensor:
-        """The part of an array without chunks that the block sees."""
+        """An array as a value: what the block sees of it, or a stream over its chunks."""
         parameter = array.parameter
         spec = self.specialisation.arrays[parameter.name]
+        element: str = spec.dtype
         if parameter.role is Role.QUERY:
-            axes: tuple[tuple[str, int], ...] = (
+            axes: Axes = (
                 ("pos", self.specialisation.q_block),
                 ("head", self.specialisation.heads_per_block),
                 ("dim", spec.dim),
             )
-        elif parameter.role is Role.TENSOR and parameter.partition is None:
+        elif parameter.role is Role.LANDMARKS:
+            axes = self.landmark_axes(array)
+        elif parameter.role is Role.TENSOR and "key" not in parameter.axes:
             axes = sort_axes(dict(self.tensor_axes(array)))
+        elif parameter.role in (Role.WEIGHTS, Role.INDICES) and spec.slots:
+            per_query = spec.heads == "query" and parameter.role is Role.WEIGHTS
+            axes = (("head", self.specialisation.heads_per_block),) if per_query else ()
+            axes += (("slot", spec.slots),)
+            element = "i32" if parameter.role is Role.INDICES else spec.dtype
         else:
-            by = "a slot: `w[slot]`" if parameter.role is Role.WEIGHTS else "a chunk: `k[c]`"
-            hint = f"it is read by {by}"
-            if parameter.role is Role.INDICES:
-                hint = "it is visited: `for slot, c in rl.selected(indices)`"
-            raise self.error(node, f"expected a value, found {array.describe()} as a whole", hint)
+            raise self._no_value(array, node)
+        if parameter.role is Role.WEIGHTS and not array.ssa.type:
+            array.ssa.type = weights_type(self._first_indices(array, node), spec)
+        op = "stream" if "chunk" in dict(axes) else "load"
         with self.at(node):
-            return self.builder.load(array.ssa, TensorType(spec.dtype, axes), parameter.name)
+            result = TensorType(element, axes)
+            value = self.builder.load(array.ssa, result, parameter.name, op)
+        if parameter.role is Role.INDICES:
+            return Slots(value.ssa, value.type, parameter.partition or "")
+        return value
+
+    def _first_indices(self, array: Array, node: Node) -> str:
+        """The indices that weights belong to where no slot says it."""
+        arrays = self.specialisation.arrays
+        names = [name for name, spec in arrays.items() if spec.dtype in ("i32", "i64")]
+        if not names:
+            raise self.error(
+                node,
+                f"`{array.parameter.name}` weighs slots, but there is no rl.ChunkIndices parameter",
+                "add `indices: rl.ChunkIndices`, or use rl.Tensor[...]",
+            )
+        return names[0]
+
+    def _no_value(self, array: Array, node: Node) -> LanguageError:
+        role = array.parameter.role
+        by = "a slot: `w[slot]`" if role is Role.WEIGHTS else "a chunk: `k[c]`"
+        hint = f"it is read by {by}"
+        if role is Role.INDICES:
+            hint = "it is visited: `for slot, c in rl.selected(indices)`"
+        return self.error(node, f"expected a value, found {array.describe()} as a whole", hint)
+
+
+def weights_type(indices: str, spec: ArraySpec) -> str:
+    """The type of weights that belong to an indices parameter."""
+    return f'!hsa.weights<"{indices}", {spec.dtype}, heads = {spec.heads}{spec.slots_clause}>'

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .builder import Builder
-from .ir import TensorType, sort_axes
+from .ir import Axes, Dynamic, Size, TensorType, sort_axes
 from .values import Constant, Tensor
 
 Operand = Constant | Tensor
@@ -127,7 +127,7 @@ def unify(builder: Builder, *values: Operand, numbers: bool = True) -> tuple[Ten
     return tuple(result)
 
 
-def spread(builder: Builder, value: Operand, axes: tuple[tuple[str, int], ...]) -> Tensor:
+def spread(builder: Builder, value: Operand, axes: Axes) -> Tensor:
     """A number or array as an f32 array with these axes."""
     if isinstance(value, Constant):
         if _element(value) == "i1":
@@ -139,16 +139,25 @@ def spread(builder: Builder, value: Operand, axes: tuple[tuple[str, int], ...]) 
     return builder.broadcast(builder.to_f32(value), axes)
 
 
-def common_axes(*values: Operand) -> tuple[tuple[str, int], ...]:
+def common_axes(*values: Operand) -> Axes:
     """The axes of all values together; sizes of axes with one name must agree."""
-    sizes: dict[str, int] = {}
+    sizes: dict[str, Size] = {}
     for value in values:
         for name, size in value.type.axes if isinstance(value, Tensor) else ():
-            if sizes.setdefault(name, size) != size:
-                raise MismatchError(
-                    f"axis '{name}' has {sizes[name]} elements on one side and {size} on the other"
-                )
+            known = sizes.setdefault(name, size)
+            if known != size:
+                raise _different_sizes(name, known, size)
     return sort_axes(sizes)
+
+
+def _different_sizes(name: str, one: Size, other: Size) -> MismatchError:
+    if isinstance(one, Dynamic) and isinstance(other, Dynamic):
+        return MismatchError(
+            f"streams over the chunks of '{one.partition}' and of '{other.partition}' meet, which "
+            "are different partitions",
+            "reduce one of them first, or read both at slots",
+        )
+    return MismatchError(f"axis '{name}' has {one} elements on one side and {other} on the other")
 
 
 def _element(value: Operand) -> str:

@@ -19,6 +19,8 @@ from .specialisation import ArraySpec, DType, Heads, Specialisation
 
 FLOATS = ("f32", "bf16", "f16")
 MAX_DIM = 256
+MAX_LANDMARK_DIM = 4096
+"""Of landmarks, and of the queries that score them: their rows meet part by part."""
 MAX_CHUNK = 256
 
 
@@ -56,7 +58,7 @@ class Sizes:
     rows: int | None = None
     """Selection rows; None without a selection."""
     kinds: dict[str, Heads] = field(default_factory=dict)
-    """Which heads each weights and indices array has."""
+    """Which heads each landmarks, weights and indices array has."""
 
     @property
     def group(self) -> int:
@@ -151,6 +153,8 @@ def measure(
         _measure_query(sizes, parameter, arrays[parameter.name].shape)
     for parameter in signature.of_role(Role.CHUNKS):
         _measure_chunks(sizes, parameter, arrays[parameter.name].shape)
+    for parameter in signature.of_role(Role.LANDMARKS):
+        sizes.heads = sizes.heads or arrays[parameter.name].shape[2]
     sizes.heads = sizes.heads or sizes.query_heads
     if not sizes.heads or sizes.query_heads % sizes.heads:
         raise ArgumentError(
@@ -158,6 +162,8 @@ def measure(
             f"{sizes.query_heads}."
         )
     sizes.chunk_sizes = partition_sizes(signature, options)
+    for parameter in signature.of_role(Role.LANDMARKS):
+        _measure_landmarks(sizes, parameter, arrays[parameter.name].shape)
     for parameter in (*signature.of_role(Role.INDICES), *signature.of_role(Role.WEIGHTS)):
         _measure_selection(sizes, parameter, arrays[parameter.name].shape)
     _check_slots(signature, arrays)
@@ -183,11 +189,14 @@ def specialise(
         If a head dimension or a chunk size is none that kernels exist for.
     """
     specs = {
-        parameter.name: _spec(parameter, arrays[parameter.name], sizes)
+        parameter.name: _spec(signature, parameter, arrays[parameter.name], sizes)
         for parameter in signature.arrays
     }
     _check_common_dtype(signature, specs)
+    with_keys = {p.partition for p in signature.arrays if p.role is not Role.LANDMARKS}
     for name, size in sizes.chunk_sizes.items():
+        if name not in with_keys:  # scored, never read key by key
+            continue
         if size % 16 or not 16 <= size <= MAX_CHUNK:
             raise UnsupportedError(
                 f"chunk size of '{name}': kernels exist for multiples of 16 from 16 to "
@@ -258,6 +267,38 @@ def _measure_chunks(sizes: Sizes, parameter: Parameter, shape: tuple[int, ...]) 
         )
 
 
+def _measure_landmarks(sizes: Sizes, parameter: Parameter, shape: tuple[int, ...]) -> None:
+    """One row for each chunk; without keys, the rows say how many chunks there are."""
+    partition = parameter.partition or ""
+    batch, chunks, heads, _ = shape
+    sizes.num_keys.setdefault(partition, chunks * sizes.chunk_sizes[partition])
+    expected = sizes.batch, sizes.chunks(partition)
+    if (batch, chunks) != expected:
+        raise ArgumentError(
+            mismatch(
+                f"`{parameter.name}`",
+                f"[B, C] = {list(expected)}, one row for each of C = ceil(N / "
+                f"{sizes.chunk_sizes[partition]}) chunks of N = {sizes.num_keys[partition]} keys",
+                f"shape {shape}",
+            )
+        )
+    _measure_heads(sizes, parameter, heads, shape)
+
+
+def _measure_heads(sizes: Sizes, parameter: Parameter, heads: int, shape: tuple[int, ...]) -> None:
+    """Which heads an array has, by their number."""
+    kinds: dict[int, Heads] = {1: "one", sizes.query_heads: "query", sizes.heads: "kv"}
+    if heads not in kinds:
+        raise ArgumentError(
+            mismatch(
+                f"`{parameter.name}`",
+                f"1, H = {sizes.heads} or HQ = {sizes.query_heads} heads",
+                f"{heads} in shape {shape}",
+            )
+        )
+    sizes.kinds[parameter.name] = kinds[heads]
+
+
 def partition_sizes(signature: Signature, options: Mapping[str, Any]) -> dict[str, int]:
     """The chunk size of each partition, from `chunk_size=` or `chunks=`.
 
@@ -303,16 +344,7 @@ def _measure_selection(sizes: Sizes, parameter: Parameter, shape: tuple[int, ...
                 f"`{parameter.name}`", f"[B, rows] = {[sizes.batch, sizes.rows]}", f"shape {shape}"
             )
         )
-    kinds: dict[int, Heads] = {1: "one", sizes.query_heads: "query", sizes.heads: "kv"}
-    if heads not in kinds:
-        raise ArgumentError(
-            mismatch(
-                f"`{parameter.name}`",
-                f"1, H = {sizes.heads} or HQ = {sizes.query_heads} heads",
-                f"{heads} in shape {shape}",
-            )
-        )
-    sizes.kinds[parameter.name] = kinds[heads]
+    _measure_heads(sizes, parameter, heads, shape)
 
 
 def _check_slots(signature: Signature, arrays: Mapping[str, ArrayInfo]) -> None:
@@ -353,27 +385,36 @@ def _check_tensor(sizes: Sizes, parameter: Parameter, shape: tuple[int, ...]) ->
         )
 
 
-def _spec(parameter: Parameter, info: ArrayInfo, sizes: Sizes) -> ArraySpec:
+def _spec(signature: Signature, parameter: Parameter, info: ArrayInfo, sizes: Sizes) -> ArraySpec:
     legal = ("i32", "i64") if parameter.role is Role.INDICES else FLOATS
     if info.dtype not in legal:
         expected = "int32 or int64" if legal[0] == "i32" else "float32, bfloat16 or float16"
         raise ArgumentTypeError(mismatch(f"`{parameter.name}`", expected, info.dtype))
-    has_dim = parameter.role in (Role.QUERY, Role.CHUNKS) or "dim" in parameter.axes
+    rows = (Role.QUERY, Role.CHUNKS, Role.LANDMARKS)
+    has_dim = parameter.role in rows or "dim" in parameter.axes
     at = parameter.axes.index("dim") - len(parameter.axes) if "dim" in parameter.axes else -1
     dim = info.shape[at] if has_dim else 0
-    if has_dim and (dim % 8 or not 8 <= dim <= MAX_DIM):
+    limit = _largest_dim(signature, parameter)
+    if has_dim and (dim % 8 or not 8 <= dim <= limit):
         raise UnsupportedError(
             f"`{parameter.name}`: kernels exist for head dimensions that are multiples of 8 up to "
-            f"{MAX_DIM}, found {dim}."
+            f"{limit}, found {dim}."
         )
     batch = parameter.role is Role.TENSOR and len(info.shape) > len(parameter.axes)
     heads = sizes.kinds.get(parameter.name, "kv")
-    return ArraySpec(cast(DType, info.dtype), dim, heads, batch)
+    slots = info.shape[3] if parameter.name in signature.whole_rows else 0
+    return ArraySpec(cast(DType, info.dtype), dim, heads, batch, slots)
+
+
+def _largest_dim(signature: Signature, parameter: Parameter) -> int:
+    scores = parameter.role is Role.QUERY and bool(signature.of_role(Role.LANDMARKS))
+    return MAX_LANDMARK_DIM if scores or parameter.role is Role.LANDMARKS else MAX_DIM
 
 
 def _check_common_dtype(signature: Signature, specs: Mapping[str, ArraySpec]) -> None:
-    """Queries, keys and values meet in products, so they have one dtype."""
-    parts = (*signature.of_role(Role.QUERY), *signature.of_role(Role.CHUNKS))
+    """Queries, keys, values and landmarks meet in products, so they have one dtype."""
+    roles = (Role.QUERY, Role.CHUNKS, Role.LANDMARKS)
+    parts = [parameter for role in roles for parameter in signature.of_role(role)]
     first = parts[0].name
     for parameter in parts:
         if specs[parameter.name].dtype != specs[first].dtype:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from .ir import Block, Operation, TensorType, Type, Value, sort_axes
+from .ir import Axes, Block, Dynamic, Operation, TensorType, Type, Value, sort_axes
 from .source import Location
 from .values import Tensor
 
@@ -31,6 +31,7 @@ class Builder:
         self._constants: dict[tuple[str, str], Value] = {}
         self._loads: dict[Value, Tensor] = {}
         self._minuends: dict[Value, Tensor] = {}
+        self._picks: dict[Value, str] = {}
 
     def emit(
         self,
@@ -55,6 +56,8 @@ class Builder:
 
     def constant(self, value: Number, of: TensorType) -> Tensor:
         """A constant, the same in every element."""
+        if any(isinstance(size, Dynamic) for _, size in of.axes):
+            return self.broadcast(self.constant(value, TensorType(of.element)), of.axes)
         literal = _literal(value, of.element)
         key = (literal, str(of))
         if key not in self._constants:
@@ -65,7 +68,7 @@ class Builder:
             self._constants[key] = self.emit(text, (), of, block=self.head)
         return Tensor(self._constants[key], of)
 
-    def broadcast(self, x: Tensor, axes: tuple[tuple[str, int], ...]) -> Tensor:
+    def broadcast(self, x: Tensor, axes: Axes) -> Tensor:
         """Repeat along the axes that `x` lacks."""
         target = TensorType(x.type.element, axes)
         if target == x.type:
@@ -115,10 +118,10 @@ class Builder:
         text = f"hsa.dot {{0}}, {{1}} over {over}{chunk} : {a.type}, {b.type} -> {result}"
         return self.tensor(text, (a.ssa, b.ssa, *operands), result)
 
-    def softmax(self, x: Tensor, n: float) -> Tensor:
-        """Softmax over the keys of the chunk."""
-        chunk, operands = self._in_chunk("key", 1)
-        text = f"hsa.softmax {{0}} over key{chunk} off_by {_decimal(n)} : {x.type}"
+    def softmax(self, x: Tensor, n: float, over: str) -> Tensor:
+        """Softmax along an axis."""
+        chunk, operands = self._in_chunk(over, 1)
+        text = f"hsa.softmax {{0}} over {over}{chunk} off_by {_decimal(n)} : {x.type}"
         return self.tensor(text, (x.ssa, *operands), x.type)
 
     def fold(self, monoid: str, x: Tensor, over: str) -> Tensor:
@@ -128,10 +131,10 @@ class Builder:
         text = f"hsa.fold {monoid} {{0}} over {over}{chunk} : {x.type} -> {result}"
         return self.tensor(text, (x.ssa, *operands), result)
 
-    def load(self, source: Value, result: TensorType, hint: str) -> Tensor:
-        """The block's part of an array without chunks; at the head of the program."""
+    def load(self, source: Value, result: TensorType, hint: str, op: str = "load") -> Tensor:
+        """The block's part of an array, or a stream over its chunks; at the program's head."""
         if source not in self._loads:
-            text = f"hsa.load {{0}} : {source.type} -> {result}"
+            text = f"hsa.{op} {{0}} : {source.type} -> {result}"
             value = self.emit(text, (source,), result, block=self.head, hint=hint)
             self._loads[source] = Tensor(value, result)
         return self._loads[source]
@@ -140,6 +143,18 @@ class Builder:
         """One chunk of an array."""
         text = f"hsa.chunk {{0}}[{{1}} : {chunk.type}] : {source.type} -> {result}"
         return self.tensor(text, (source, chunk), result)
+
+    def name_of_picks(self, slots: Value, taken: tuple[str, ...]) -> str:
+        """The name under which a program visits slots that it computed; no parameter has it."""
+        if slots not in self._picks:
+            base = slots.hint if slots.hint.isascii() and slots.hint else "slots"
+            names, number = {*taken, *self._picks.values()}, 0
+            name = base
+            while name in names:
+                number += 1
+                name = f"{base}_{number}"
+            self._picks[slots] = name
+        return self._picks[slots]
 
     def _in_chunk(self, over: str, index: int) -> tuple[str, tuple[Value, ...]]:
         """The clause that names the chunk of a reduction over keys, and its operand."""

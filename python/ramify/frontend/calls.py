@@ -9,12 +9,16 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import language
+from ..errors import LanguageError
+from ..reference.slots import Slots
 from .access import Access
 from .call import Call, bind
 from .intrinsics import HANDLERS
+from .library import LIBRARY
 from .scope import BUILTINS
+from .selection import at, keep
 from .source import Node
-from .values import Constant, FrontValue, Method
+from .values import Constant, FrontValue, Method, Tensor
 
 PURE_MODULES = ("math",)
 """Modules whose functions are evaluated on constants."""
@@ -25,6 +29,8 @@ class Calls(Access):
 
     def visit_Call(self, node: ast.Call) -> FrontValue:
         callee = self.visit(node.func)
+        if isinstance(callee, Method) and isinstance(callee.owner, Tensor):
+            return self._slot_call(callee, callee.owner, node)
         if isinstance(callee, Method):
             raise self.error(
                 node, f"`{callee.name}` returns nothing", "write it as a statement of its own"
@@ -41,6 +47,8 @@ class Calls(Access):
             return self._language_call(function, node, positional, keywords)
         if hasattr(function, "__ramify_function__"):
             return self.inline(function, node, positional, keywords)
+        if function in LIBRARY:
+            return self._library_call(function, node, positional, keywords)
         return self._python_call(function, node, positional, keywords)
 
     def arguments(self, node: ast.Call) -> tuple[list[FrontValue], dict[str, FrontValue]]:
@@ -66,6 +74,33 @@ class Calls(Access):
         with self.at(node):
             return HANDLERS[function](call)
 
+    def _slot_call(self, method: Method, owner: Tensor, node: ast.Call) -> FrontValue:
+        """`s.at(slots)` and `slots.keep(mask)`."""
+        positional, keywords = self.arguments(node)
+        function: Callable[..., Any] = getattr(Slots, method.name)
+        arguments, nodes = bind(
+            function, method.name, node, self.source, [owner, *positional], keywords, 1
+        )
+        call = self._make_call(method.name, node, arguments, nodes)
+        with self.at(node):
+            return at(call) if method.name == "at" else keep(call)
+
+    def _library_call(
+        self,
+        function: Callable[..., Any],
+        node: ast.Call,
+        positional: list[FrontValue],
+        keywords: dict[str, FrontValue],
+    ) -> FrontValue:
+        """A function that is written in the language; what does not fit is an error here."""
+        try:
+            return self.inline(LIBRARY[function], node, positional, keywords)
+        except LanguageError as error:
+            if error.filename == self.source.filename:
+                raise
+            message = f"rl.{function.__name__}: {error.message}"
+            raise self.error(node, message, error.hint) from None
+
     def call(
         self,
         function: Callable[..., Any],
@@ -76,6 +111,15 @@ class Calls(Access):
     ) -> Call:
         """A call bound to the parameters of a function of the language."""
         arguments, nodes = bind(function, name, node, self.source, positional, keywords)
+        return self._make_call(name, node, arguments, nodes)
+
+    def _make_call(
+        self,
+        name: str,
+        node: ast.Call,
+        arguments: dict[str, FrontValue],
+        nodes: dict[str, Node],
+    ) -> Call:
         return Call(
             name,
             node,

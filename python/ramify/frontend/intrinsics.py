@@ -10,16 +10,17 @@ from typing import Any, TypeAlias
 from .. import language as rl
 from .arithmetic import Operand, common_axes, is_minus_infinity, unify
 from .call import Call
-from .ir import TensorType
+from .ir import Axes, Dynamic, TensorType
 from .signature import Role
-from .values import Constant, Domain, FrontValue, Softmax, Tensor
+from .values import Array, Constant, Domain, FrontValue, Slots, Softmax, Tensor
 
 Handler: TypeAlias = Callable[[Call], FrontValue]
 HANDLERS: dict[Callable[..., Any], Handler] = {}
 """Handler of each function of the language."""
 
 CONTRACTIBLE = ("dim", "key")
-REDUCIBLE = ("key", "head", "dim")
+REDUCIBLE = ("key", "head", "dim", "chunk", "slot")
+NORMALISED = ("key", "head", "chunk", "slot")
 
 
 def handles(*functions: Callable[..., Any]) -> Callable[[Handler], Handler]:
@@ -67,15 +68,16 @@ def dot(call: Call) -> FrontValue:
 def softmax(call: Call) -> FrontValue:
     x = call.floats("x")
     n = call.constant("n", (int, float), "a number >= 0")
-    over = call.constant("over", (str,), '"key"')
+    over = call.constant("over", (str,), "the name of an axis")
     if not 0 <= n < math.inf:
         raise call.error(f"`n` expects a finite number >= 0, found {n}", "", "n")
-    if over != "key" or "key" not in x.type.names:
+    if over not in NORMALISED or over not in x.type.names:
         raise call.error(
-            f"it goes over the keys of a chunk; found {x.type.describe()} over {over!r}",
+            f"it goes over the keys of a chunk, or the slots, chunks or heads that an array has; "
+            f"found {x.type.describe()} over {over!r}",
             "softmax over all selected keys together is rl.online_softmax",
         )
-    return call.builder.softmax(x, float(n))
+    return call.builder.softmax(x, float(n), over)
 
 
 def reduced_axis(call: Call, x: Tensor) -> str:
@@ -118,6 +120,10 @@ def logsumexp(call: Call) -> FrontValue:
     """Log sum exp(x - m) + m with m the maximum, or 0 where the maximum is -inf."""
     b, x = call.builder, call.floats("x")
     over = reduced_axis(call, x)
+    if over in ("chunk", "slot"):
+        result = x.type.without(over)
+        text = f"hsa.logsumexp {{0}} over {over} : {x.type} -> {result}"
+        return b.tensor(text, (x.ssa,), result)
     highest = b.fold("max", x, over)
     zero = b.constant(0.0, highest.type)
     base = b.select(is_minus_infinity(b, highest), zero, highest)
@@ -262,7 +268,7 @@ def online_softmax(call: Call) -> FrontValue:
 def rows_type(call: Call, with_dim: bool) -> TensorType:
     """`[pos, head, dim]` with the pos and head of argument q and the dim of v, or `[pos, head]`."""
     call.parameter("q", Role.QUERY)
-    axes: tuple[tuple[str, int], ...] = (
+    axes: Axes = (
         ("pos", call.specialisation.q_block),
         ("head", call.specialisation.heads_per_block),
     )
@@ -296,20 +302,47 @@ def query_position(call: Call) -> FrontValue:
 
 @handles(rl.index)
 def index(call: Call) -> FrontValue:
+    if isinstance(call.arguments["c"], Array):
+        return chunk_info(call, "index")
     c = call.chunk("c")
     return call.builder.tensor(f"hsa.chunk_index {{0}} : {c.ssa.type}", (c.ssa,), TensorType("i32"))
 
 
 @handles(rl.start)
 def start(call: Call) -> FrontValue:
+    if isinstance(call.arguments["c"], Array):
+        return chunk_info(call, "start")
     number = index(call)
     assert isinstance(number, Tensor)
     size = call.builder.constant(chunk_size(call), number.type)
     return call.builder.binary("arith.muli", number, size)
 
 
+@handles(rl.distance)
+def distance(call: Call) -> FrontValue:
+    begin, here = start(call), query_position(call)
+    assert isinstance(begin, Tensor) and isinstance(here, Tensor)
+    now, first = unify(call.builder, here, begin)
+    return call.builder.binary("arith.subi", now, first)
+
+
+@handles(rl.length)
+def length(call: Call) -> FrontValue:
+    return chunk_info(call, "length")
+
+
+def chunk_info(call: Call, info: str) -> Tensor:
+    """What is known of every chunk of a parameter's partition: a stream."""
+    array = call.parameter("c", Role.LANDMARKS, Role.CHUNKS)
+    partition = array.parameter.partition or ""
+    result = TensorType("i32", (("chunk", Dynamic(partition)),))
+    return call.builder.tensor(f'hsa.chunk_info {info} in "{partition}" : {result}', (), result)
+
+
 @handles(rl.end)
 def end(call: Call) -> FrontValue:
+    if isinstance(call.arguments["c"], Array):
+        return chunk_info(call, "end")
     begin = start(call)
     assert isinstance(begin, Tensor)
     size = call.builder.constant(chunk_size(call), begin.type)
@@ -323,12 +356,33 @@ def chunk_size(call: Call) -> int:
 
 @handles(rl.selected)
 def selected(call: Call) -> FrontValue:
+    if isinstance(call.arguments["indices"], Tensor):
+        return computed_selection(call)
     indices = call.parameter("indices", Role.INDICES)
     partition = indices.parameter.partition or ""
     result = f'!hsa.domain<"{partition}", "{indices.parameter.name}">'
     text = f"hsa.selected {{0}} : {indices.ssa.type} -> {result}"
     value = call.builder.emit(text, (indices.ssa,), result)
     return Domain(value, partition, indices.parameter.name)
+
+
+def computed_selection(call: Call) -> Domain:
+    """A domain of slots that the function computed."""
+    slots = call.expect(
+        "indices", Slots, "slots", "rl.topk gives slots; what keeps some is `slots.keep(mask)`"
+    )
+    for axis, size in slots.type.axes:
+        if axis != "slot" and size != 1:
+            raise call.error(
+                f"a query block visits one selection, found one for each of {size} in `{axis}`",
+                "pass the slots to another call as rl.ChunkIndices, one row for each query or head",
+                "indices",
+            )
+    name = call.builder.name_of_picks(slots.ssa, tuple(call.specialisation.arrays))
+    result = f'!hsa.domain<"{slots.partition}", "{name}">'
+    text = f'hsa.selected {{0}} in "{slots.partition}" as "{name}" : {slots.type} -> {result}'
+    value = call.builder.emit(text, (slots.ssa,), result)
+    return Domain(value, slots.partition, name, slots.type.size("slot"))
 
 
 def range_domain(call: Call, clause: str, operands: tuple[Tensor, ...]) -> Domain:

@@ -7,6 +7,7 @@ with. Names of values are chosen when the text is printed, from the names in the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -15,11 +16,25 @@ from .source import Location
 
 
 @dataclass(frozen=True)
+class Dynamic:
+    """The size of a chunk axis: the number of chunks of a partition, which only a call knows."""
+
+    partition: str
+
+    def __str__(self) -> str:
+        return "?"
+
+
+Size: TypeAlias = "int | Dynamic"
+Axes: TypeAlias = "tuple[tuple[str, Size], ...]"
+
+
+@dataclass(frozen=True)
 class TensorType:
     """Element type and named axes with their sizes, in canonical order; no axes is a scalar."""
 
     element: str
-    axes: tuple[tuple[str, int], ...] = ()
+    axes: Axes = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -31,9 +46,17 @@ class TensorType:
         """Whether the elements are f32, f16 or bf16."""
         return self.element in ("f32", "f16", "bf16")
 
+    @property
+    def partition(self) -> str | None:
+        """The partition that a stream runs over; None without a chunk axis."""
+        size = dict(self.axes).get("chunk")
+        return size.partition if isinstance(size, Dynamic) else None
+
     def size(self, axis: str) -> int:
-        """Size of one axis."""
-        return dict(self.axes)[axis]
+        """Size of one axis that is no chunk axis."""
+        size = dict(self.axes)[axis]
+        assert isinstance(size, int)
+        return size
 
     def without(self, axis: str) -> TensorType:
         """The type with one axis less."""
@@ -59,7 +82,7 @@ def axes_alias(names: tuple[str, ...]) -> str:
     return "#" + "_".join(names)
 
 
-def sort_axes(sizes: dict[str, int]) -> tuple[tuple[str, int], ...]:
+def sort_axes(sizes: Mapping[str, Size]) -> Axes:
     """Axes in canonical order."""
     return tuple((name, sizes[name]) for name in AXES if name in sizes)
 

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass
 
 from ..errors import LanguageError
+from .access import weights_type
 from .builder import Builder
 from .ir import Block, Operation, Printer, Program, TensorType, Value
 from .scope import Scope
@@ -15,7 +17,9 @@ from .statements import Statements
 from .values import Array, Constant, FrontValue, Tensor, Tuple
 
 RESULT_AXES = (("pos", "head", "dim"), ("pos", "head"))
-"""What a program may return."""
+"""What a program may return, as floats."""
+SLOT_RESULT_AXES = (("pos", "head", "slot"), ("pos", "slot"))
+"""What a selection may return, as floats or chunk numbers."""
 
 
 @dataclass(frozen=True)
@@ -25,17 +29,21 @@ class Result:
     Parameters
     ----------
     axes : tuple of str
-        `("pos", "head", "dim")`, an array `[B, L, HQ, dim]` in the dtype of the queries, or
-        `("pos", "head")`, a float32 array `[B, L, HQ]`.
+        `("pos", "head", "dim")`, an array `[B, L, HQ, dim]` in the dtype of the queries;
+        `("pos", "head")`, a float32 array `[B, L, HQ]`; `("pos", "head", "slot")` or
+        `("pos", "slot")`, a float32 or int32 array `[B, L, HQ, K]` or `[B, L, H, K]`.
     dim : int
         Size of the `dim` axis, 0 if there is none.
     dtype : str
-        "f32", "bf16" or "f16".
+        "f32", "bf16", "f16" or "i32".
+    slots : int
+        Size of the `slot` axis, 0 if there is none.
     """
 
     axes: tuple[str, ...]
     dim: int
     dtype: str
+    slots: int = 0
 
 
 @dataclass(frozen=True)
@@ -162,14 +170,18 @@ def _role_type(parameter: Parameter, specialisation: Specialisation) -> str:
         case Role.CHUNKS:
             size = specialisation.chunk_sizes[name or ""]
             return f'!hsa.chunks<"{name}", {spec.dtype}, key = {size}, dim = {spec.dim}>'
+        case Role.LANDMARKS:
+            size = specialisation.chunk_sizes[name or ""]
+            shape = f"heads = {spec.heads}, key = {size}, dim = {spec.dim}"
+            return f'!hsa.landmarks<"{name}", {spec.dtype}, {shape}>'
         case Role.INDICES:
-            return f'!hsa.indices<"{name}", {spec.dtype}, heads = {spec.heads}>'
+            return f'!hsa.indices<"{name}", {spec.dtype}, heads = {spec.heads}{spec.slots_clause}>'
     return ""
 
 
 def _array_type(body: Statements, array: Array) -> str:
     spec = body.specialisation.arrays[array.parameter.name]
-    sizes = (f"{axis} = {size or '?'}" for axis, size in body.tensor_axes(array))
+    sizes = (f"{axis} = {size}" for axis, size in body.tensor_axes(array))
     of = f', of "{array.parameter.partition}"' if array.parameter.partition else ""
     return f"!hsa.array<{spec.dtype}, [{', '.join(sizes)}]{of}{', batch' if spec.batch else ''}>"
 
@@ -189,7 +201,7 @@ def _name_unread_weights(
         array = names[parameter.name]
         if isinstance(array, Array) and not array.ssa.type:
             spec = specialisation.arrays[parameter.name]
-            array.ssa.type = f'!hsa.weights<"{indices[0]}", {spec.dtype}, heads = {spec.heads}>'
+            array.ssa.type = weights_type(indices[0], spec)
 
 
 def _results(body: Statements, signature: Signature) -> tuple[list[Tensor], bool]:
@@ -205,22 +217,39 @@ def _results(body: Statements, signature: Signature) -> tuple[list[Tensor], bool
     for item in items:
         if isinstance(item, Array):
             item = body.as_operand(item, node)
-        if (
-            not isinstance(item, Tensor)
-            or item.type.names not in RESULT_AXES
-            or not item.type.is_float
-        ):
-            raise source.error(
-                node,
-                f"a result has axes [pos, head, dim] or [pos, head], found {item.describe()}",
-                "reduce or broadcast it: `rl.zeros(q) + x` has [pos, head]",
-            )
+        _check_result(body, item, node)
+        assert isinstance(item, Tensor)
         with body.at(node):
-            tensors.append(body.builder.to_f32(item))
+            keeps = item.type.element == "i32" and "slot" in item.type.names
+            tensors.append(item if keeps else body.builder.to_f32(item))
     return tensors, isinstance(returned, Tuple)
 
 
+def _check_result(body: Statements, item: FrontValue, node: ast.Return) -> None:
+    """What a function may return: rows of an attention, or a value for each slot."""
+    if isinstance(item, Tensor):
+        element, names = item.type.element, item.type.names
+        if names in RESULT_AXES and item.type.is_float:
+            return
+        if names in SLOT_RESULT_AXES and (item.type.is_float or element == "i32"):
+            return
+        if item.type.partition is not None:
+            raise body.error(
+                node,
+                f"{item.describe()} is never stored, so it is no result",
+                'reduce it, by rl.topk, `s.at(slots)`, or rl.sum(s, over="chunk")',
+            )
+    raise body.error(
+        node,
+        "a result has axes [pos, head, dim], [pos, head], [pos, slot] or [pos, head, slot], "
+        f"found {item.describe()}",
+        "reduce or broadcast it: `rl.zeros(q) + x` has [pos, head]",
+    )
+
+
 def _result(returned: TensorType, dtype: str) -> Result:
+    if "slot" in returned.names:
+        return Result(returned.names, 0, returned.element, returned.size("slot"))
     if "dim" not in returned.names:
         return Result(returned.names, 0, "f32")
     return Result(returned.names, returned.size("dim"), dtype)

@@ -59,7 +59,8 @@ class Reductions(Expressions):
                 f"`{name}` is reduced by {known.kind} and by {kind} in one loop",
                 "use an accumulator for each",
             )
-        if not init.type.axes or init.type.element != "f32":
+        own = {"key", "chunk", "slot"} & set(init.type.names)
+        if not init.type.axes or init.type.element != "f32" or own:
             raise self.error(
                 node,
                 f"`{name}` is {init.describe()}, which cannot be reduced into",
@@ -82,6 +83,7 @@ class Reductions(Expressions):
 
     def _reduce_softmax(self, method: Method, node: ast.Call) -> None:
         acc = method.owner
+        assert isinstance(acc, Softmax)
         function = getattr(OnlineSoftmax, method.name)
         positional, keywords = self.arguments(node)
         name = f"acc.{method.name}"

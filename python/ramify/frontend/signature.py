@@ -13,7 +13,7 @@ from typing import Any
 from .. import language
 from ..errors import LanguageError
 from ..language.annotations import DEFAULT_PARTITION, Annotation
-from .source import Source, load
+from .source import Source, load, read_whole
 
 MISSING: Any = inspect.Parameter.empty
 
@@ -31,7 +31,7 @@ class Role(Enum):
     INT = "int"
     CONSTEXPR = "constexpr"
     ANY = "any"
-    """Without annotation: any value, in functions that other functions call."""
+    """Without annotation, or `rl.Array`: any value, in functions that other functions call."""
 
     @property
     def is_array(self) -> bool:
@@ -56,14 +56,15 @@ _ARRAYS: dict[object, Role] = {
 LAYOUTS = {
     Role.QUERY: "[B, L, HQ, D]",
     Role.CHUNKS: "[B, N, H, D]",
+    Role.LANDMARKS: "[B, C, 1 or H or HQ, Dr]",
     Role.INDICES: "[B, rows, H or HQ, K]",
     Role.WEIGHTS: "[B, rows, 1 or H or HQ, K]",
 }
 """Dimensions of whole arrays."""
 
 LEGAL = (
-    "annotate it with rl.Query, rl.Chunks, rl.ChunkIndices, rl.ChunkWeights, rl.Tensor[...], "
-    "float, int or rl.constexpr"
+    "annotate it with rl.Query, rl.Chunks, rl.Landmarks, rl.ChunkIndices, rl.ChunkWeights, "
+    "rl.Tensor[...], float, int or rl.constexpr"
 )
 
 
@@ -188,6 +189,12 @@ class Signature:
         """Names of the partitions, in order of appearance."""
         return tuple(dict.fromkeys(p.partition for p in self.arrays if p.partition is not None))
 
+    @cached_property
+    def whole_rows(self) -> frozenset[str]:
+        """Weights and indices that the function computes with as whole rows, beside `w[slot]`."""
+        names = {p.name for p in (*self.of_role(Role.INDICES), *self.of_role(Role.WEIGHTS))}
+        return frozenset(names & read_whole(self.source.tree)) if names else frozenset()
+
     def of_role(self, role: Role) -> tuple[Parameter, ...]:
         """Parameters of one role, in order."""
         return tuple(p for p in self.parameters.values() if p.role is role)
@@ -198,16 +205,12 @@ class Signature:
         Raises
         ------
         LanguageError
-            For a parameter without annotation, landmarks, or if there is no query.
+            For a parameter without annotation, or if there is no query.
         """
         for parameter in self.parameters.values():
             if parameter.role is Role.ANY:
-                raise self.error(parameter.name, f"`{parameter.name}` has no annotation", LEGAL)
-            if parameter.role is Role.LANDMARKS:
                 raise self.error(
-                    parameter.name,
-                    f"`{parameter.name}`: streams over landmarks are not supported yet",
-                    "score the chunks outside and pass rl.ChunkIndices and rl.ChunkWeights",
+                    parameter.name, f"`{parameter.name}` has no annotation of its role", LEGAL
                 )
         if not self.of_role(Role.QUERY):
             node = self.source.tree
@@ -253,7 +256,7 @@ class Signature:
         return Parameter(name, role, partition, axes, parameter.default)
 
     def _role(self, name: str, annotation: object) -> tuple[Role, str | None, tuple[str, ...]]:
-        if annotation is MISSING:
+        if annotation is MISSING or annotation is language.Array:
             return Role.ANY, None, ()
         if annotation is float or annotation is int:
             return (Role.FLOAT if annotation is float else Role.INT), None, ()

@@ -77,6 +77,27 @@ class Source:
         return next(node for node in every if node.arg == name)
 
 
+def read_whole(tree: ast.FunctionDef) -> set[str]:
+    """Names that a function reads otherwise than as `x[...]` or `f(x)`.
+
+    What is passed on to another function is that function's affair, but for what the language
+    itself computes: `s.at(x)` and functions that are not `selected`.
+    """
+    parts: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Subscript):
+            parts.add(node.value)
+        elif isinstance(node, ast.Call) and not _computes(node.func):
+            parts.update([*node.args, *(k.value for k in node.keywords)])
+    names = (n for n in ast.walk(tree) if isinstance(n, ast.Name) and n not in parts)
+    return {name.id for name in names}
+
+
+def _computes(function: ast.expr) -> bool:
+    """Whether a function may belong to the language and compute with whole rows."""
+    return isinstance(function, ast.Attribute) and function.attr != "selected"
+
+
 def load(function: Callable[..., Any]) -> Source:
     """Read and parse the source of a function.
 

@@ -25,15 +25,23 @@ class ArraySpec:
     dim : int
         Size of the `dim` axis, for queries, chunks, and tensors that have one.
     heads : {"one", "kv", "query"}
-        Which heads weights or indices have: one for all, H, or HQ.
+        Which heads landmarks, weights or indices have: one for all, H, or HQ.
     batch : bool
         For `rl.Tensor`: whether the array begins with a batch dimension.
+    slots : int
+        K of weights or indices that the function reads as a whole; 0 where K is left open.
     """
 
     dtype: DType
     dim: int = 0
     heads: Heads = "kv"
     batch: bool = False
+    slots: int = 0
+
+    @property
+    def slots_clause(self) -> str:
+        """How the type of weights or indices tells K."""
+        return f", slots = {self.slots}" if self.slots else ""
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ class Statements(Reductions):
             callee = self.visit(value.func)
             if isinstance(callee, Constant) and callee.value in (print, breakpoint):
                 return
-            if isinstance(callee, Method):
+            if isinstance(callee, Method) and isinstance(callee.owner, Softmax):
                 self._reduce_softmax(callee, value)
                 return
         self.visit(value)
@@ -226,7 +226,7 @@ class Statements(Reductions):
         chunk = Chunk(Value(f'!hsa.chunk_id<"{partition}">', "c"), partition)
         if indices is None:
             return None, chunk
-        return Slot(Value(f'!hsa.slot<"{indices}">', "slot"), indices), chunk
+        return Slot(Value(f'!hsa.slot<"{indices}">', "slot"), indices, domain.count), chunk
 
     def _bind_loop_names(self, node: ast.For, slot: Slot | None, chunk: Chunk) -> None:
         targets = node.target.elts if isinstance(node.target, ast.Tuple) else [node.target]
@@ -287,12 +287,16 @@ class Statements(Reductions):
                 raise self.error(at, f"{what} a constant, found {value.describe()}")
             if role.is_scalar and not _is_scalar(value):
                 raise self.error(at, f"{what} a scalar, found {value.describe()}")
-            computed = role in (Role.QUERY, Role.TENSOR) and isinstance(value, Tensor)
+            computed = role in _COMPUTED and isinstance(value, Tensor)
             same = isinstance(value, Array) and value.parameter.role is role
             if role.is_array and not same and not computed:
                 raise self.error(
                     at, f"{what} a parameter of role {role.value}, found {value.describe()}"
                 )
+
+
+_COMPUTED = (Role.QUERY, Role.TENSOR, Role.INDICES, Role.WEIGHTS)
+"""Roles in which a function that is called takes what its caller computed."""
 
 
 def _is_scalar(value: FrontValue) -> bool:

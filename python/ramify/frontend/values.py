@@ -30,7 +30,19 @@ class Tensor:
     def describe(self) -> str:
         if self.type.element == "i1":
             return f"a condition {self.type.describe()}" if self.type.axes else "a condition"
+        if self.type.partition is not None:
+            return f"a stream {self.type.describe()} over the chunks of '{self.type.partition}'"
         return f"an array {self.type.describe()}" if self.type.axes else f"a {self.type.element}"
+
+
+@dataclass(frozen=True)
+class Slots(Tensor):
+    """Picked chunks of a partition: an i32 tensor with a slot axis."""
+
+    partition: str
+
+    def describe(self) -> str:
+        return f"slots of '{self.partition}' {self.type.describe()}"
 
 
 @dataclass(frozen=True)
@@ -61,6 +73,8 @@ class Slot:
 
     ssa: Value
     indices: str
+    count: int | None = None
+    """How many slots there are, where the function computes them."""
 
     def describe(self) -> str:
         return f"a slot of `{self.indices}`"
@@ -73,6 +87,8 @@ class Domain:
     ssa: Value
     partition: str
     indices: str | None = None
+    count: int | None = None
+    """How many slots there are, where the function computes them."""
 
     def describe(self) -> str:
         return f"a domain of chunks of '{self.partition}'"
@@ -96,9 +112,9 @@ class Softmax:
 
 @dataclass(frozen=True)
 class Method:
-    """`acc.merge` or `acc.push` before its call."""
+    """`acc.merge`, `acc.push`, `s.at` or `slots.keep` before its call."""
 
-    owner: Softmax
+    owner: Softmax | Tensor
     name: str
 
     def describe(self) -> str:

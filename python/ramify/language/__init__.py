@@ -2,12 +2,13 @@
 """The language of `@ramify.jit` functions: `import ramify.language as rl`.
 
 A function states the work of one query block: the query heads that share a key/value head, at one
-position or at `q_block` consecutive ones. Axes have names, `pos`, `head`, `key`, `dim`;
-broadcasting and contraction go by name. The body of each function here is its definition in
+position or at `q_block` consecutive ones. Axes have names, `pos`, `head`, `chunk`, `slot`, `key`,
+`dim`; broadcasting and contraction go by name. The body of each function here is its definition in
 NumPy, and what `fn.reference(...)` executes.
 """
 
 from ..reference.named_array import NamedArray as Array
+from ..reference.slots import Slots
 from .accumulators import OnlineSoftmax, online_softmax, zeros
 from .annotations import (
     ChunkIndices,
@@ -33,8 +34,10 @@ from .elementwise import (
     tanh,
     where,
 )
-from .positions import end, index, positions, query_position, start
+from .positions import distance, end, index, length, positions, query_position, start
 from .reductions import logsumexp, max, min, sum
+from .selection import cumsum, detach, topk
+from .weights import softplus, stick_breaking
 
 __all__ = [
     "Array",
@@ -44,9 +47,13 @@ __all__ = [
     "Landmarks",
     "OnlineSoftmax",
     "Query",
+    "Slots",
     "Tensor",
     "abs",
     "constexpr",
+    "cumsum",
+    "detach",
+    "distance",
     "dot",
     "end",
     "every",
@@ -55,6 +62,7 @@ __all__ = [
     "first",
     "index",
     "inf",
+    "length",
     "log",
     "logsumexp",
     "max",
@@ -68,10 +76,13 @@ __all__ = [
     "selected",
     "sigmoid",
     "softmax",
+    "softplus",
     "sqrt",
     "start",
+    "stick_breaking",
     "sum",
     "tanh",
+    "topk",
     "where",
     "window",
     "zeros",

@@ -13,6 +13,7 @@ from typing import Annotated, Any, TypeAlias
 from ..errors import ArgumentError
 from ..reference.domains import ChunkId, Partition, Slot
 from ..reference.named_array import AXES, Data, NamedArray
+from ..reference.slots import Slots
 
 DEFAULT_PARTITION = "kv"
 """The partition that is meant where an annotation names none."""
@@ -77,42 +78,65 @@ class Chunks:
         return f"Chunks['{self.partition.name}'](N={self.data.shape[0]}, dim={self.data.shape[1]})"
 
 
-class Landmarks(Chunks):
-    """One row per chunk of a partition: an array `[B, C, H or HQ, Dr]`."""
+class Landmarks(NamedArray):
+    """One row per chunk of a partition: an array `[B, C, 1 or H or HQ, Dr]`.
 
-
-class ChunkIndices:
-    """Selected chunks: int32 or int64 `[B, rows, H or HQ, K]`, one row per query block.
-
-    -1, and whatever else is no index of a chunk, means an empty slot, which is skipped.
+    As a whole it is a stream `[chunk, dim]`, or `[head, chunk, dim]` where each query head has
+    landmarks of its own; `landmarks[c]` is the row of one chunk in a loop. A stream is never
+    stored: `rl.topk`, `rl.sum`, `rl.max`, `rl.logsumexp` and `rl.softmax` over "chunk" walk
+    through it.
     """
 
+    __slots__ = ()
+
+    def __class_getitem__(cls, partition: str) -> Annotation:
+        return _named_partition(cls, partition)
+
+    def __getitem__(self, c: Any) -> NamedArray:
+        """The row of chunk `c`: `[dim]` or `[head, dim]`."""
+        assert self.partition is not None
+        _check_chunk(c, self.partition)
+        axis = self.axes.index("chunk")
+        rest = tuple(name for name in self.axes if name != "chunk")
+        return NamedArray(self.data.take(c.index, axis=axis), rest)
+
+
+class ChunkIndices(Slots):
+    """Selected chunks: int32 or int64 `[B, rows, H or HQ, K]`, one row per query block.
+
+    -1, and whatever else is no index of a chunk, means an empty slot, which is skipped. A stream
+    is read at them by `s.at(indices)`.
+    """
+
+    __slots__ = ()
+
     def __init__(self, row: Data, partition: Partition) -> None:
-        self.row = row
-        self.partition = partition
+        super().__init__(row, ("slot",), partition)
 
     def __class_getitem__(cls, partition: str) -> Annotation:
         return _named_partition(cls, partition)
 
     def __repr__(self) -> str:
-        return f"ChunkIndices({self.row.tolist()})"
+        return f"ChunkIndices({self.data.tolist()})"
 
 
-class ChunkWeights:
+class ChunkWeights(NamedArray):
     """Weights of the selected chunks: `[B, rows, 1 or H or HQ, K]`.
 
-    `w[slot]` is a scalar, or `[head]` for weights per query head.
+    `w[slot]` is a scalar, or `[head]` for weights per query head; as a whole they are `[slot]` or
+    `[head, slot]`.
     """
 
+    __slots__ = ()
+
     def __init__(self, data: Data, axes: tuple[str, ...]) -> None:
-        self.data = data
-        self.axes = axes
+        super().__init__(data, (*axes, "slot"))
 
     def __getitem__(self, slot: Slot) -> NamedArray:
         """The weight of one slot."""
         if not isinstance(slot, Slot):
             raise ArgumentError(f"weights are read by a slot of rl.selected, found {slot!r}")
-        return NamedArray(self.data[..., slot.index], self.axes)
+        return NamedArray(self.data[..., slot.index], self.axes[:-1])
 
     def __repr__(self) -> str:
         return f"ChunkWeights({self.data.tolist()})"
@@ -151,8 +175,10 @@ class Tensor(NamedArray):
             )
         return Annotation(cls, partition, tuple(names))
 
-    def __getitem__(self, c: ChunkId) -> NamedArray:
+    def __getitem__(self, c: Any) -> NamedArray:
         """The part that belongs to chunk `c`."""
+        if not isinstance(c, ChunkId):
+            raise ArgumentError(f"arrays are read by the chunk of a loop, found {c!r}")
         axis = "key" if "key" in self.axes else "chunk"
         if axis not in self.axes:
             raise ArgumentError(f"an array with axes {self.axes} is not read chunk by chunk")

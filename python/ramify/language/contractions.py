@@ -10,7 +10,14 @@ import numpy as np
 
 from ..errors import ArgumentError
 from ..reference.domains import ChunkId
-from ..reference.named_array import Data, NamedArray, common_keys, expand, union
+from ..reference.named_array import (
+    Data,
+    NamedArray,
+    common_keys,
+    common_partition,
+    expand,
+    union,
+)
 
 
 def dot(a: NamedArray, b: NamedArray, over: str | None = None) -> NamedArray:
@@ -33,38 +40,44 @@ def dot(a: NamedArray, b: NamedArray, over: str | None = None) -> NamedArray:
     --------
     >>> s = rl.dot(q, k[c])     # [pos, head, dim] . [key, dim] -> [pos, head, key]
     >>> o = rl.dot(p, v[c])     # [pos, head, key] . [key, dim] -> [pos, head, dim]
+    >>> s = rl.dot(r, landmarks)    # [pos, head, dim] . [chunk, dim] -> [pos, head, chunk]
     """
     plan = _plan(a.axes, b.axes, over)
     keys = common_keys((a, b))
     if plan.over == "key" and keys is not None and keys.mask is not None:
         return _masked_dot(a, b, keys, plan)
     data = _product(a, b, plan)
-    return NamedArray(data, plan.axes, keys if "key" in plan.axes else None)
+    kept = keys if "key" in plan.axes else None
+    return NamedArray(data, plan.axes, kept, common_partition((a, b)))
 
 
 def softmax(x: NamedArray, n: float = 0.0, over: str = "key") -> NamedArray:
-    """exp(x) / (n + sum of exp(x) over the keys of the chunk); n = 1 is "softmax off by one".
+    """exp(x) / (n + sum of exp(x) over an axis); n = 1 is "softmax off by one".
 
     Parameters
     ----------
     x : array
-        Scores with a `key` axis. -inf excludes a key.
+        Scores with that axis. -inf excludes an element.
     n : constexpr float, n >= 0
         What is added to the denominator.
-    over : {"key"}
-        The axis.
+    over : {"key", "slot", "chunk", "head"}
+        The axis: the keys of the loop's chunk, the slots of a selection, all chunks, or the heads
+        of the group.
 
     Returns
     -------
     array, float32
         With the axes of `x`. If every score is -inf, or no key is valid, it is 0.
     """
-    if over != "key" or "key" not in x.axes:
-        raise ArgumentError(f"softmax goes over the axis 'key'; the array has {x.axes}")
+    if over not in ("key", "slot", "chunk", "head") or over not in x.axes:
+        raise ArgumentError(
+            "softmax goes over the axis 'key', 'slot', 'chunk' or 'head'; the array has "
+            f"{x.axes}, found {over!r}"
+        )
     if n < 0:
         raise ArgumentError(f"n: expected a number >= 0, found {n}.")
-    axis = x.axes.index("key")
-    s = mask_keys(x, -np.inf)
+    axis = x.axes.index(over)
+    s = mask_keys(x, -np.inf) if over == "key" else x.data
     highest = s.max(axis=axis, keepdims=True) if s.shape[axis] else np.full((1,), -np.inf)
     if n > 0:
         highest = np.maximum(highest, 0.0)
@@ -76,7 +89,7 @@ def softmax(x: NamedArray, n: float = 0.0, over: str = "key") -> NamedArray:
         total = total + n * np.exp(-highest)
     elif (total == 0).any():
         total = np.where(total == 0, 1.0, total)
-    return NamedArray(e / total, x.axes, x.keys)
+    return NamedArray(e / total, x.axes, x.keys, x.partition)
 
 
 def mask_keys(x: NamedArray, fill: float) -> Data:

@@ -12,21 +12,25 @@ from ..errors import ArgumentError
 from ..reference import domains
 from ..reference.domains import RangeDomain, SelectedDomain
 from ..reference.named_array import NamedArray
+from ..reference.slots import Slots
 from .annotations import ChunkIndices, Chunks
 
 
-def selected(indices: ChunkIndices) -> SelectedDomain:
+def selected(indices: ChunkIndices | Slots) -> SelectedDomain:
     """The selected chunks: `for slot, c in rl.selected(indices)`.
 
     Parameters
     ----------
-    indices : ChunkIndices
-        Empty slots (-1, or no index of a chunk) are skipped. A chunk in two slots is visited
-        twice.
+    indices : ChunkIndices or Slots
+        A parameter, or what `rl.topk` gave: then the block has one position and the slots no
+        `head` axis of more than one, since one selection is visited. Empty slots (-1, or no index
+        of a chunk) are skipped. A chunk in two slots is visited twice.
     """
-    if not isinstance(indices, ChunkIndices):
-        raise ArgumentError(f"rl.selected takes a ChunkIndices parameter, found {indices!r}")
-    return SelectedDomain(indices.partition, indices.row)
+    if not isinstance(indices, Slots):
+        raise ArgumentError(
+            f"rl.selected takes a ChunkIndices parameter or slots of rl.topk, found {indices!r}"
+        )
+    return SelectedDomain(indices.chunks_of, indices.row())
 
 
 def window(

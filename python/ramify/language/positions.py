@@ -1,12 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Where keys, queries and chunks stand."""
+"""Where keys, queries and chunks stand.
+
+Of a loop's chunk `c`, `rl.start(c)` is a number; of a parameter with a partition,
+`rl.start(landmarks)` is a stream over all of its chunks.
+"""
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
+import numpy as np
+
+from ..errors import ArgumentError
 from ..reference.context import current
-from ..reference.domains import ChunkId
+from ..reference.domains import ChunkId, Partition
 from ..reference.named_array import NamedArray, named
-from .annotations import Chunks
+from .annotations import Chunks, Landmarks
+
+Place: TypeAlias = "ChunkId | Landmarks | Chunks"
+"""A chunk of a loop, or all chunks of a parameter's partition."""
 
 
 def positions(k: Chunks, c: ChunkId) -> NamedArray:
@@ -19,16 +31,46 @@ def query_position() -> NamedArray:
     return NamedArray(current().positions, ("pos",))
 
 
-def index(c: ChunkId) -> NamedArray:
+def index(c: Place) -> NamedArray:
     """Number of the chunk in its partition, from 0: int32."""
-    return named(c.index)
+    if isinstance(c, ChunkId):
+        return named(c.index)
+    partition = _partition(c)
+    return NamedArray(np.arange(partition.count), ("chunk",), partition=partition)
 
 
-def start(c: ChunkId) -> NamedArray:
+def start(c: Place) -> NamedArray:
     """Position of the first key of the chunk: int32."""
-    return named(c.index * c.partition.size)
+    size = c.partition.size if isinstance(c, ChunkId) else _partition(c).size
+    return index(c) * size
 
 
-def end(c: ChunkId) -> NamedArray:
-    """One past the last key of the chunk: int32. A partial last chunk ends as a whole one would."""
-    return named((c.index + 1) * c.partition.size)
+def end(c: Place) -> NamedArray:
+    """One past the last key of the chunk: int32.
+
+    Of a stream, a partial last chunk ends at N; of a loop's chunk, it ends as a whole one would.
+    """
+    if isinstance(c, ChunkId):
+        return named((c.index + 1) * c.partition.size)
+    return start(c) + length(c)
+
+
+def length(c: Landmarks | Chunks) -> NamedArray:
+    """Keys in each chunk, a stream: int32. A partial last chunk has fewer than the others."""
+    if isinstance(c, ChunkId):
+        raise ArgumentError("rl.length is of all chunks: rl.length(landmarks)")
+    partition = _partition(c)
+    first = np.arange(partition.count) * partition.size
+    data = np.minimum(partition.num_keys - first, partition.size)
+    return NamedArray(data, ("chunk",), partition=partition)
+
+
+def distance(c: Place) -> NamedArray:
+    """How far the query stands behind the first key of the chunk: `query_position() - start(c)`."""
+    return query_position() - start(c)
+
+
+def _partition(c: Landmarks | Chunks) -> Partition:
+    if isinstance(c, Landmarks | Chunks) and c.partition is not None:
+        return c.partition
+    raise ArgumentError(f"expected a chunk, rl.Landmarks or rl.Chunks, found {c!r}")

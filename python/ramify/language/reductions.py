@@ -19,8 +19,8 @@ def sum(x: NamedArray, over: str) -> NamedArray:
     Parameters
     ----------
     x : array
-    over : {"key", "head", "dim"}
-        The axis that goes.
+    over : {"key", "head", "dim", "chunk", "slot"}
+        The axis that goes. Over `chunk` a stream is walked through once more.
     """
     return _reduce(np.sum, x, over, 0.0)
 
@@ -44,18 +44,20 @@ def logsumexp(x: NamedArray, over: str) -> NamedArray:
 
 
 def _reduce(function: Callable[..., Any], x: NamedArray, over: str, identity: float) -> NamedArray:
-    if over not in ("key", "head", "dim") or over not in x.axes:
+    if over not in ("key", "head", "dim", "chunk", "slot") or over not in x.axes:
         raise ArgumentError(
-            f"expected over= one of 'key', 'head', 'dim' in {x.axes}, found {over!r}"
+            f"expected over= one of 'key', 'head', 'dim', 'chunk', 'slot' in {x.axes}, found "
+            f"{over!r}"
         )
     position = x.axes.index(over)
     data: Data = mask_keys(x, identity) if over == "key" else x.data
     axes = tuple(axis for axis in x.axes if axis != over)
+    partition = None if over == "chunk" else x.partition
     if not data.shape[position]:
-        return NamedArray(np.full(tuple(np.delete(data.shape, position)), identity), axes)
-    return NamedArray(
-        np.asarray(function(data, axis=position)), axes, None if over == "key" else x.keys
-    )
+        empty = np.full(tuple(np.delete(data.shape, position)), identity)
+        return NamedArray(empty, axes, None, partition)
+    reduced = np.asarray(function(data, axis=position))
+    return NamedArray(reduced, axes, None if over == "key" else x.keys, partition)
 
 
 def _logsumexp(data: Data, axis: int) -> Data:

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from ..errors import ArgumentError
 
 if TYPE_CHECKING:
-    from .domains import ChunkId
+    from .domains import ChunkId, Partition, Slot
+    from .slots import Slots
 
 AXES = ("pos", "head", "chunk", "slot", "key", "dim")
 """Every axis, in the order in which arrays keep theirs."""
@@ -38,16 +39,23 @@ class NamedArray:
         Names from `AXES`, in that order.
     keys : ChunkId, optional
         The chunk whose keys the `key` axis runs over.
+    partition : Partition, optional
+        The partition whose chunks the `chunk` axis runs over.
     """
 
-    __slots__ = ("axes", "data", "keys")
+    __slots__ = ("axes", "data", "keys", "partition")
 
     def __init__(
-        self, data: Data | float, axes: tuple[str, ...] = (), keys: ChunkId | None = None
+        self,
+        data: Data | float,
+        axes: tuple[str, ...] = (),
+        keys: ChunkId | None = None,
+        partition: Partition | None = None,
     ) -> None:
         self.data: Data = data if isinstance(data, np.ndarray) else np.asarray(data)
         self.axes = axes
         self.keys = keys
+        self.partition = partition
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -62,6 +70,29 @@ class NamedArray:
     def size(self, axis: str) -> int:
         """Size of the axis of that name."""
         return int(self.data.shape[self.axes.index(axis)])
+
+    def at(self, slots: Slots) -> NamedArray:
+        """A stream's value at each slot: -inf where the slot is empty, 0 for integers.
+
+        Parameters
+        ----------
+        slots : Slots or ChunkIndices
+            Picks of the same partition.
+
+        Returns
+        -------
+        array
+            With the axes of both, `slot` in place of `chunk`.
+        """
+        from .slots import take
+
+        return take(self, slots)
+
+    def __getitem__(self, slot: Slot) -> NamedArray:
+        """The value of one slot, in a loop over slots that the function computed."""
+        from .slots import read
+
+        return read(self, slot)
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{a}={n}" for a, n in zip(self.axes, self.shape, strict=True))
@@ -122,10 +153,10 @@ class NamedArray:
         return elementwise(np.mod, other, self)
 
     def __neg__(self) -> NamedArray:
-        return NamedArray(-self.data, self.axes, self.keys)
+        return NamedArray(-self.data, self.axes, self.keys, self.partition)
 
     def __abs__(self) -> NamedArray:
-        return NamedArray(np.abs(self.data), self.axes, self.keys)
+        return NamedArray(np.abs(self.data), self.axes, self.keys, self.partition)
 
     def __lt__(self, other: Number) -> NamedArray:
         return elementwise(np.less, self, other)
@@ -154,7 +185,7 @@ class NamedArray:
         return elementwise(np.logical_or, self, other)
 
     def __invert__(self) -> NamedArray:
-        return NamedArray(~self.data, self.axes, self.keys)
+        return NamedArray(~self.data, self.axes, self.keys, self.partition)
 
     __rand__ = __and__
     __ror__ = __or__
@@ -201,19 +232,33 @@ def common_keys(values: tuple[NamedArray, ...]) -> ChunkId | None:
     return chunks[0] if chunks else None
 
 
+def common_partition(values: tuple[NamedArray, ...]) -> Partition | None:
+    """The partition over whose chunks the values run, if any does; they must agree."""
+    found = [value.partition for value in values if value.partition is not None]
+    for other in found[1:]:
+        if other is not found[0]:
+            raise ArgumentError(
+                f"streams of the partitions '{found[0].name}' and '{other.name}' meet in one "
+                "operation"
+            )
+    return found[0] if found else None
+
+
 def elementwise(function: Callable[..., Any], *values: Number) -> NamedArray:
     """Apply a NumPy function to values broadcast by the names of their axes."""
     arrays = tuple(named(value) for value in values)
     with_axes = [array for array in arrays if array.axes]
     if len(with_axes) == 1:  # with numbers, the common case
         only = with_axes[0]
-        return NamedArray(function(*(a.data for a in arrays)), only.axes, only.keys)
+        data = function(*(a.data for a in arrays))
+        return NamedArray(data, only.axes, only.keys, only.partition)
     axes: tuple[str, ...] = ()
     for array in arrays:
         axes = union(axes, array.axes)
+    partition = common_partition(arrays)
     for axis in axes:
         sizes = {array.size(axis) for array in arrays if axis in array.axes}
         if len(sizes) > 1:
             raise ArgumentError(f"sizes {sorted(sizes)} of axis '{axis}' differ")
     data = function(*(expand(array, axes) for array in arrays))
-    return NamedArray(data, axes, common_keys(arrays))
+    return NamedArray(data, axes, common_keys(arrays), partition)

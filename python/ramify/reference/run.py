@@ -16,14 +16,25 @@ import numpy as np
 from ..errors import ArgumentError, ArgumentTypeError, mismatch
 from ..frontend.binding import Arguments, ArrayInfo, Sizes, measure, split
 from ..frontend.signature import Parameter, Role, Signature
-from ..language.annotations import ChunkIndices, Chunks, ChunkWeights, Query, Tensor
+from ..language.annotations import (
+    ChunkIndices,
+    Chunks,
+    ChunkWeights,
+    Landmarks,
+    Query,
+    Tensor,
+)
 from . import context
 from .context import Block
 from .domains import Partition
 from .named_array import AXES, Data, NamedArray, named
 
-EMPTY = {True: 0.0, False: -np.inf}
-"""A result's value at a padding row: 0 with a `dim` axis, -inf (an lse of nothing) without."""
+
+def _value_of_nothing(axes: tuple[str, ...], dtype: np.dtype[Any]) -> float:
+    """A result at a padding row: an output or weight of 0, an lse of -inf, an empty slot of -1."""
+    if "slot" in axes:
+        return -1 if dtype.kind == "i" else 0.0
+    return 0.0 if "dim" in axes else -np.inf
 
 
 def run(signature: Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
@@ -39,8 +50,9 @@ def run(signature: Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any]) 
 
     Returns
     -------
-    ndarray or tuple of ndarray, float64
-        `[B, L, HQ, Dv]` for a result with a `dim` axis, `[B, L, HQ]` without.
+    ndarray or tuple of ndarray, float64, or int32 for slots
+        `[B, L, HQ, Dv]` for a result with a `dim` axis, `[B, L, HQ, K]` for `[pos, head, slot]`,
+        `[B, L, H, K]` for `[pos, slot]`, `[B, L, HQ]` for `[pos, head]`.
     """
     signature.check_entry()
     arguments = split(signature, args, kwargs)
@@ -106,6 +118,9 @@ class Execution:
 
     def run(self) -> Any:
         """Call the function for each query block, and put its results together."""
+        return self._outputs().whole(self)
+
+    def _outputs(self) -> Outputs:
         outputs = Outputs(self.sizes)
         for batch in range(self.sizes.batch):
             for head in range(self.sizes.query_heads // self._heads_per_block):
@@ -113,8 +128,8 @@ class Execution:
                 for queries, block in self._blocks(batch, head):
                     context.enter(block)
                     result = self.signature.function(**views.arguments(queries, block))
-                    outputs.store(batch, queries, views.query_heads, result)
-        return outputs.whole(self)
+                    outputs.store(batch, queries, (views.query_heads, head), result)
+        return outputs
 
     @property
     def _heads_per_block(self) -> int:
@@ -177,6 +192,8 @@ class Views:
         }
         scalars = {name: named(value) for name, value in execution.arguments.scalars.items()}
         self._fixed: dict[str, Any] = {**scalars, **execution.arguments.constants}
+        for parameter in execution.signature.of_role(Role.LANDMARKS):
+            self._fixed[parameter.name] = self._landmarks(parameter)
         for parameter in execution.signature.of_role(Role.CHUNKS):
             data = execution.arrays[parameter.name][batch, :, self._kv_head]
             partition = self._partitions[parameter.partition or ""]
@@ -186,7 +203,7 @@ class Views:
         """The function's arguments for one block."""
         arguments = dict(self._fixed)
         for parameter in self._execution.signature.arrays:
-            if parameter.role is not Role.CHUNKS:
+            if parameter.name not in arguments:
                 arguments[parameter.name] = self._view(parameter, queries, block.selection_row)
         return arguments
 
@@ -205,6 +222,17 @@ class Views:
             data[self._batch, row, heads], self._partitions[parameter.partition or ""]
         )
 
+    def _landmarks(self, parameter: Parameter) -> Landmarks:
+        """The rows of the chunks that there are: `[chunk, dim]` or `[head, chunk, dim]`."""
+        partition = self._partitions[parameter.partition or ""]
+        data = self._execution.arrays[parameter.name][self._batch, : partition.count]
+        kind = self._execution.sizes.kinds[parameter.name]
+        if kind == "query":
+            rows = data[:, self.query_heads].transpose(1, 0, 2)
+            return Landmarks(rows, ("head", "chunk", "dim"), None, partition)
+        rows = data[:, 0 if kind == "one" else self._kv_head]
+        return Landmarks(rows, ("chunk", "dim"), None, partition)
+
     def _selection_heads(self, parameter: Parameter) -> int | slice:
         kind = self._execution.sizes.kinds[parameter.name]
         if kind == "one":
@@ -222,7 +250,16 @@ class Views:
             elif axis == "head":
                 data = data[(slice(None),) * at + (self.query_heads,)]
         order = sorted(parameter.axes, key=AXES.index)
-        return Tensor(data.transpose([parameter.axes.index(a) for a in order]), tuple(order))
+        view = data.transpose([parameter.axes.index(a) for a in order])
+        if "chunk" not in order:
+            return Tensor(view, tuple(order))
+        partition = self._partitions[parameter.partition or ""]
+        view = view.take(range(partition.count), axis=order.index("chunk"))
+        return Tensor(view, tuple(order), None, partition)
+
+
+RESULTS = (("pos", "head", "dim"), ("pos", "head"), ("pos", "head", "slot"), ("pos", "slot"))
+"""Axes of what a function may return."""
 
 
 class Outputs:
@@ -231,35 +268,51 @@ class Outputs:
     def __init__(self, sizes: Sizes) -> None:
         self._sizes = sizes
         self._arrays: list[Data] = []
+        self._axes: list[tuple[str, ...]] = []
         self._is_tuple = False
 
-    def store(self, batch: int, queries: Data, heads: slice, result: Any) -> None:
-        """Take what one block returned."""
+    def store(self, batch: int, queries: Data, heads: tuple[slice, int], result: Any) -> None:
+        """Take what one block returned; `heads` are its query heads, and its own number."""
         items = result if isinstance(result, tuple) else (result,)
         if not self._arrays:
             self._is_tuple = isinstance(result, tuple)
-            self._arrays = [self._make(item) for item in items]
-        for array, item in zip(self._arrays, items, strict=True):
-            array[batch, queries, heads] = item.data
+            count = self._sizes.query_heads // (heads[0].stop - heads[0].start)
+            self._arrays = [self._make(item, count) for item in items]
+        for array, axes, item in zip(self._arrays, self._axes, items, strict=True):
+            array[batch, queries, heads[0] if "head" in axes else heads[1]] = item.data
 
-    def _make(self, item: object) -> Data:
-        if not isinstance(item, NamedArray) or item.axes[:2] != ("pos", "head"):
+    def _make(self, item: object, blocks: int) -> Data:
+        if not isinstance(item, NamedArray) or item.axes not in RESULTS:
             found = item.axes if isinstance(item, NamedArray) else type(item).__name__
-            raise ArgumentError(f"a result has axes [pos, head, dim] or [pos, head], found {found}")
-        sizes = self._sizes
-        dim = (item.size("dim"),) if "dim" in item.axes else ()
-        shape = (sizes.batch, sizes.length, sizes.query_heads, *dim)
-        return np.full(shape, EMPTY[bool(dim)])
+            raise ArgumentError(
+                "a result has axes [pos, head, dim], [pos, head], [pos, slot] or "
+                f"[pos, head, slot], found {found}"
+            )
+        self._axes.append(item.axes)
+        heads = self._sizes.query_heads if "head" in item.axes else blocks
+        last = (item.shape[-1],) if item.axes[-1] in ("dim", "slot") else ()
+        whole = item.data.dtype.kind == "i" and "slot" in item.axes
+        dtype = np.dtype(np.int32 if whole else np.float64)
+        shape = (self._sizes.batch, self._sizes.length, heads, *last)
+        return np.full(shape, _value_of_nothing(item.axes, dtype), dtype)
 
     def whole(self, execution: Execution) -> Any:
-        """The results; without any block, their shapes come from a block without queries."""
+        """The results; without any block, their shapes come from a block without keys."""
         if not self._arrays:
-            self._arrays, self._is_tuple = empty_results(execution)
+            one = _without_keys(execution)._outputs()
+            self._axes, self._is_tuple = one._axes, one._is_tuple
+            shape = self._sizes.batch, self._sizes.length
+            self._arrays = [
+                np.full(
+                    (*shape, *array.shape[2:]), _value_of_nothing(axes, array.dtype), array.dtype
+                )
+                for array, axes in zip(one._arrays, one._axes, strict=True)
+            ]
         return tuple(self._arrays) if self._is_tuple else self._arrays[0]
 
 
-def empty_results(execution: Execution) -> tuple[list[Data], bool]:
-    """Results of a call without queries: their shapes are those of a call with one."""
+def _without_keys(execution: Execution) -> Execution:
+    """The same call with one query and no keys, for the shapes of its results."""
     sizes = execution.sizes
     one = replace(
         sizes, batch=1, length=1, q_block=1, rows=1, num_keys=dict.fromkeys(sizes.num_keys, 0)
@@ -272,11 +325,8 @@ def empty_results(execution: Execution) -> tuple[list[Data], bool]:
             axes = shape[len(shape) - len(parameter.axes) :]
             shape = [known.get(a, n) for a, n in zip(parameter.axes, axes, strict=True)]
         else:
-            shape[:2] = 1, 0 if parameter.role is Role.CHUNKS else 1
+            keyed = parameter.role in (Role.CHUNKS, Role.LANDMARKS)
+            shape[:2] = 1, 0 if keyed else 1
         arrays[parameter.name] = np.zeros(shape, execution.arrays[parameter.name].dtype)
-    options = {"q_start": 0}
-    arguments = replace(execution.arguments, options=options)
-    result = Execution(execution.signature, arguments, arrays, one).run()
-    items = result if isinstance(result, tuple) else (result,)
-    shape_of = [(sizes.batch, sizes.length, *item.shape[2:]) for item in items]
-    return [np.full(s, EMPTY[len(s) == 4]) for s in shape_of], isinstance(result, tuple)
+    arguments = replace(execution.arguments, options={"q_start": 0})
+    return Execution(execution.signature, arguments, arrays, one)
