@@ -73,6 +73,8 @@ void ramify::buildSchedulePipeline(OpPassManager &passes, StringRef schedule,
   options.rowsMultiple = 1;
   options.colsMultiple = 1;
   options.maxKeyTile = 256;
+  // Two registers of rows: each landmark's element is used twice when loaded.
+  options.streamRows = 2 * target.vectorShape().lanes;
   ::buildSchedulePipeline(passes, options);
 }
 

@@ -69,8 +69,10 @@ bool PlanBuilder::isQStart(BlockArgument argument) {
   return role && role.getValue() == "q_start";
 }
 
-/// A number, or the name of a size.
+/// A number, the name of a size, or a product of two such.
 Expr PlanBuilder::getSize(StringRef text) {
+  if (auto [left, right] = text.split(" * "); !right.empty())
+    return Expr::binary(Expr::Op::Mul, getSize(left), getSize(right));
   int64_t number;
   if (!text.getAsInteger(10, number))
     return Expr(number);

@@ -11,7 +11,8 @@ def HSAToTile : Pass<"hsa-to-tile", "::mlir::ModuleOp"> {
   let description = [{
     Replaces each `hsa.program` by the kernels and the `tile.plan` of the named
     schedule. The options say what tiles the target likes; the same schedule
-    serves the CPU and the GPU.
+    serves the CPU and the GPU. A program that reduces streams over chunks, and no
+    chunks themselves, is lowered by the schedule `streamed` whatever is named.
   }];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
@@ -30,7 +31,11 @@ def HSAToTile : Pass<"hsa-to-tile", "::mlir::ModuleOp"> {
            "chunks with more keys are cut into several tiles">,
     Option<"registers", "registers", "int64_t", "0",
            "of a thread: chunks that need more are visited tile by tile, in "
-           "several passes; 0 for no limit">];
+           "several passes; 0 for no limit">,
+    Option<"streamRows", "stream-rows", "int64_t", "64",
+           "query blocks of a program that walks over streams">,
+    Option<"streamChunks", "stream-chunks", "int64_t", "64",
+           "chunks in a tile of a stream">];
 }
 
 def FoldRowScales : Pass<"tile-fold-row-scales"> {

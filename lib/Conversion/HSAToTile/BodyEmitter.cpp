@@ -104,18 +104,21 @@ LogicalResult BodyEmitter::emitAbs(Operation *op) {
 
 /// The quotient towards zero, less one where there is a remainder and the signs
 /// differ.
+Value ramify::emitFloorDiv(TileBuilder &b, Value x, Value y) {
+  Value zero = b.full(x.getType(), 0), one = b.full(x.getType(), 1);
+  Value quotient = b.create<arith::DivSIOp>(x, y);
+  Value rest = b.sub(x, b.mul(quotient, y));
+  Value signs = b.create<arith::XOrIOp>(x, y);
+  Value below = b.both(b.compare(arith::CmpIPredicate::ne, rest, zero),
+                       b.compare(arith::CmpIPredicate::slt, signs, zero));
+  return b.choose(below, b.sub(quotient, one), quotient);
+}
+
 LogicalResult BodyEmitter::emitFloorDiv(Operation *op) {
   Tiles dividends = getTiles(op->getOperand(0));
   Tiles divisors = getTiles(op->getOperand(1)), tiles;
-  for (auto [x, y] : llvm::zip(dividends, divisors)) {
-    Value zero = b.full(x.getType(), 0), one = b.full(x.getType(), 1);
-    Value quotient = b.create<arith::DivSIOp>(x, y);
-    Value rest = b.sub(x, b.mul(quotient, y));
-    Value signs = b.create<arith::XOrIOp>(x, y);
-    Value below = b.both(b.compare(arith::CmpIPredicate::ne, rest, zero),
-                         b.compare(arith::CmpIPredicate::slt, signs, zero));
-    tiles.push_back(b.choose(below, b.sub(quotient, one), quotient));
-  }
+  for (auto [x, y] : llvm::zip(dividends, divisors))
+    tiles.push_back(ramify::emitFloorDiv(b, x, y));
   set(op->getResult(0), tiles);
   return success();
 }

@@ -168,6 +168,8 @@ private:
 /// The value of an empty reduction.
 double getNeutral(hsa::Monoid monoid);
 tile::Combine getCombine(hsa::Monoid monoid);
+/// The quotient rounded down.
+mlir::Value emitFloorDiv(TileBuilder &b, mlir::Value x, mlir::Value y);
 /// Combines two tiles or scalars.
 mlir::Value emitCombine(TileBuilder &b, hsa::Monoid monoid, mlir::Value lhs,
                         mlir::Value rhs);

@@ -20,17 +20,28 @@ namespace ramify {
 #include "lib/Conversion/HSAToTile/Passes.h.inc"
 } // namespace ramify
 
+/// Whether the program reduces streams and nothing else: one schedule does
+/// that.
+static bool isSelection(hsa::ProgramOp program) {
+  bool hasStream = false, hasReduction = false;
+  program.walk([&](Operation *op) {
+    hasStream |= isa<hsa::StreamOp, hsa::ChunkInfoOp>(op) ||
+                 llvm::any_of(op->getResultTypes(), [](Type type) {
+                   return hasAxis(type, hsa::Axis::Slot);
+                 });
+    hasReduction |= isa<hsa::ReduceOp>(op);
+  });
+  return hasStream && !hasReduction;
+}
+
 namespace {
 class HSAToTilePass : public ramify::impl::HSAToTileBase<HSAToTilePass> {
 public:
   using HSAToTileBase::HSAToTileBase;
 
   void runOnOperation() override {
-    const Schedule *chosen =
-        llvm::find_if(schedules, [&](const Schedule &candidate) {
-          return candidate.name == schedule;
-        });
-    if (chosen == std::end(schedules)) {
+    const Schedule *chosen = find(schedule);
+    if (!chosen) {
       emitError(getOperation().getLoc())
           << "there is no schedule \"" << schedule << "\"; there "
           << (std::size(schedules) == 1 ? "is" : "are") << " "
@@ -41,14 +52,23 @@ public:
                         ", ");
       return signalPassFailure();
     }
-    TileLimits limits{rowsMultiple, colsMultiple, maxRows, maxKeyTile,
-                      registers};
-    for (auto program :
-         llvm::make_early_inc_range(getOperation().getOps<hsa::ProgramOp>())) {
-      if (failed(chosen->lower(program, limits)))
+    TileLimits limits{rowsMultiple, colsMultiple, maxRows,     maxKeyTile,
+                      registers,    streamRows,   streamChunks};
+    auto programs = llvm::to_vector(getOperation().getOps<hsa::ProgramOp>());
+    for (hsa::ProgramOp program : programs) {
+      const Schedule *own = isSelection(program) ? find("streamed") : chosen;
+      if (failed(own->lower(program, limits)))
         return signalPassFailure();
-      program.erase();
     }
+    for (hsa::ProgramOp program : llvm::reverse(programs))
+      program.erase();
+  }
+
+private:
+  static const Schedule *find(StringRef name) {
+    const Schedule *found = llvm::find_if(
+        schedules, [&](const Schedule &one) { return one.name == name; });
+    return found == std::end(schedules) ? nullptr : found;
   }
 };
 } // namespace

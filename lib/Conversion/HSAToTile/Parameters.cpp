@@ -40,6 +40,9 @@ Type ramify::getMemoryType(Type role) {
       .Case<hsa::QueryType, hsa::ChunksType>([](auto type) {
         return getArray({any, any, any, type.getDim()}, type.getElementType());
       })
+      .Case([](hsa::LandmarksType type) {
+        return getArray({any, any, any, type.getDim()}, type.getElementType());
+      })
       .Case<hsa::IndicesType, hsa::WeightsType>([](auto type) {
         return getArray({any, any, any, any}, type.getElementType());
       })
@@ -70,6 +73,9 @@ static std::string getSizeName(hsa::ProgramOp program, StringRef size,
     else if (auto chunks = dyn_cast<hsa::ChunksType>(type);
              chunks && size != "K")
       first = chunks.getPartition();
+    else if (auto landmarks = dyn_cast<hsa::LandmarksType>(type);
+             landmarks && size != "K")
+      first = landmarks.getPartition();
     if (!first.empty())
       return first == owner ? size.str() : (size + "_" + owner).str();
   }
@@ -116,6 +122,9 @@ static SmallVector<std::string> getDims(hsa::ProgramOp program, StringRef name,
   } else if (auto type = dyn_cast<hsa::ChunksType>(role)) {
     dims = {"B", getSizeName(program, "N", type.getPartition()), "H",
             std::to_string(type.getDim())};
+  } else if (auto type = dyn_cast<hsa::LandmarksType>(role)) {
+    dims = {"B", getSizeName(program, "C", type.getPartition()),
+            getHeadsName(type.getHeads()).str(), std::to_string(type.getDim())};
   } else if (auto type = dyn_cast<hsa::IndicesType>(role)) {
     slots(type.getHeads(), name);
   } else if (auto type = dyn_cast<hsa::WeightsType>(role)) {
@@ -189,6 +198,17 @@ void Parameters::addParameter(BlockArgument argument) {
   attributes.push_back(attrs.getDictionary(program.getContext()));
 }
 
+/// The keys that landmarks stand for, as a size times a number; empty if the
+/// program has none.
+std::string Parameters::getKeysOfLandmarks() {
+  for (Type type : program.getArgumentTypes())
+    if (auto landmarks = dyn_cast<hsa::LandmarksType>(type))
+      return (cast<StringAttr>(getDim("C")).getValue() + " * " +
+              Twine(landmarks.getKey()))
+          .str();
+  return "";
+}
+
 void Parameters::addStart() {
   Builder b(program.getContext());
   start = types.size();
@@ -201,13 +221,19 @@ void Parameters::addStart() {
   });
   if (hasKeys)
     attrs.set("ramify.default", b.getArrayAttr({getDim("N"), getDim("L")}));
+  else if (std::string keys = getKeysOfLandmarks(); !keys.empty())
+    attrs.set("ramify.default",
+              b.getArrayAttr({b.getStringAttr(keys), getDim("L")}));
   attributes.push_back(attrs.getDictionary(program.getContext()));
 }
 
 void Parameters::addResults() {
   constexpr int64_t any = ShapedType::kDynamic;
   for (Type type : program.getResultTypes()) {
-    if (int64_t dim = getSize(type, Axis::Dim)) {
+    if (int64_t slots = getSize(type, Axis::Slot)) {
+      results.push_back(
+          getArray({any, any, any, slots}, getElementTypeOrSelf(type)));
+    } else if (int64_t dim = getSize(type, Axis::Dim)) {
       Type element = cast<hsa::QueryType>(query.getType()).getElementType();
       results.push_back(getArray({any, any, any, dim}, element));
     } else {
@@ -245,6 +271,9 @@ static std::optional<std::pair<Axis, int64_t>> findSize(Type role,
   if (auto chunks = dyn_cast<hsa::ChunksType>(role))
     if (chunks.getPartition() == partition)
       return std::pair(Axis::Key, 1);
+  if (auto landmarks = dyn_cast<hsa::LandmarksType>(role))
+    if (landmarks.getPartition() == partition)
+      return std::pair(Axis::Chunk, 1);
   auto array = dyn_cast<hsa::ArrayType>(role);
   if (!array || array.getPartition() != partition)
     return std::nullopt;

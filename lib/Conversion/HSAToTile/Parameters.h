@@ -5,6 +5,7 @@
 //
 //     query    [B, L, HQ, D]          indices, weights  [B, rows, heads, K]
 //     chunks   [B, N, H, D]           array  its axes, batch first if flagged
+//     landmarks [B, C, heads, D]
 //     num_keys, q_start  [B]          q_positions       [L] or [B, L]
 //
 // Kernel and plan take the parameters in the program's order. A program that
@@ -13,7 +14,8 @@
 // of them. Arguments of the plan carry the attributes `ramify.name`,
 // `ramify.dims` (a name for each size, or a number; equal names are equal
 // sizes) and, for what the language supplies itself, `ramify.role` and
-// `ramify.default`: two sizes whose difference it is unless given.
+// `ramify.default`: two sizes whose difference it is unless given; a size may
+// be a name times a number.
 //
 //===----------------------------------------------------------------------===//
 
@@ -62,6 +64,7 @@ public:
 private:
   void addParameter(mlir::BlockArgument argument);
   void addStart();
+  std::string getKeysOfLandmarks();
   void addResults();
   mlir::Attribute getDim(llvm::StringRef name);
 

@@ -14,6 +14,8 @@ static StringRef getFirstPartition(hsa::ProgramOp program) {
   for (Type type : program.getArgumentTypes()) {
     if (auto chunks = dyn_cast<hsa::ChunksType>(type))
       return chunks.getPartition();
+    if (auto landmarks = dyn_cast<hsa::LandmarksType>(type))
+      return landmarks.getPartition();
     if (auto array = dyn_cast<hsa::ArrayType>(type))
       if (!array.getPartition().empty())
         return array.getPartition();

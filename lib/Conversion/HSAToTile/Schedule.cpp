@@ -102,8 +102,18 @@ void ramify::createPlan(
   PlanSizes sizes =
       getPlanSizes(b, body->getArgument(parameters.getQuery().getArgNumber()));
   SmallVector<Value> operands(body->getArguments());
-  for (Type result : parameters.getResultTypes()) {
+  for (auto [type, result] :
+       llvm::zip_equal(program.getResultTypes(), parameters.getResultTypes())) {
     SmallVector<Value> shape = {sizes.batch, sizes.queries, sizes.queryHeads};
+    // A selection has a row for each query block, of one head or all.
+    if (hasAxis(type, hsa::Axis::Slot)) {
+      int64_t positions = std::max<int64_t>(getSize(type, hsa::Axis::Pos), 1);
+      shape[1] = b.div(
+          b.createOrFold<arith::AddIOp>(sizes.queries, b.index(positions - 1)),
+          positions);
+      if (!hasAxis(type, hsa::Axis::Head))
+        shape[2] = b.div(sizes.queryHeads, program.getGroup());
+    }
     auto array = cast<MemRefType>(result);
     if (array.getRank() == 4)
       shape.push_back(b.index(array.getDimSize(3)));

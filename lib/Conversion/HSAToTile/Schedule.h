@@ -22,8 +22,13 @@ struct Schedule {
 mlir::LogicalResult lowerQueryMajor(hsa::ProgramOp program,
                                     const TileLimits &limits);
 
+/// A program owns query blocks and walks over streams.
+mlir::LogicalResult lowerStreamed(hsa::ProgramOp program,
+                                  const TileLimits &limits);
+
 inline constexpr Schedule schedules[] = {
     {"query_major", lowerQueryMajor},
+    {"streamed", lowerStreamed},
 };
 
 /// A kernel with the program's parameters and results as arguments; `emitter`

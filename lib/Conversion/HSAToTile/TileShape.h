@@ -32,7 +32,9 @@ struct TileLimits {
   int64_t colsMultiple = 16;
   int64_t maxRows = 64;
   int64_t maxKeyTile = 128;
-  int64_t registers = 0; ///< of a thread; 0: as many as are needed
+  int64_t registers = 0;     ///< of a thread; 0: as many as are needed
+  int64_t streamRows = 64;   ///< query blocks of a program over streams
+  int64_t streamChunks = 64; ///< chunks in a tile of a stream
 };
 
 class TileShape {

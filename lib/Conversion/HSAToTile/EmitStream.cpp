@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- EmitStream.cpp - Reading streams, products and folds ---------------===//
+
+#include "StreamEmitter.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace ramify;
+using hsa::Axis;
+using Predicate = arith::CmpIPredicate;
+
+//===----------------------------------------------------------------------===//
+// Reading
+//===----------------------------------------------------------------------===//
+
+FailureOr<Value> StreamEmitter::emitOp(hsa::LoadOp op, StreamHead head) {
+  if (isa<hsa::ArrayType>(op.getSource().getType()))
+    return emitArray(op, op.getSource(), head);
+  if (!isa<hsa::QueryType>(op.getSource().getType()))
+    return emitSelection(op, head);
+  const Rows &rows = body.rows;
+  return b
+      .create<tile::GatherOp>(
+          getTile(op.getType()), body.get(op.getSource()),
+          ValueRange{rows.batch, rows.query, headIndex(head)}, rows.inside)
+      .getResult();
+}
+
+/// The slots of each query block, or what belongs to them.
+FailureOr<Value> StreamEmitter::emitSelection(hsa::LoadOp op, StreamHead head) {
+  Type source = op.getSource().getType();
+  auto indices = dyn_cast<hsa::IndicesType>(source);
+  hsa::Heads heads =
+      indices ? indices.getHeads() : cast<hsa::WeightsType>(source).getHeads();
+  Value row = heads == hsa::Heads::One     ? b.index(0)
+              : heads == hsa::Heads::Query ? headIndex(head)
+                                           : body.rows.keyHead;
+  Type type = getTile(op.getType());
+  if (indices && !indices.getElementType().isInteger(32))
+    return op.emitOpError("reads indices of ")
+           << indices.getElementType()
+           << "; a schedule over streams reads those of i32";
+  return b
+      .create<tile::GatherOp>(type, body.get(op.getSource()),
+                              ValueRange{body.rows.batch, body.rows.query, row},
+                              body.rows.inside)
+      .getResult();
+}
+
+FailureOr<Value> StreamEmitter::emitOp(hsa::StreamOp op, StreamHead head) {
+  auto landmarks = dyn_cast<hsa::LandmarksType>(op.getSource().getType());
+  if (!landmarks)
+    return emitArray(op, op.getSource(), head);
+  Value row = landmarks.getHeads() == hsa::Heads::One     ? b.index(0)
+              : landmarks.getHeads() == hsa::Heads::Query ? headIndex(head)
+                                                          : body.rows.keyHead;
+  return b
+      .create<tile::GatherOp>(getTile(op.getType()), body.get(op.getSource()),
+                              ValueRange{body.rows.batch, tile->ids, row},
+                              tile->live)
+      .getResult();
+}
+
+/// An array with the axes of a block, or of the chunks that the loop is at.
+FailureOr<Value> StreamEmitter::emitArray(Operation *op, Value source,
+                                          StreamHead head) {
+  auto type = cast<hsa::ArrayType>(source.getType());
+  Type result = getTile(op->getResult(0).getType());
+  SmallVector<Value> indices;
+  if (type.getBatch())
+    indices.push_back(body.rows.batch);
+  Value mask;
+  bool hasDim = false;
+  for (auto [axis, size] : hsa::getSizedAxes(type)) {
+    if (hasDim || (mask && axis != Axis::Head && axis != Axis::Dim))
+      return op->emitOpError("reads an array whose axes do not fit a tile of "
+                             "query blocks");
+    if (axis == Axis::Head)
+      indices.push_back(headIndex(head));
+    else if (axis == Axis::Pos)
+      indices.push_back(body.rows.query), mask = body.rows.inside;
+    else if (axis == Axis::Chunk)
+      indices.push_back(tile->ids), mask = tile->live;
+    hasDim |= axis == Axis::Dim;
+  }
+  Value memory = body.get(source);
+  auto tensor = dyn_cast<RankedTensorType>(result);
+  if (!tensor)
+    return b.create<memref::LoadOp>(memory, indices).getResult();
+  if (tensor.getRank() == 2)
+    return b.create<tile::GatherOp>(tensor, memory, indices, mask).getResult();
+  if (hasDim) {
+    Value columns = b.iota(tensor.getDimSize(0));
+    int64_t dim = getSize(op->getResult(0).getType(), Axis::Dim);
+    mask = b.compare(Predicate::slt, columns, b.i32(dim));
+    indices.push_back(columns);
+  }
+  return b.create<tile::LookupOp>(tensor, memory, indices, mask).getResult();
+}
+
+FailureOr<Value> StreamEmitter::emitOp(hsa::ChunkInfoOp op) {
+  Value start = b.mul(tile->ids, b.i32(chunkSize));
+  Value end = b.min(b.add(start, b.i32(chunkSize)), size.keys);
+  switch (op.getInfo()) {
+  case hsa::ChunkInfo::Start:
+    return start;
+  case hsa::ChunkInfo::End:
+    return end;
+  case hsa::ChunkInfo::Length:
+    return b.sub(end, start);
+  case hsa::ChunkInfo::Index:
+    return tile->ids;
+  }
+  llvm_unreachable("all cases are covered");
+}
+
+//===----------------------------------------------------------------------===//
+// Products
+//===----------------------------------------------------------------------===//
+
+static bool isRead(Value value) {
+  while (value.getDefiningOp<arith::ExtFOp>())
+    value = value.getDefiningOp()->getOperand(0);
+  return value.getDefiningOp<hsa::LoadOp>() ||
+         value.getDefiningOp<hsa::StreamOp>();
+}
+
+/// Puts `neutral` where a dim axis is padded, unless memory gave zero there.
+Value StreamEmitter::maskDim(Value value, Value tile, double neutral) {
+  int64_t dim = getSize(value.getType(), Axis::Dim);
+  auto type = cast<RankedTensorType>(tile.getType());
+  if (type.getShape().back() == dim || (neutral == 0 && isRead(value)))
+    return tile;
+  Value inside =
+      b.compare(Predicate::slt, b.iota(type.getShape().back()), b.i32(dim));
+  return b.choose(b.repeat(inside, 0, type), tile, b.full(type, neutral));
+}
+
+static Value toElement(TileBuilder &b, Value tile, Type element) {
+  Type type = withElement(tile.getType(), element);
+  if (tile.getType() == type)
+    return tile;
+  if (element.isF32())
+    return b.create<arith::ExtFOp>(type, tile);
+  return b.create<arith::TruncFOp>(type, tile);
+}
+
+/// The sides of a product of rows with the rows of a stream, if it is one.
+static std::optional<std::pair<Value, Value>> asMatrixProduct(hsa::DotOp op) {
+  auto fits = [](Value left, Value right) {
+    return hasAxis(left.getType(), Axis::Pos) &&
+           !hasAxis(left.getType(), Axis::Chunk) &&
+           !hasAxis(right.getType(), Axis::Pos) &&
+           hasAxis(right.getType(), Axis::Chunk);
+  };
+  if (getOneAxis(op.getOver()) != Axis::Dim)
+    return std::nullopt;
+  if (fits(op.getLhs(), op.getRhs()))
+    return std::pair<Value, Value>(op.getLhs(), op.getRhs());
+  if (fits(op.getRhs(), op.getLhs()))
+    return std::pair<Value, Value>(op.getRhs(), op.getLhs());
+  return std::nullopt;
+}
+
+/// `start` + the product, for one head.
+FailureOr<Value> StreamEmitter::emitDot(hsa::DotOp op, StreamHead head,
+                                        Value start) {
+  auto sides = asMatrixProduct(op);
+  Result left = get(sides->first, head), right = get(sides->second, head);
+  if (failed(left) || failed(right))
+    return failure();
+  Value lhs = maskDim(sides->first, *left, 0);
+  Value rhs = maskDim(sides->second, *right, 0);
+  // Both have one type: the narrower.
+  Type element = getElementTypeOrSelf(lhs);
+  if (element.isF32())
+    element = getElementTypeOrSelf(rhs);
+  return b
+      .create<tile::DotOp>(start.getType(), toElement(b, lhs, element),
+                           /*transposed=*/true, toElement(b, rhs, element),
+                           start)
+      .getResult();
+}
+
+FailureOr<Value> StreamEmitter::emitOp(hsa::DotOp op, StreamHead head) {
+  if (asMatrixProduct(op))
+    return emitDot(op, head, b.full(getTile(op.getType()), 0));
+  if (getOneAxis(op.getOver()) != Axis::Dim)
+    return op.emitOpError()
+           << "goes over " << hsa::stringifyAxis(getOneAxis(op.getOver()))
+           << ", but products in streams go over dim";
+  // The side with all the axes tells the shape.
+  Value wide = op.getLhs(), narrow = op.getRhs();
+  if (getFootprintSize(wide.getType()) < getFootprintSize(narrow.getType()))
+    std::swap(wide, narrow);
+  Result first = get(wide, head), second = get(narrow, head);
+  if (failed(first) || failed(second))
+    return failure();
+  Value x = toElement(b, maskDim(wide, *first, 0), b.getF32Type());
+  Value y = toElement(b, maskDim(narrow, *second, 0), b.getF32Type());
+  y = emitBroadcast(y, narrow.getType(), wide.getType());
+  auto type = cast<RankedTensorType>(x.getType());
+  if (type.getRank() != 2 || y.getType() != type)
+    return op.emitOpError("multiplies what no tile of query blocks holds");
+  return b.reduce(tile::Combine::Sum, b.mulf(x, y), 1);
+}
+
+//===----------------------------------------------------------------------===//
+// Folds
+//===----------------------------------------------------------------------===//
+
+FailureOr<Value> StreamEmitter::emitOp(hsa::FoldOp op, StreamHead head) {
+  if (getOneAxis(op.getOver()) == Axis::Head)
+    return foldHeads(op);
+  Result input = get(op.getInput(), head);
+  if (failed(input))
+    return failure();
+  auto type = cast<RankedTensorType>((*input).getType());
+  if (type.getRank() != 2 || (getOneAxis(op.getOver()) != Axis::Dim &&
+                              getOneAxis(op.getOver()) != Axis::Slot))
+    return op.emitOpError() << "reduces " << op.getInput().getType() << " over "
+                            << hsa::stringifyAxis(getOneAxis(op.getOver()))
+                            << ", which no schedule over streams lowers";
+  Value tile = *input;
+  if (getOneAxis(op.getOver()) == Axis::Dim)
+    tile = maskDim(op.getInput(), tile, getNeutral(op.getMonoid()));
+  return b.reduce(getCombine(op.getMonoid()), tile, 1);
+}
+
+/// Whether the value is the same for all heads, though it may have the axis.
+bool StreamEmitter::isOfAnyHead(Value value) const {
+  if (!hasAxis(value.getType(), Axis::Head))
+    return true;
+  Operation *op = value.getDefiningOp();
+  if (auto broadcast = dyn_cast_or_null<hsa::BroadcastOp>(op))
+    return isOfAnyHead(broadcast.getInput());
+  return isa_and_nonnull<arith::ConstantOp>(op);
+}
+
+/// Whether every value that has heads can be made for a head that a loop
+/// counts: none is the result of a reduction that was made for each head
+/// before.
+static bool isForAnyCounter(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (!op || !hasAxis(value.getType(), Axis::Head))
+    return true;
+  if (isa<hsa::TopKOp, hsa::TakeOp, hsa::LogSumExpOp, hsa::SoftmaxOp,
+          hsa::ScanOp>(op))
+    return false;
+  if (auto fold = dyn_cast<hsa::FoldOp>(op);
+      fold && getOneAxis(fold.getOver()) != Axis::Dim)
+    return false;
+  return llvm::all_of(op->getOperands(), isForAnyCounter);
+}
+
+/// before o input, for one head; a product adds to what is there itself.
+FailureOr<Value> StreamEmitter::combineHead(hsa::FoldOp op, Value input,
+                                            StreamHead head, Value before) {
+  auto dot = input.getDefiningOp<hsa::DotOp>();
+  if (op.getMonoid() == hsa::Monoid::Sum && dot && asMatrixProduct(dot))
+    return emitDot(dot, head, before);
+  Result tile = get(input, head);
+  if (failed(tile))
+    return failure();
+  return emitCombine(b, op.getMonoid(), before, *tile);
+}
+
+FailureOr<Value> StreamEmitter::foldHeadsInLoop(hsa::FoldOp op, Value input,
+                                                Value start) {
+  if (failed(prepare(input, Axis::Head)))
+    return failure();
+  auto loop = b.create<scf::ForOp>(b.index(0), b.index(shape.heads), b.index(1),
+                                   ValueRange{start});
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  enter();
+  StreamHead head{0, loop.getInductionVar()};
+  Result next = combineHead(op, input, head, loop.getRegionIterArg(0));
+  leave();
+  if (failed(next))
+    return failure();
+  b.create<scf::YieldOp>(*next);
+  return loop.getResult(0);
+}
+
+FailureOr<Value> StreamEmitter::foldHeads(hsa::FoldOp op) {
+  Value input = op.getInput(), factor;
+  // A factor that all heads share goes behind the sum.
+  auto product = input.getDefiningOp<arith::MulFOp>();
+  if (product && op.getMonoid() == hsa::Monoid::Sum) {
+    if (isOfAnyHead(product.getRhs()))
+      input = product.getLhs(), factor = product.getRhs();
+    else if (isOfAnyHead(product.getLhs()))
+      input = product.getRhs(), factor = product.getLhs();
+  }
+  Value result = b.full(getTile(op.getType()), getNeutral(op.getMonoid()));
+  if (shape.heads > 1 && isForAnyCounter(input)) {
+    Result all = foldHeadsInLoop(op, input, result);
+    if (failed(all))
+      return failure();
+    result = *all;
+  } else {
+    for (StreamHead head : headsOf(input.getType())) {
+      Result next = combineHead(op, input, head, result);
+      if (failed(next))
+        return failure();
+      result = *next;
+    }
+  }
+  if (!factor)
+    return result;
+  Result scale = get(factor, {});
+  if (failed(scale))
+    return failure();
+  return b.mulf(result, *scale);
+}

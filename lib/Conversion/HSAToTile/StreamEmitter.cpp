@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- StreamEmitter.cpp - Values on demand, elementwise operations -------===//
+
+#include "StreamEmitter.h"
+
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+#include <numbers>
+
+using namespace mlir;
+using namespace ramify;
+using hsa::Axis;
+
+//===----------------------------------------------------------------------===//
+// Shapes
+//===----------------------------------------------------------------------===//
+
+Type StreamEmitter::getTile(Type type) const {
+  if (!hsa::isNamedTensor(type))
+    return type;
+  SmallVector<int64_t> sizes;
+  // Slots belong to a query block, and so to a row.
+  if (hasAxis(type, Axis::Pos) || hasAxis(type, Axis::Slot))
+    sizes.push_back(shape.rows);
+  for (auto [axis, size] : hsa::getSizedAxes(type)) {
+    if (axis == Axis::Chunk)
+      sizes.push_back(shape.chunks);
+    else if (axis == Axis::Slot)
+      sizes.push_back(size);
+    else if (axis == Axis::Dim)
+      sizes.push_back(llvm::alignTo(size, shape.colsMultiple));
+    else if (axis == Axis::Key)
+      return nullptr;
+  }
+  if (sizes.size() > 2)
+    return nullptr;
+  Type element = getElementTypeOrSelf(type);
+  return sizes.empty() ? element : Type(RankedTensorType::get(sizes, element));
+}
+
+SmallVector<StreamHead> StreamEmitter::headsOf(Type type) const {
+  SmallVector<StreamHead> heads;
+  int64_t count = hasAxis(type, Axis::Head) ? shape.heads : 1;
+  for (int64_t number = 0; number < count; ++number)
+    heads.push_back({number});
+  return heads;
+}
+
+bool ramify::hasIndependentHeads(hsa::ProgramOp program) {
+  for (Type type : program.getResultTypes())
+    if (!hasAxis(type, Axis::Head))
+      return false;
+  bool meet = false;
+  program.walk([&](Operation *op) {
+    for (Value operand : op->getOperands())
+      for (Type type : op->getResultTypes())
+        meet |= hasAxis(operand.getType(), Axis::Head) &&
+                !hasAxis(type, Axis::Head);
+  });
+  return !meet;
+}
+
+//===----------------------------------------------------------------------===//
+// Values on demand
+//===----------------------------------------------------------------------===//
+
+void StreamEmitter::set(Value value, StreamHead head, Value tile) {
+  int64_t key = hasAxis(value.getType(), Axis::Head) ? head.key() : 0;
+  frames.back()[{value, key}] = tile;
+}
+
+FailureOr<Value> StreamEmitter::get(Value value, StreamHead head) {
+  if (isa<BlockArgument>(value))
+    return body.get(value);
+  if (!hasAxis(value.getType(), Axis::Head))
+    head = StreamHead();
+  int64_t key = head.key();
+  for (const Frame &frame : llvm::reverse(frames))
+    if (Value tile = frame.lookup({value, key}))
+      return tile;
+  Operation *op = value.getDefiningOp();
+  Location before = b.getLoc();
+  b.setLoc(op->getLoc());
+  Result tile = emit(op, head);
+  b.setLoc(before);
+  if (succeeded(tile))
+    frames.back()[{value, key}] = *tile;
+  return tile;
+}
+
+/// A query that is wanted for several heads is read where it is used.
+static bool isReadWhereUsed(Value value, int64_t heads) {
+  return heads > 1 && value.getDefiningOp<hsa::LoadOp>() &&
+         hasAxis(value.getType(), Axis::Head) &&
+         hasAxis(value.getType(), Axis::Dim);
+}
+
+LogicalResult StreamEmitter::prepare(Value value, Axis loop) {
+  Operation *op = value.getDefiningOp();
+  if (!op || isReadWhereUsed(value, shape.heads))
+    return success();
+  if (!hasAxis(value.getType(), loop)) {
+    // What both loops change is prepared by the inner one.
+    for (StreamHead head : headsOf(value.getType()))
+      if (failed(get(value, head)))
+        return failure();
+    return success();
+  }
+  for (const Frame &frame : frames)
+    if (frame.contains({value, 0}))
+      return success();
+  for (Value operand : op->getOperands())
+    if (failed(prepare(operand, loop)))
+      return failure();
+  return success();
+}
+
+Value StreamEmitter::headIndex(StreamHead head) {
+  Value number = head.counter ? head.counter : b.index(head.number);
+  return b.createOrFold<arith::AddIOp>(body.rows.firstHead, number);
+}
+
+//===----------------------------------------------------------------------===//
+// The table of operations
+//===----------------------------------------------------------------------===//
+
+FailureOr<Value> StreamEmitter::emit(Operation *op, StreamHead head) {
+  for (Type type : op->getResultTypes())
+    if (!getTile(type))
+      return op->emitOpError()
+             << "makes " << type
+             << ", which has too many axes for a tile of query blocks: one of "
+                "chunk, slot and dim may stand beside pos and head";
+  return TypeSwitch<Operation *, Result>(op)
+      .Case<hsa::LoadOp, hsa::StreamOp, hsa::DotOp, hsa::FoldOp,
+            hsa::BroadcastOp, hsa::SoftmaxOp, hsa::LogSumExpOp, hsa::ScanOp,
+            hsa::TakeOp>([&](auto typed) { return emitOp(typed, head); })
+      .Case([&](hsa::ChunkInfoOp info) { return emitOp(info); })
+      .Case([&](hsa::QueryPositionsOp) -> Result { return body.rows.time; })
+      .Case([&](hsa::IdentityOp identity) -> Result {
+        return b.full(getTile(identity.getType()),
+                      getNeutral(identity.getMonoid()));
+      })
+      .Default([&](Operation *other) { return emitElementwise(other, head); });
+}
+
+Value ramify::toBase2(TileBuilder &b, Value x) {
+  return b.mulf(x, b.full(x.getType(), std::numbers::log2e));
+}
+
+Value ramify::fromBase2(TileBuilder &b, Value x) {
+  return b.mulf(x, b.full(x.getType(), std::numbers::ln2));
+}
+
+Value ramify::finiteOrZero(TileBuilder &b, Value x) {
+  Value dead = b.equals(x, getNeutral(hsa::Monoid::Max));
+  return b.choose(dead, b.full(x.getType(), 0), x);
+}
+
+FailureOr<Value> StreamEmitter::emitElementwise(Operation *op,
+                                                StreamHead head) {
+  Type type = getTile(op->getResult(0).getType());
+  if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
+    auto elements = dyn_cast<DenseElementsAttr>(constant.getValue());
+    if (!elements)
+      return b.clone(*op)->getResult(0);
+    if (!elements.isSplat())
+      return op->emitOpError("is not the same everywhere");
+    auto element = elements.getSplatValue<TypedAttr>();
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    TypedAttr all =
+        tensor ? DenseElementsAttr::get(tensor, Attribute(element)) : element;
+    return b.create<arith::ConstantOp>(all).getResult();
+  }
+  if (!OpTrait::hasElementwiseMappableTraits(op) || op->getNumResults() != 1)
+    return op->emitOpError("is not an operation that a schedule over streams "
+                           "can lower");
+  IRMapping mapping;
+  SmallVector<Value> operands;
+  for (Value operand : op->getOperands()) {
+    Result tile = get(operand, head);
+    if (failed(tile))
+      return failure();
+    operands.push_back(*tile);
+    mapping.map(operand, *tile);
+  }
+  if (isa<math::ExpOp>(op))
+    return b.exp2(toBase2(b, operands[0]));
+  if (isa<math::AbsIOp>(op))
+    return b.max(operands[0], b.sub(b.full(type, 0), operands[0]));
+  if (isa<arith::FloorDivSIOp>(op))
+    return emitFloorDiv(b, operands[0], operands[1]);
+  Operation *copy = b.clone(*op, mapping);
+  copy->getResult(0).setType(type);
+  return copy->getResult(0);
+}
+
+//===----------------------------------------------------------------------===//
+// Broadcasts
+//===----------------------------------------------------------------------===//
+
+/// Which of rows (0) and columns (1) a type has.
+static SmallVector<int, 2> getFootprint(Type type) {
+  SmallVector<int, 2> footprint;
+  if (hasAxis(type, Axis::Pos) || hasAxis(type, Axis::Slot))
+    footprint.push_back(0);
+  for (Axis axis : {Axis::Chunk, Axis::Slot, Axis::Dim})
+    if (hasAxis(type, axis))
+      footprint.push_back(1);
+  return footprint;
+}
+
+size_t ramify::getFootprintSize(Type type) { return getFootprint(type).size(); }
+
+Value StreamEmitter::emitBroadcast(Value tile, Type from, Type to) {
+  auto type = dyn_cast<RankedTensorType>(getTile(to));
+  SmallVector<int, 2> narrow = getFootprint(from), wide = getFootprint(to);
+  if (narrow.size() == wide.size())
+    return tile;
+  if (narrow.empty())
+    return b.splat(tile, type.getShape());
+  return b.repeat(tile, narrow[0] == 0 ? 1 : 0, type);
+}
+
+FailureOr<Value> StreamEmitter::emitOp(hsa::BroadcastOp op, StreamHead head) {
+  Result input = get(op.getInput(), head);
+  if (failed(input))
+    return failure();
+  return emitBroadcast(*input, op.getInput().getType(), op.getType());
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- StreamEmitter.h - Streams over chunks on tiles -----------*- C++ -*-===//
+//
+// Emits the operations of a program whose query blocks walk over chunks. The
+// rows of a tile are M consecutive query blocks of one position each, its
+// columns are chunks, slots or a dim axis. A value with a head axis is a tile
+// for each head of the program, made when somebody asks for that head:
+//
+//     tensor<1x16x?xf32, #hsa.axes<pos, head, chunk>>  ->  16 x tensor<MxCxf32>
+//     tensor<1x8xi32, #hsa.axes<pos, slot>>            ->  tensor<Mx8xi32>
+//     tensor<?x64xbf16, #hsa.axes<chunk, dim>>         ->  tensor<Cx64xbf16>
+//
+// Values are made on demand, where they are first wanted: a stream in the loop
+// over tiles of chunks, as often as a loop wants it, so nothing of the length
+// of the stream is stored. `Frame`s remember what was made in the loop that is
+// being written and in those around it.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef RAMIFY_LIB_CONVERSION_HSATOTILE_STREAMEMITTER_H
+#define RAMIFY_LIB_CONVERSION_HSATOTILE_STREAMEMITTER_H
+
+#include "BodyEmitter.h"
+
+#include <map>
+
+namespace ramify {
+
+/// How the work is cut into tiles.
+struct StreamShape {
+  int64_t rows = 16;        ///< query blocks of a program
+  int64_t chunks = 64;      ///< of a tile
+  int64_t heads = 1;        ///< query heads of a program
+  int64_t colsMultiple = 1; ///< that dims are padded to
+};
+
+/// One head of a program's: a number that is known, or the counter of a loop.
+struct StreamHead {
+  int64_t number = 0;
+  mlir::Value counter = nullptr; ///< index; null where the number is known
+
+  int64_t key() const { return counter ? -1 : number; }
+};
+
+/// The tile of chunks that a loop is at.
+struct ChunkTile {
+  mlir::Value ids;  ///< i32 vector
+  mlir::Value live; ///< which of them exist
+};
+
+/// What a softmax over chunks takes out of its exponents, to base 2, and
+/// multiplies with.
+struct SoftmaxStatistics {
+  mlir::Value reference, inverse;
+};
+
+class StreamEmitter {
+public:
+  StreamEmitter(BodyEmitter &body, const StreamShape &shape)
+      : b(body.b), body(body), shape(shape), frames(1) {}
+
+  /// The tile of `value` for `head`.
+  mlir::FailureOr<mlir::Value> get(mlir::Value value, StreamHead head);
+  /// Says what a value is that was made elsewhere.
+  void set(mlir::Value value, StreamHead head, mlir::Value tile);
+
+  /// The scalar or tile that stands for one head of a value of `type`; null if
+  /// it has too many axes.
+  mlir::Type getTile(mlir::Type type) const;
+
+  /// Makes what `value` needs from outside of the loop over chunks, or over
+  /// heads, that will ask for it.
+  mlir::LogicalResult prepare(mlir::Value value, hsa::Axis loop);
+
+  /// The heads of which a value of `type` has a tile each.
+  llvm::SmallVector<StreamHead> headsOf(mlir::Type type) const;
+
+  /// Repeats a tile of `from` into the shape of `to`.
+  mlir::Value emitBroadcast(mlir::Value tile, mlir::Type from, mlir::Type to);
+
+  /// `neutral` where there is no chunk.
+  mlir::Value maskChunks(mlir::Value tile, double neutral);
+
+  void enter() { frames.emplace_back(); }
+  void leave() { frames.pop_back(); }
+
+  TileBuilder &b;
+  BodyEmitter &body;
+  const StreamShape &shape;
+  ChunkTile *tile = nullptr;
+  PartitionSize size;    ///< of the partition that is walked over
+  int64_t chunkSize = 0; ///< keys of a chunk
+  /// Of each softmax over chunks and head.
+  std::map<std::pair<mlir::Operation *, int64_t>, SoftmaxStatistics> statistics;
+  /// What came with the picks for each take and head, without regard to slots
+  /// that were dropped since.
+  std::map<std::pair<mlir::Operation *, int64_t>, mlir::Value> taken;
+
+private:
+  using Result = mlir::FailureOr<mlir::Value>;
+  using Frame = llvm::DenseMap<std::pair<mlir::Value, int64_t>, mlir::Value>;
+
+  // StreamEmitter.cpp
+  Result emit(mlir::Operation *op, StreamHead head);
+  Result emitElementwise(mlir::Operation *op, StreamHead head);
+  Result emitOp(hsa::BroadcastOp op, StreamHead head);
+  mlir::Value headIndex(StreamHead head);
+
+  // EmitStream.cpp
+  Result emitOp(hsa::LoadOp op, StreamHead head);
+  Result emitSelection(hsa::LoadOp op, StreamHead head);
+  Result emitOp(hsa::StreamOp op, StreamHead head);
+  Result emitOp(hsa::ChunkInfoOp op);
+  Result emitArray(mlir::Operation *op, mlir::Value source, StreamHead head);
+  Result emitOp(hsa::DotOp op, StreamHead head);
+  Result emitDot(hsa::DotOp op, StreamHead head, mlir::Value start);
+  Result emitOp(hsa::FoldOp op, StreamHead head);
+  Result foldHeads(hsa::FoldOp op);
+  Result foldHeadsInLoop(hsa::FoldOp op, mlir::Value input, mlir::Value start);
+  Result combineHead(hsa::FoldOp op, mlir::Value input, StreamHead head,
+                     mlir::Value before);
+  bool isOfAnyHead(mlir::Value value) const;
+  mlir::Value maskDim(mlir::Value value, mlir::Value tile, double neutral);
+
+  // EmitSlots.cpp
+  Result emitOp(hsa::SoftmaxOp op, StreamHead head);
+  Result emitOp(hsa::LogSumExpOp op, StreamHead head);
+  Result emitOp(hsa::ScanOp op, StreamHead head);
+  Result emitOp(hsa::TakeOp op, StreamHead head);
+
+  llvm::SmallVector<Frame> frames;
+};
+
+/// Whether the heads of a program are independent of each other, so that each
+/// can have a program of its own.
+bool hasIndependentHeads(hsa::ProgramOp program);
+
+/// The axis that an operation goes over; pos, which no stream is reduced over,
+/// where it goes over several.
+inline hsa::Axis getOneAxis(hsa::AxesAttr over) {
+  return over.getAxes().size() == 1 ? over.getAxes()[0] : hsa::Axis::Pos;
+}
+
+/// How many dimensions the tile of a value has.
+size_t getFootprintSize(mlir::Type type);
+
+/// log2(e) * x, and ln(2) * x.
+mlir::Value toBase2(TileBuilder &b, mlir::Value x);
+mlir::Value fromBase2(TileBuilder &b, mlir::Value x);
+
+/// Of the maximum to base 2 and the sum of 2^(x - maximum), both for each row.
+SoftmaxStatistics getStatistics(TileBuilder &b, mlir::Value maximum,
+                                mlir::Value sum, double n);
+mlir::Value getLogSumExp(TileBuilder &b, mlir::Value maximum, mlir::Value sum);
+
+/// `x`, or 0 where it is -inf: what can be taken out of exponents.
+mlir::Value finiteOrZero(TileBuilder &b, mlir::Value x);
+
+} // namespace ramify
+
+#endif // RAMIFY_LIB_CONVERSION_HSATOTILE_STREAMEMITTER_H

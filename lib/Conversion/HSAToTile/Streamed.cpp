@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- Streamed.cpp - A program owns query blocks and walks over chunks
+//----===//
+//
+// For programs that select: streams over chunks are reduced, and nothing of the
+// length of a stream is stored. The grid is (blocks of M query blocks, heads,
+// batch). A program holds M consecutive query blocks of one position as rows,
+// and walks over tiles of chunks as often as reductions depend on each other:
+//
+//     %s = hsa.dot %r, %landmarks over dim
+//     %i = hsa.topk %s k 8 order nearest
+//
+//     %b, %w = scf.for %at = 0 to C step 64 iter_args(%best, %which) {
+//       %l = tile.gather %landmarks[b, %at + iota, h]
+//       %s = tile.dot %r, transposed %l, %zero
+//       %b, %w = tile.topk %s, %at + iota into %best, %which
+//     }
+//     %i = tile.sort descending %w
+//
+// Where heads meet (a sum over the group, say) a program has the group's heads,
+// and takes them in one by one for each tile; else each head has a program of
+// its own.
+//
+//===----------------------------------------------------------------------===//
+
+#include "QueryPlaces.h"
+#include "Schedule.h"
+#include "StreamPasses.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+using namespace ramify;
+using hsa::Axis;
+using Predicate = arith::CmpIPredicate;
+
+//===----------------------------------------------------------------------===//
+// Rows
+//===----------------------------------------------------------------------===//
+
+static void emitRows(BodyEmitter &emitter, const StreamShape &shape,
+                     const Parameters &parameters, tile::KernelOp kernel) {
+  TileBuilder &b = emitter.b;
+  Rows &rows = emitter.rows;
+  Value x = b.create<tile::ProgramIdOp>(tile::GridAxis::X);
+  Value y = b.create<tile::ProgramIdOp>(tile::GridAxis::Y);
+  rows.batch = b.create<tile::ProgramIdOp>(tile::GridAxis::Z);
+  rows.block = x;
+  rows.firstHead = b.mul(y, b.index(shape.heads));
+  int64_t group = emitter.program.getGroup();
+  rows.keyHead = shape.heads == group ? y : b.div(rows.firstHead, group);
+  Value query = emitter.get(parameters.getQuery());
+  Value queries = b.toI32(b.create<memref::DimOp>(query, b.index(1)));
+  Value first = b.mul(b.toI32(x), b.i32(shape.rows));
+  rows.query = b.add(b.iota(shape.rows), first);
+  rows.inside = b.compare(Predicate::slt, rows.query, queries);
+  rows.stored = rows.inside;
+  if (!parameters.asksForPositions() && !parameters.hasPadding())
+    return;
+  QueryPlaces places(emitter, parameters, kernel, rows.batch, queries);
+  rows.time = places.at(rows.query, rows.inside);
+  Value last =
+      b.min(b.add(first, b.i32(shape.rows - 1)), b.sub(queries, b.i32(1)));
+  std::tie(rows.firstTime, rows.lastTime) = places.between(first, last);
+  if (places.havePadding()) {
+    Value there = b.compare(Predicate::sge, rows.time, b.i32(0));
+    rows.padding = b.invert(there);
+    rows.inside = b.both(rows.inside, there);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Results
+//===----------------------------------------------------------------------===//
+
+/// What padding rows get: no pick, no weight, the lse of nothing.
+static Value clearPadding(StreamEmitter &emitter, Value tile, Type result) {
+  TileBuilder &b = emitter.b;
+  Value padding = emitter.body.rows.padding;
+  if (!padding)
+    return tile;
+  Type type = tile.getType();
+  bool isFloat = isa<FloatType>(getElementTypeOrSelf(type));
+  bool isRow = !hasAxis(result, Axis::Dim) && !hasAxis(result, Axis::Slot);
+  Value nothing = !isFloat ? b.full(type, -1)
+                  : isRow  ? b.negInf(type)
+                           : b.full(type, 0);
+  return b.choose(b.repeat(padding, 1, type), nothing, tile);
+}
+
+static LogicalResult emitStreamResults(StreamEmitter &emitter,
+                                       tile::KernelOp kernel,
+                                       hsa::ReturnOp results) {
+  TileBuilder &b = emitter.b;
+  const Rows &rows = emitter.body.rows;
+  Block &body = kernel.getBody().front();
+  unsigned first = body.getNumArguments() - results.getNumOperands();
+  for (auto [index, result] : llvm::enumerate(results.getOperands())) {
+    Value target = body.getArgument(first + index);
+    Type element = cast<MemRefType>(target.getType()).getElementType();
+    bool hasHeads = hasAxis(result.getType(), Axis::Head);
+    for (StreamHead head : emitter.headsOf(result.getType())) {
+      FailureOr<Value> tile = emitter.get(result, head);
+      if (failed(tile))
+        return failure();
+      b.setLoc(results.getLoc());
+      Value value = clearPadding(emitter, *tile, result.getType());
+      if (element != getElementTypeOrSelf(value))
+        value = b.create<arith::TruncFOp>(withElement(value.getType(), element),
+                                          value);
+      Value row = hasHeads ? b.createOrFold<arith::AddIOp>(rows.firstHead,
+                                                           b.index(head.number))
+                           : rows.keyHead;
+      b.create<tile::ScatterOp>(
+          value, target, ValueRange{rows.batch, rows.query, row}, rows.stored);
+    }
+  }
+  b.create<tile::EndOp>();
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// The schedule
+//===----------------------------------------------------------------------===//
+
+/// The partition that the program's streams are of; empty if there are none.
+static FailureOr<StringRef> findPartition(hsa::ProgramOp program) {
+  StringRef found;
+  auto result = program.walk([&](Operation *op) {
+    StringRef own;
+    if (auto info = dyn_cast<hsa::ChunkInfoOp>(op))
+      own = info.getPartition();
+    if (auto stream = dyn_cast<hsa::StreamOp>(op)) {
+      Type source = stream.getSource().getType();
+      if (auto landmarks = dyn_cast<hsa::LandmarksType>(source))
+        own = landmarks.getPartition();
+      else
+        own = cast<hsa::ArrayType>(source).getPartition();
+    }
+    if (!own.empty() && !found.empty() && own != found) {
+      op->emitOpError() << "is a stream of \"" << own << "\" beside one of \""
+                        << found << "\": a function walks over one partition";
+      return WalkResult::interrupt();
+    }
+    found = own.empty() ? found : own;
+    return WalkResult::advance();
+  });
+  if (result.wasInterrupted())
+    return failure();
+  return found;
+}
+
+/// The partition's keys, and its chunks, of which there are no more than any
+/// stream has.
+static PartitionSize emitSize(BodyEmitter &body, StringRef partition) {
+  TileBuilder &b = body.b;
+  PartitionSize size = getPartitionSize(
+      b, body.program, partition, [&](Value value) { return body.get(value); },
+      body.rows.batch);
+  for (BlockArgument argument : body.program.getBody().getArguments()) {
+    auto landmarks = dyn_cast<hsa::LandmarksType>(argument.getType());
+    if (!landmarks || landmarks.getPartition() != partition)
+      continue;
+    Value rows =
+        b.toI32(b.create<memref::DimOp>(body.get(argument), b.index(1)));
+    size.chunks = b.min(size.chunks, rows);
+  }
+  return size;
+}
+
+static FailureOr<StreamShape> chooseShape(hsa::ProgramOp program,
+                                          const TileLimits &limits) {
+  int64_t positions = program.getAxisSize(Axis::Pos);
+  if (positions > 1)
+    return program.emitOpError()
+           << "has blocks of " << positions
+           << " positions; streams are walked over for one position each";
+  StreamShape shape;
+  shape.rows = limits.streamRows;
+  shape.chunks = limits.streamChunks;
+  shape.colsMultiple = limits.colsMultiple;
+  shape.heads = hasIndependentHeads(program)
+                    ? 1
+                    : std::max<int64_t>(program.getAxisSize(Axis::Head), 1);
+  return shape;
+}
+
+LogicalResult ramify::lowerStreamed(hsa::ProgramOp program,
+                                    const TileLimits &limits) {
+  Parameters parameters(program);
+  if (!parameters.getQuery())
+    return program.emitOpError("has no query, which streamed needs");
+  FailureOr<StringRef> partition = findPartition(program);
+  FailureOr<StreamShape> shape = chooseShape(program, limits);
+  if (failed(partition) || failed(shape))
+    return failure();
+  TileBuilder b(program.getLoc(), program);
+  TileShape blockShape(program, limits);
+  BodyEmitter body(b, program, blockShape);
+  tile::KernelOp kernel = createKernel(body, parameters, program.getSymName());
+  emitRows(body, *shape, parameters, kernel);
+  StreamEmitter emitter(body, *shape);
+  emitter.chunkSize = program.getChunkSize(*partition);
+  if (!partition->empty())
+    emitter.size = emitSize(body, *partition);
+  auto results = cast<hsa::ReturnOp>(program.getBody().front().getTerminator());
+  if (failed(emitStreamPasses(emitter, program)) ||
+      failed(emitStreamResults(emitter, kernel, results)))
+    return failure();
+  createPlan(
+      b, program, parameters, kernel, [&](TileBuilder &plan, PlanSizes sizes) {
+        Value last = plan.index(shape->rows - 1);
+        Value blocks = plan.div(
+            plan.createOrFold<arith::AddIOp>(sizes.queries, last), shape->rows);
+        return std::array<Value, 3>{
+            blocks, plan.div(sizes.queryHeads, shape->heads), sizes.batch};
+      });
+  return success();
+}

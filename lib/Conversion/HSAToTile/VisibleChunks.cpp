@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- VisibleChunks.cpp - How far a walk over chunks must go -------------===//
+
+#include "VisibleChunks.h"
+
+#include "StreamEmitter.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+using namespace ramify;
+using Predicate = arith::CmpIPredicate;
+
+static Value skipBroadcasts(Value value) {
+  while (auto broadcast = value.getDefiningOp<hsa::BroadcastOp>())
+    value = broadcast.getInput();
+  return value;
+}
+
+/// The first or the last key of each chunk, and what is behind it.
+static bool isPlaceOfChunk(Value value) {
+  auto info = skipBroadcasts(value).getDefiningOp<hsa::ChunkInfoOp>();
+  return info && (info.getInfo() == hsa::ChunkInfo::Start ||
+                  info.getInfo() == hsa::ChunkInfo::End);
+}
+
+static bool isPosition(Value value) {
+  return skipBroadcasts(value).getDefiningOp<hsa::QueryPositionsOp>() !=
+         nullptr;
+}
+
+/// Whether `condition` is false for each chunk that starts behind the query.
+static bool impliesBehind(Value condition) {
+  condition = skipBroadcasts(condition);
+  Operation *op = condition.getDefiningOp();
+  if (isa_and_nonnull<arith::AndIOp>(op))
+    return impliesBehind(op->getOperand(0)) || impliesBehind(op->getOperand(1));
+  if (isa_and_nonnull<arith::OrIOp>(op))
+    return impliesBehind(op->getOperand(0)) && impliesBehind(op->getOperand(1));
+  auto compare = dyn_cast_or_null<arith::CmpIOp>(op);
+  if (!compare)
+    return false;
+  Predicate predicate = compare.getPredicate();
+  if (predicate == Predicate::sle || predicate == Predicate::slt)
+    return isPlaceOfChunk(compare.getLhs()) && isPosition(compare.getRhs());
+  if (predicate == Predicate::sge || predicate == Predicate::sgt)
+    return isPlaceOfChunk(compare.getRhs()) && isPosition(compare.getLhs());
+  return false;
+}
+
+bool ramify::isLimitedByPosition(Value stream, double neutral) {
+  stream = skipBroadcasts(stream);
+  APFloat number(0.0f);
+  if (matchPattern(stream, m_ConstantFloat(&number)))
+    return number.convertToFloat() == static_cast<float>(neutral);
+  auto limited = [&](Value value) {
+    return isLimitedByPosition(value, neutral);
+  };
+  // -inf stays -inf.
+  if (auto sum = stream.getDefiningOp<arith::AddFOp>())
+    return neutral != 0 && (limited(sum.getLhs()) || limited(sum.getRhs()));
+  if (auto difference = stream.getDefiningOp<arith::SubFOp>())
+    return neutral != 0 && limited(difference.getLhs());
+  if (auto fold = stream.getDefiningOp<hsa::FoldOp>())
+    return getOneAxis(fold.getOver()) == hsa::Axis::Head &&
+           limited(fold.getInput());
+  auto select = stream.getDefiningOp<arith::SelectOp>();
+  if (!select)
+    return false;
+  return limited(select.getFalseValue()) &&
+         (impliesBehind(select.getCondition()) ||
+          limited(select.getTrueValue()));
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// RUN: ramify-opt %s --hsa-to-tile -split-input-file -verify-diagnostics
+
+// A stream at slots that other slots decide is not known when they are picked.
+hsa.program @itself(%r: !hsa.query<f32, pos = 1, head = 1, dim = 16>,
+                    %landmarks: !hsa.landmarks<"kv", f32, heads = kv, key = 64, dim = 16>)
+    -> tensor<1x8xf32, #hsa.axes<pos, slot>> attributes {group = 1 : i64} {
+  %b = hsa.chunk_info index in "kv" : tensor<?xi32, #hsa.axes<chunk>>
+  %f = arith.sitofp %b : tensor<?xi32, #hsa.axes<chunk>> to tensor<?xf32, #hsa.axes<chunk>>
+  %s = hsa.broadcast %f : tensor<?xf32, #hsa.axes<chunk>> to tensor<1x?xf32, #hsa.axes<pos, chunk>>
+  // expected-error @below {{picks by a value at its own slots}}
+  %slots = hsa.topk %s k 8 order score : tensor<1x?xf32, #hsa.axes<pos, chunk>> -> tensor<1x8xi32, #hsa.axes<pos, slot>>
+  %x = hsa.take %s at %slots : tensor<1x?xf32, #hsa.axes<pos, chunk>>, tensor<1x8xi32, #hsa.axes<pos, slot>>
+      -> tensor<1x8xf32, #hsa.axes<pos, slot>>
+  %m = hsa.fold max %x over slot : tensor<1x8xf32, #hsa.axes<pos, slot>> -> tensor<1xf32, #hsa.axes<pos>>
+  %ms = hsa.broadcast %m : tensor<1xf32, #hsa.axes<pos>> to tensor<1x?xf32, #hsa.axes<pos, chunk>>
+  %d = arith.subf %s, %ms : tensor<1x?xf32, #hsa.axes<pos, chunk>>
+  %y = hsa.take %d at %slots : tensor<1x?xf32, #hsa.axes<pos, chunk>>, tensor<1x8xi32, #hsa.axes<pos, slot>>
+      -> tensor<1x8xf32, #hsa.axes<pos, slot>>
+  hsa.return %y : tensor<1x8xf32, #hsa.axes<pos, slot>>
+}
+
+// -----
+
+// Slots that come from outside carry nothing along.
+hsa.program @outside(%r: !hsa.query<f32, pos = 1, head = 1, dim = 16>,
+                     %landmarks: !hsa.landmarks<"kv", f32, heads = kv, key = 64, dim = 16>,
+                     %old: !hsa.indices<"kv", i32, heads = kv, slots = 8>)
+    -> tensor<1x8xi32, #hsa.axes<pos, slot>> attributes {group = 1 : i64} {
+  %b = hsa.chunk_info index in "kv" : tensor<?xi32, #hsa.axes<chunk>>
+  %slots = hsa.load %old : !hsa.indices<"kv", i32, heads = kv, slots = 8> -> tensor<8xi32, #hsa.axes<slot>>
+  %each = hsa.broadcast %slots : tensor<8xi32, #hsa.axes<slot>> to tensor<1x8xi32, #hsa.axes<pos, slot>>
+  // expected-error @below {{is at slots that no topk of the function made}}
+  %x = hsa.take %b at %each : tensor<?xi32, #hsa.axes<chunk>>, tensor<1x8xi32, #hsa.axes<pos, slot>>
+      -> tensor<1x8xi32, #hsa.axes<pos, slot>>
+  hsa.return %x : tensor<1x8xi32, #hsa.axes<pos, slot>>
+}
+
+// -----
+
+// expected-error @below {{has blocks of 4 positions; streams are walked over for one position each}}
+hsa.program @positions(%r: !hsa.query<f32, pos = 4, head = 1, dim = 16>,
+                       %landmarks: !hsa.landmarks<"kv", f32, heads = kv, key = 64, dim = 16>)
+    -> tensor<4x8xi32, #hsa.axes<pos, slot>> attributes {group = 1 : i64} {
+  %q = hsa.load %r : !hsa.query<f32, pos = 4, head = 1, dim = 16> -> tensor<4x1x16xf32, #hsa.axes<pos, head, dim>>
+  %l = hsa.stream %landmarks : !hsa.landmarks<"kv", f32, heads = kv, key = 64, dim = 16> -> tensor<?x16xf32, #hsa.axes<chunk, dim>>
+  %d = hsa.dot %q, %l over dim : tensor<4x1x16xf32, #hsa.axes<pos, head, dim>>, tensor<?x16xf32, #hsa.axes<chunk, dim>>
+      -> tensor<4x1x?xf32, #hsa.axes<pos, head, chunk>>
+  %s = hsa.fold sum %d over head : tensor<4x1x?xf32, #hsa.axes<pos, head, chunk>> -> tensor<4x?xf32, #hsa.axes<pos, chunk>>
+  %slots = hsa.topk %s k 8 order score : tensor<4x?xf32, #hsa.axes<pos, chunk>> -> tensor<4x8xi32, #hsa.axes<pos, slot>>
+  hsa.return %slots : tensor<4x8xi32, #hsa.axes<pos, slot>>
+}
