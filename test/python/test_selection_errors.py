@@ -240,8 +240,10 @@ def visits_numbers(r: rl.Query, lm: rl.Landmarks, v: rl.Chunks):
 
 
 @rf.jit
-def visits_heads(r: rl.Query, lm: rl.Landmarks, v: rl.Chunks):
-    slots = rl.topk(rl.dot(r, lm), 8)
+def visits_heads_and_sums_them(r: rl.Query, lm: rl.Landmarks, v: rl.Chunks):
+    s = rl.dot(r, lm)
+    total = rl.sum(s, over="head")
+    slots = rl.topk(s + total, 8)
     out = rl.zeros(r, v)
     for slot, c in rl.selected(slots):
         out += rl.sum(v[c], over="key")
@@ -468,7 +470,12 @@ CASES = [
     (condition_at_slots, "numbers with axes", "(rl.end", "rl.where"),
     (at_numbers, "expects slots, found an array [pos, slot]", "rl.topk(s, 8) + 1", "slots.keep"),
     (visits_numbers, "expects slots, found an array [pos, slot]", "slots - 1", "slots.keep"),
-    (visits_heads, "one selection, found one for each of 16 in `head`", "slots", "rl.ChunkIndices"),
+    (
+        visits_heads_and_sums_them,
+        "a selection for each query head, so a block has one head",
+        '"head"',
+        "that the group shares",
+    ),
     (visits_without_slot, "gives a slot and a chunk", "c in", "for slot, c"),
     (
         loops_over_slots,
@@ -522,6 +529,21 @@ def test_wrong_selection(function: Any, message: str, marked: str, hint: str) ->
     assert text[error.column - 1 :].startswith(marked), str(error)
     assert hint in error.hint
     assert error.filename.endswith("test_selection_errors.py") and error.line > 0
+
+
+@rf.jit
+def visits_rows(r: rl.Query, lm: rl.Landmarks, v: rl.Chunks):
+    slots = rl.topk(rl.sum(rl.dot(r, lm), over="head"), 8)
+    out = rl.zeros(r, v)
+    for slot, c in rl.selected(slots):
+        out += rl.sum(v[c], over="key")
+    return out
+
+
+def test_positions_of_a_block_do_not_share_a_computed_selection() -> None:
+    with pytest.raises(rf.LanguageError, match="one for each of its 4 positions") as caught:
+        lowered(visits_rows, arrays=SPECS, q_block=4)
+    assert "rl.ChunkIndices, one row for each query" in caught.value.hint
 
 
 def test_there_are_more_than_thirty() -> None:

@@ -292,6 +292,59 @@ def test_top_p_in_hsa() -> None:
 
 
 @rf.jit
+def moba(q: rl.Query, lm: rl.Landmarks, k: rl.Chunks, v: rl.Chunks, *, top_k: rl.constexpr):
+    """MoBA: each query head picks for itself, its own chunk always, causal inside."""
+    t = rl.query_position()
+    s = rl.where(rl.end(lm) <= t, rl.dot(q, lm), -rl.inf)
+    own = (rl.start(lm) <= t) & (rl.distance(lm) < 8)
+    slots = rl.topk(rl.where(own, rl.inf, s), top_k, order="ascending")
+    acc = rl.online_softmax(q, v)
+    for slot, c in rl.selected(slots):
+        acc.merge(rl.where(rl.positions(k, c) <= t, rl.dot(q, k[c]), -rl.inf), v[c])
+    return acc.value, slots
+
+
+def test_each_query_head_selects_for_itself() -> None:
+    q, lm, k, v = arrays(B=1, L=37)
+    out, chosen = moba.reference(q, lm, k, v, top_k=3, chunk_size=8)
+    assert chosen.shape == (1, 37, 4, 3) and out.shape == (1, 37, 4, 16)
+    for t, head in [(36, 0), (36, 3), (20, 1), (3, 2)]:
+        s = lm[0, :, head // 2] @ q[0, t, head]
+        free = sorted(range(t // 8), key=lambda i: -s[i])[:2]
+        picked = sorted([*free, t // 8])
+        assert chosen[0, t, head].tolist() == picked + [-1] * (3 - len(picked))
+        keys = [x for i in picked for x in range(i * 8, min(i * 8 + 8, t + 1))]
+        e = np.exp(k[0, keys, head // 2] @ q[0, t, head])
+        np.testing.assert_allclose(out[0, t, head], e @ v[0, keys, head // 2] / e.sum())
+
+
+def test_each_query_head_selects_for_itself_in_hsa() -> None:
+    has(
+        moba,
+        "%q: !hsa.query<bf16, pos = 1, head = 1, dim = 64>",
+        "{group = 16 : i64}",
+        "tensor<1x1x?xf32, #pos_head_chunk> -> tensor<1x1x3xi32, #pos_head_slot>",
+        'in "kv" as "slots" : tensor<1x1x3xi32, #pos_head_slot>',
+        constants={"top_k": 3},
+    )
+
+
+@rf.jit
+def moba_of_a_group(q: rl.Query, lm: rl.Landmarks, v: rl.Chunks):
+    s = rl.dot(q, lm)
+    out = rl.zeros(q, v)
+    for slot, c in rl.selected(rl.topk(s - rl.max(s, over="head"), 2)):
+        out += rl.sum(v[c], over="key")
+    return out
+
+
+def test_heads_that_select_for_themselves_do_not_see_the_others() -> None:
+    q, lm, _, v = arrays(B=1, L=3)
+    with pytest.raises(rf.errors.ArgumentError, match="nothing is reduced over 'head'"):
+        moba_of_a_group.reference(q, lm, v, chunk_size=8)
+
+
+@rf.jit
 def detached(r: rl.Query, lm: rl.Landmarks):
     s = rl.detach(rl.sum(rl.dot(r, lm), over="head"))
     slots = rl.detach(rl.topk(s, 2))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from .. import language as rl
+from ..reference.slots import SelectsPerHead
 from .arithmetic import Operand, common_axes, is_minus_infinity, unify
 from .call import Call
 from .ir import Axes, Dynamic, TensorType
@@ -71,6 +72,8 @@ def softmax(call: Call) -> FrontValue:
     over = call.constant("over", (str,), "the name of an axis")
     if not 0 <= n < math.inf:
         raise call.error(f"`n` expects a finite number >= 0, found {n}", "", "n")
+    if over == "head":
+        check_group(call)
     if over not in NORMALISED or over not in x.type.names:
         raise call.error(
             f"it goes over the keys of a chunk, or the slots, chunks or heads that an array has; "
@@ -80,9 +83,21 @@ def softmax(call: Call) -> FrontValue:
     return call.builder.softmax(x, float(n), over)
 
 
+def check_group(call: Call) -> None:
+    """Refuse a reduction over heads where each query head selects for itself."""
+    if call.specialisation.per_head:
+        raise call.error(
+            "the function visits a selection for each query head, so a block has one head",
+            'pick by scores that the group shares: rl.topk(rl.sum(s, over="head"), k)',
+            "over",
+        )
+
+
 def reduced_axis(call: Call, x: Tensor) -> str:
     """The `over` argument, checked."""
     over: str = call.constant("over", (str,), "the name of an axis")
+    if over == "head":
+        check_group(call)
     if over == "pos":
         raise call.error(
             "queries of a block are independent, so nothing is reduced over `pos`", "", "over"
@@ -371,13 +386,16 @@ def computed_selection(call: Call) -> Domain:
     slots = call.expect(
         "indices", Slots, "slots", "rl.topk gives slots; what keeps some is `slots.keep(mask)`"
     )
-    for axis, size in slots.type.axes:
-        if axis != "slot" and size != 1:
-            raise call.error(
-                f"a query block visits one selection, found one for each of {size} in `{axis}`",
-                "pass the slots to another call as rl.ChunkIndices, one row for each query or head",
-                "indices",
-            )
+    sizes = dict(slots.type.axes)
+    if sizes.get("pos", 1) != 1:
+        raise call.error(
+            f"a query block visits one selection, found one for each of its {sizes['pos']} "
+            "positions",
+            "pass the slots to another call as rl.ChunkIndices, one row for each query",
+            "indices",
+        )
+    if sizes.get("head", 1) != 1:
+        raise SelectsPerHead
     name = call.builder.name_of_picks(slots.ssa, tuple(call.specialisation.arrays))
     result = f'!hsa.domain<"{slots.partition}", "{name}">'
     text = f'hsa.selected {{0}} in "{slots.partition}" as "{name}" : {slots.type} -> {result}'

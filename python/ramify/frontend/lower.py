@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import LanguageError
+from ..reference.slots import SelectsPerHead
 from .access import weights_type
 from .builder import Builder
 from .ir import Block, Operation, Printer, Program, TensorType, Value
@@ -90,7 +91,10 @@ def lower(signature: Signature, specialisation: Specialisation) -> Lowered:
     """
     try:
         signature.check_entry()
-        return _lower(signature, specialisation)
+        try:
+            return _lower(signature, specialisation)
+        except SelectsPerHead:
+            return _lower(signature, replace(specialisation, per_head=True))
     except LanguageError as error:
         raise error.with_traceback(None) from None  # the user's line matters, not ours
     except RecursionError:

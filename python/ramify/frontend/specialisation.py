@@ -95,6 +95,8 @@ class Specialisation:
         Positions in a query block.
     places : Places
         What is given as arrays about keys and positions.
+    per_head : bool
+        Whether the function visits a selection of its own for each query head.
     """
 
     group: int
@@ -103,6 +105,7 @@ class Specialisation:
     constants: Mapping[str, Any] = field(default_factory=dict)
     q_block: int = 1
     places: Places = Places()
+    per_head: bool = False
 
     @property
     def heads_per_block(self) -> int:
@@ -110,4 +113,4 @@ class Specialisation:
         per_query = any(
             spec.heads == "query" for spec in self.arrays.values() if spec.dtype in ("i32", "i64")
         )
-        return 1 if per_query else self.group
+        return 1 if per_query or self.per_head else self.group

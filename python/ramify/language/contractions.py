@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import ArgumentError
+from ..reference import context
 from ..reference.domains import ChunkId
 from ..reference.named_array import (
     Data,
@@ -76,6 +77,8 @@ def softmax(x: NamedArray, n: float = 0.0, over: str = "key") -> NamedArray:
         )
     if n < 0:
         raise ArgumentError(f"n: expected a number >= 0, found {n}.")
+    if over == "head":
+        check_group()
     axis = x.axes.index(over)
     s = mask_keys(x, -np.inf) if over == "key" else x.data
     highest = s.max(axis=axis, keepdims=True) if s.shape[axis] else np.full((1,), -np.inf)
@@ -90,6 +93,16 @@ def softmax(x: NamedArray, n: float = 0.0, over: str = "key") -> NamedArray:
     elif (total == 0).any():
         total = np.where(total == 0, 1.0, total)
     return NamedArray(e / total, x.axes, x.keys, x.partition)
+
+
+def check_group() -> None:
+    """Refuse a reduction over heads where each query head selects for itself."""
+    block = context.block.get()
+    if block is not None and block.per_head:
+        raise ArgumentError(
+            "a function that visits a selection for each query head has one head in a block, so "
+            "nothing is reduced over 'head'"
+        )
 
 
 def mask_keys(x: NamedArray, fill: float) -> Data:

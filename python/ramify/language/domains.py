@@ -22,9 +22,10 @@ def selected(indices: ChunkIndices | Slots) -> SelectedDomain:
     Parameters
     ----------
     indices : ChunkIndices or Slots
-        A parameter, or what `rl.topk` gave: then the block has one position and the slots no
-        `head` axis of more than one, since one selection is visited. Empty slots (-1, or no index
-        of a chunk) are skipped. A chunk in two slots is visited twice.
+        A parameter, or what `rl.topk` gave: then the block has one position, since one selection
+        is visited. Slots with a `head` axis are a selection for each query head: then a block has
+        one head, and nothing is reduced over `head`. Empty slots (-1, or no index of a chunk) are
+        skipped. A chunk in two slots is visited twice.
     """
     if not isinstance(indices, Slots):
         raise ArgumentError(

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import ArgumentError
 from ..reference.named_array import Data, NamedArray
-from .contractions import mask_keys
+from .contractions import check_group, mask_keys
 
 
 def sum(x: NamedArray, over: str) -> NamedArray:
@@ -49,6 +49,8 @@ def _reduce(function: Callable[..., Any], x: NamedArray, over: str, identity: fl
             f"expected over= one of 'key', 'head', 'dim', 'chunk', 'slot' in {x.axes}, found "
             f"{over!r}"
         )
+    if over == "head":
+        check_group()
     position = x.axes.index(over)
     data: Data = mask_keys(x, identity) if over == "key" else x.data
     axes = tuple(axis for axis in x.axes if axis != over)

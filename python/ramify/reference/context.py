@@ -21,6 +21,8 @@ class Block:
     """int64 `[pos]`: where each query of the block stands among the keys."""
     selection_row: int
     """Which row of the selection tensors belongs to the block."""
+    per_head: bool = False
+    """Whether the block has one head because the function selects for each."""
 
 
 block: ContextVar[Block | None] = ContextVar("ramify_reference_block", default=None)

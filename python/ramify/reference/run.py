@@ -28,6 +28,7 @@ from . import context
 from .context import Block
 from .domains import Partition
 from .named_array import AXES, Data, NamedArray, named
+from .slots import SelectsPerHead
 
 
 def _value_of_nothing(axes: tuple[str, ...], dtype: np.dtype[Any]) -> float:
@@ -115,10 +116,15 @@ class Execution:
     arguments: Arguments
     arrays: dict[str, Data]
     sizes: Sizes
+    per_head: bool = False
+    """Whether each query head has a block, since the function selects for each."""
 
     def run(self) -> Any:
         """Call the function for each query block, and put its results together."""
-        return self._outputs().whole(self)
+        try:
+            return self._outputs().whole(self)
+        except SelectsPerHead:
+            return replace(self, per_head=True).run()
 
     def _outputs(self) -> Outputs:
         outputs = Outputs(self.sizes)
@@ -137,7 +143,7 @@ class Execution:
         per_query = any(
             self.sizes.kinds[p.name] == "query" for p in self.signature.of_role(Role.INDICES)
         )
-        return 1 if per_query else self.sizes.group
+        return 1 if per_query or self.per_head else self.sizes.group
 
     def _blocks(self, batch: int, head: int) -> Iterator[tuple[Data, Block]]:
         """Query numbers of each block, without padding rows, and the block."""
@@ -148,7 +154,7 @@ class Execution:
             if "q_positions" in self.arguments.options:
                 queries = queries[positions[queries] >= 0]
             if len(queries):
-                yield queries, Block(batch, head, positions[queries], row)
+                yield queries, Block(batch, head, positions[queries], row, self.per_head)
 
     def num_keys(self, batch: int, partition: str) -> int:
         """N of one sequence."""
@@ -329,4 +335,4 @@ def _without_keys(execution: Execution) -> Execution:
             shape[:2] = 1, 0 if keyed else 1
         arrays[parameter.name] = np.zeros(shape, execution.arrays[parameter.name].dtype)
     arguments = replace(execution.arguments, options={"q_start": 0})
-    return Execution(execution.signature, arguments, arrays, one)
+    return Execution(execution.signature, arguments, arrays, one, execution.per_head)

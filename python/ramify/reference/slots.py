@@ -10,6 +10,10 @@ from .domains import Partition, Slot
 from .named_array import Data, NamedArray, Number, elementwise, expand, named, union
 
 
+class SelectsPerHead(Exception):  # noqa: N818, a finding and no error
+    """A function visits a selection of its own for each query head: a block has one head then."""
+
+
 class Slots(NamedArray):
     """Picks of `rl.topk`: chunk numbers over `slot`, -1 where a slot is empty.
 
@@ -37,6 +41,9 @@ class Slots(NamedArray):
 
     def row(self) -> Data:
         """The one selection of the block: `[slot]`."""
+        sizes = dict(zip(self.axes, self.shape, strict=True))
+        if sizes.get("pos", 1) == 1 and sizes.get("head", 1) > 1:
+            raise SelectsPerHead
         if self.data.size != self.size("slot"):
             raise ArgumentError(
                 "rl.selected visits one selection for a block, found slots for each of "
