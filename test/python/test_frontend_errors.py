@@ -522,7 +522,7 @@ EXPRESSIONS = [
     (plain_function, "`helper` is not a function of the language", "helper(q)", "@ramify.jit"),
     (outside_table, "`TABLE` is a dict from outside", "TABLE", "parameters"),
     (matrix_product, "`@` does not say", "q @ q", "rl.dot(a, b)"),
-    (dot_without_axis, "share `dim` or `key`", "rl.dot(q, bias)", "dot(q, k[c])"),
+    (dot_without_axis, "share `dim`, `key` or `chunk`", "rl.dot(q, bias)", "dot(q, k[c])"),
     (
         dot_of_two_axes,
         "do not decide",

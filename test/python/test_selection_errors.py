@@ -199,6 +199,25 @@ def merges_a_stream(r: rl.Query, lm: rl.Landmarks, v: rl.Chunks):
 
 
 @rf.jit
+def merges_rows_with_a_stream(r: rl.Query, lm: rl.Landmarks, v: rl.Chunks):
+    acc = rl.online_softmax(r, v)
+    acc.merge(rl.dot(r, lm), rl.sum(r, over="head"))
+    return acc.value
+
+
+@rf.jit
+def merges_values_of_another_width(r: rl.Query, lm: rl.Landmarks, v: rl.Chunks):
+    acc = rl.online_softmax(r, v)
+    acc.merge(rl.dot(r, lm), lm)
+    return acc.value
+
+
+@rf.jit
+def undecided_product(r: rl.Query, lm: rl.Landmarks, other: rl.Landmarks):
+    return rl.topk(rl.dot(lm, other), 8)
+
+
+@rf.jit
 def indexes_a_stream(r: rl.Query, lm: rl.Landmarks, v: rl.Chunks):
     s = rl.dot(r, lm)
     out = rl.zeros(r)
@@ -464,6 +483,14 @@ CASES = [
         "acc.merge",
         "push",
     ),
+    (
+        merges_rows_with_a_stream,
+        "expects [chunk, dim] or [head, chunk, dim], found an array [pos, dim]",
+        "rl.sum(r",
+        "value of one chunk",
+    ),
+    (merges_values_of_another_width, "`values` expects dim = 32, found 64", "lm)", ""),
+    (undecided_product, "names do not decide which axis", "rl.dot(lm", 'over="chunk"'),
     (indexes_a_stream, "is not indexed", "s[c]", "s.at(slots)"),
     (reads_rows_at_slots, "only a stream over chunks is read at slots", "rl.topk", "x[slot]"),
     (landmarks_at_slots, "axes out of [pos, head, chunk]", "lm.at", "reduce `dim` first"),

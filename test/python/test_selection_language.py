@@ -38,11 +38,10 @@ def slots(values: Any, *axes: str) -> Slots:
 
 def has(function: Any, *expected: str, **changes: Any) -> None:
     """The program has these lines, in this order."""
-    rest = iter(lines(function, arrays=SPECS, **changes))
+    found = lines(function, **{"arrays": SPECS, **changes})
+    rest = iter(found)
     for line in expected:
-        assert any(line in other for other in rest), f"{line}\n not in\n" + "\n".join(
-            lines(function, arrays=SPECS, **changes)
-        )
+        assert any(line in other for other in rest), "\n".join([line, "is not in", *found])
 
 
 # Picks
@@ -342,6 +341,45 @@ def test_heads_that_select_for_themselves_do_not_see_the_others() -> None:
     q, lm, _, v = arrays(B=1, L=3)
     with pytest.raises(rf.errors.ArgumentError, match="nothing is reduced over 'head'"):
         moba_of_a_group.reference(q, lm, v, chunk_size=8)
+
+
+@rf.jit
+def compressed(q: rl.Query, lm: rl.Landmarks, means: rl.Landmarks, k: rl.Chunks, v: rl.Chunks):
+    """NSA's compressed branch and its window in one softmax."""
+    acc = rl.online_softmax(q, v)
+    for c in rl.own(k):
+        acc.merge(
+            rl.where(rl.positions(k, c) <= rl.query_position(), rl.dot(q, k[c]), -rl.inf), v[c]
+        )
+    acc.merge(rl.where(rl.end(lm) <= rl.query_position(), rl.dot(q, lm), -rl.inf), means)
+    return acc.value, acc.lse
+
+
+def test_a_stream_is_merged_with_values_of_chunks() -> None:
+    q, lm, k, v = arrays(B=1, L=37)
+    means = np.random.default_rng(1).standard_normal(lm.shape)
+    out, lse = compressed.reference(q, lm, means, k, v, chunk_size=8)
+    for t, head in [(36, 0), (20, 3), (5, 2)]:
+        h, keys, chunks = head // 2, range(t // 8 * 8, t + 1), range(t // 8)
+        rows = np.concatenate([k[0, keys, h], lm[0, chunks, h]])
+        values = np.concatenate([v[0, keys, h], means[0, chunks, h]])
+        e = np.exp(rows @ q[0, t, head])
+        np.testing.assert_allclose(out[0, t, head], e @ values / e.sum())
+        np.testing.assert_allclose(lse[0, t, head], np.log(e.sum()))
+
+
+def test_a_stream_is_merged_with_values_of_chunks_in_hsa() -> None:
+    has(
+        compressed,
+        "hsa.reduce",
+        "over chunk : tensor<1x16x?xf32, #pos_head_chunk> -> tensor<1x16xf32, #pos_head>",
+        "hsa.softmax % over chunk",
+        "over chunk : tensor<1x16x?xf32, #pos_head_chunk>, tensor<?x32xbf16, #chunk_dim> -> "
+        "tensor<1x16x32xf32, #pos_head_dim>",
+        "hsa.push",
+        "hsa.value",
+        arrays={**SPECS, "q": SPECS["r"], "means": ArraySpec("bf16", dim=32)},
+    )
 
 
 @rf.jit

@@ -257,8 +257,9 @@ def HSA_DotOp : HSA_Op<"dot", [Pure]> {
     result[...] = sum over `over` of lhs[...] * rhs[...], in f32. Axes that both
     sides have, other than `over`, are kept and matched. A contraction over `key`
     names its chunk; keys that are not valid there contribute nothing. Neither do,
-    over `pos`, positions past the end of the queries. An f32 side that meets a
-    16-bit side is rounded to that type.
+    over `pos`, positions past the end of the queries. Over `chunk` a stream of
+    weights meets a stream of rows. An f32 side that meets a 16-bit side is rounded
+    to that type.
 
     ```mlir
     %s = hsa.dot %q, %k over dim
@@ -274,8 +275,8 @@ def HSA_DotOp : HSA_Op<"dot", [Pure]> {
 
     Constraints:
     - (C1) Elements are f32, bf16 or f16; two 16-bit sides have the same type.
-    - (C2) Both sides have each axis of `over`: at least one of pos, head, key and
-      dim.
+    - (C2) Both sides have each axis of `over`: at least one of pos, head, chunk,
+      key and dim.
     - (C3) Axes that both sides have are equally long.
     - (C4) The result is f32 over the axes of both sides without `over`; a scalar
       where none is left.

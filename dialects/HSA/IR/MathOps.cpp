@@ -87,9 +87,9 @@ LogicalResult DotOp::verify() {
   if (failed(verifyDotElements(*this)))
     return failure();
   for (Axis axis : getOver().getAxes())
-    if (axis == Axis::Chunk || axis == Axis::Slot)
+    if (axis == Axis::Slot)
       return emitOpError() << "goes over " << stringifyAxis(axis)
-                           << ", but pos, head, key or dim was expected";
+                           << ", but pos, head, chunk, key or dim was expected";
   for (Type side : {getLhs().getType(), getRhs().getType()})
     if (failed(verifyAlong(*this, side, getOver().getAxes(), getChunk())))
       return failure();

@@ -19,7 +19,7 @@ Handler: TypeAlias = Callable[[Call], FrontValue]
 HANDLERS: dict[Callable[..., Any], Handler] = {}
 """Handler of each function of the language."""
 
-CONTRACTIBLE = ("dim", "key")
+CONTRACTIBLE = ("dim", "key", "chunk")
 REDUCIBLE = ("key", "head", "dim", "chunk", "slot")
 NORMALISED = ("key", "head", "chunk", "slot")
 
@@ -41,16 +41,17 @@ def dot(call: Call) -> FrontValue:
         if not side.type.is_float:
             raise call.error(f"`{name}` expects floats, found {side.type.element}", "", name)
     shared = [axis for axis in a.type.names if axis in b.type.names]
-    over = call.constant("over", (str, type(None)), '"dim" or "key"')
+    over = call.constant("over", (str, type(None)), '"dim", "key" or "chunk"')
     candidates = [axis for axis in shared if axis in CONTRACTIBLE]
     sides = f"{a.type.describe()} and {b.type.describe()}"
     if over is None and len(candidates) > 1:
         raise call.error(
-            f"names do not decide which axis of {sides} is summed", 'write over="dim" or over="key"'
+            f"names do not decide which axis of {sides} is summed",
+            "write " + " or ".join(f'over="{axis}"' for axis in reversed(candidates)),
         )
     if over is None and not candidates:
         raise call.error(
-            f"expected two arrays that share `dim` or `key`, found {sides}",
+            f"expected two arrays that share `dim`, `key` or `chunk`, found {sides}",
             "dot(q, k[c]) sums over dim, dot(p, v[c]) over key",
         )
     over = over or candidates[0]

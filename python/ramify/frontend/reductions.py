@@ -99,9 +99,14 @@ class Reductions(Expressions):
             self.as_operand,
             self.loop,
         )
+        loop = self.loop
+        if method.name == "merge" and loop is None and self._is_stream(call):
+            with self.at(node):
+                parts = self._merge_stream(call, acc)
+            self._push_now(acc, parts, node, "push")
+            return
         with self.at(node):
             parts = self._merge(call, acc) if method.name == "merge" else self._push(call, acc)
-        loop = self.loop
         if loop is None or acc.made_in is loop:
             self._push_now(acc, parts, node, method.name)
             return
@@ -137,6 +142,30 @@ class Reductions(Expressions):
         del sizes["dim"]
         self._check_inside(call, "scores", scores, tuple(sizes))
         return self.builder.broadcast(scores, sort_axes(sizes)), values
+
+    def _is_stream(self, call: Call) -> bool:
+        scores = call.operand("scores")
+        return isinstance(scores, Tensor) and scores.type.partition is not None
+
+    def _merge_stream(self, call: Call, acc: Softmax) -> tuple[Tensor, Tensor]:
+        """All chunks at once: their logarithm of the sum, and their mean by their shares."""
+        scores, values = call.floats("scores"), call.array("values")
+        legal = (("chunk", "dim"), ("head", "chunk", "dim"))
+        if values.type.names not in legal:
+            raise call.error(
+                f"`values` expects [chunk, dim] or [head, chunk, dim], found {values.describe()}",
+                "one landmark is the value of one chunk",
+                "values",
+            )
+        self._check_dim(call, "values", values, acc)
+        rows = acc.rows.without("dim")
+        self._check_inside(call, "scores", scores, (*rows.names, "chunk"))
+        axes = arithmetic.common_axes(scores, values, Tensor(scores.ssa, rows))
+        b = self.builder
+        spread = b.broadcast(scores, tuple(axis for axis in axes if axis[0] != "dim"))
+        text = f"hsa.logsumexp {{0}} over chunk : {spread.type} -> {rows}"
+        logit = b.tensor(text, (spread.ssa,), rows)
+        return logit, b.dot(b.softmax(spread, 0.0, "chunk"), values, "chunk")
 
     def _push(self, call: Call, acc: Softmax) -> tuple[Tensor, Tensor]:
         rows = acc.rows.without("dim")

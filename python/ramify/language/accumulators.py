@@ -8,7 +8,8 @@ import numpy as np
 from ..errors import ArgumentError
 from ..reference.named_array import Data, NamedArray, Number, common_keys, expand, named
 from .annotations import Chunks, Query
-from .contractions import dot, mask_keys
+from .contractions import dot, mask_keys, softmax
+from .reductions import logsumexp
 
 
 def zeros(q: Query, v: Chunks | Query | None = None, *, init: float = 0.0) -> NamedArray:
@@ -52,8 +53,14 @@ class OnlineSoftmax:
     def merge(self, scores: NamedArray, values: NamedArray) -> None:
         """Add one element per key: scores `[pos, head, key]`, values `[key, dim]`.
 
-        A score of -inf excludes its key; so does a key that is not valid.
+        A score of -inf excludes its key; so does a key that is not valid. Outside of loops, a
+        stream of scores `[pos, head, chunk]` adds one element per chunk, with landmarks
+        `[chunk, dim]` or `[head, chunk, dim]` as values.
         """
+        if "chunk" in scores.axes and "chunk" in values.axes:
+            shares = softmax(scores, over="chunk")
+            self.push(logsumexp(scores, over="chunk"), dot(shares, values, over="chunk"))
+            return
         if "key" not in scores.axes or "key" not in values.axes:
             raise ArgumentError("merge takes scores and values with a 'key' axis; see push")
         axes = ("pos", "head", "key")

@@ -27,9 +27,9 @@ def dot(a: NamedArray, b: NamedArray, over: str | None = None) -> NamedArray:
     Parameters
     ----------
     a, b : array
-        They share `dim` or `key`; other shared axes go together element by element.
-    over : {"dim", "key"}, optional
-        The axis that is summed; needed where both `dim` and `key` are shared.
+        They share `dim`, `key` or `chunk`; other shared axes go together element by element.
+    over : {"dim", "key", "chunk"}, optional
+        The axis that is summed; needed where several of these are shared.
 
     Returns
     -------
@@ -49,7 +49,8 @@ def dot(a: NamedArray, b: NamedArray, over: str | None = None) -> NamedArray:
         return _masked_dot(a, b, keys, plan)
     data = _product(a, b, plan)
     kept = keys if "key" in plan.axes else None
-    return NamedArray(data, plan.axes, kept, common_partition((a, b)))
+    partition = common_partition((a, b))
+    return NamedArray(data, plan.axes, kept, partition if "chunk" in plan.axes else None)
 
 
 def softmax(x: NamedArray, n: float = 0.0, over: str = "key") -> NamedArray:
@@ -133,7 +134,7 @@ def _plan(a: tuple[str, ...], b: tuple[str, ...], over: str | None) -> _Plan:
     """How to contract: a matrix product where no axis is shared but `over`, else an einsum."""
     shared = [axis for axis in a if axis in b]
     if over is None:
-        candidates = [axis for axis in shared if axis in ("dim", "key")]
+        candidates = [axis for axis in shared if axis in ("dim", "key", "chunk")]
         if len(candidates) != 1:
             raise ArgumentError(f"dot of {a} and {b}: say which axis is summed, over=...")
         over = candidates[0]

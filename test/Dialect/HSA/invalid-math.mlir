@@ -52,7 +52,7 @@ func.func @f(%a: tensor<4x8xf16, #hsa.axes<head, dim>>, %b: tensor<8xbf16, #hsa.
 
 // dot C2
 func.func @f(%a: tensor<4x8xf32, #hsa.axes<slot, dim>>) {
-  // expected-error @below {{goes over slot, but pos, head, key or dim was expected}}
+  // expected-error @below {{goes over slot, but pos, head, chunk, key or dim was expected}}
   %0 = hsa.dot %a, %a over slot : tensor<4x8xf32, #hsa.axes<slot, dim>>, tensor<4x8xf32, #hsa.axes<slot, dim>>
       -> tensor<8xf32, #hsa.axes<dim>>
   return

@@ -76,6 +76,9 @@ func.func @mathematics(%q: tensor<1x16x32xbf16, #hsa.axes<pos, head, dim>>,
   // CHECK: hsa.logsumexp %{{.*}} over key in %{{.*}} : !hsa.chunk_id<"kv"> : tensor<1x16x64xf32, #pos_head_key> -> tensor<1x16xf32, #pos_head>
   %3 = hsa.logsumexp %keys over key in %c : !hsa.chunk_id<"kv">
       : tensor<1x16x64xf32, #hsa.axes<pos, head, key>> -> tensor<1x16xf32, #hsa.axes<pos, head>>
+  // CHECK: hsa.dot %{{.*}}, %{{.*}} over chunk : tensor<1x16x?xf32, #pos_head_chunk>, tensor<?x32xbf16, #chunk_dim> -> tensor<1x16x32xf32, #pos_head_dim>
+  %12 = hsa.dot %0, %rows over chunk : !stream, tensor<?x32xbf16, #hsa.axes<chunk, dim>>
+      -> tensor<1x16x32xf32, #hsa.axes<pos, head, dim>>
   // Another pass over the same stream.
   // CHECK: hsa.broadcast %{{.*}} : tensor<1x16xf32, #pos_head> to tensor<1x16x?xf32, #pos_head_chunk>
   %4 = hsa.broadcast %2 : tensor<1x16xf32, #hsa.axes<pos, head>> to !stream
