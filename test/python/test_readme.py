@@ -4,6 +4,7 @@
 import re
 import runpy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ import pytest
 import ramify as rf
 
 README = Path(__file__).resolve().parents[2] / "README.md"
-INTRODUCTION, VARIANT, SEEING = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+INTRODUCTION, VARIANT, SELECTION, SEEING = re.findall(
+    r"```python\n(.*?)```", README.read_text(), re.DOTALL
+)
 
 ARRAYS = """import numpy as np
 rng = np.random.default_rng(0)
@@ -40,6 +43,16 @@ def test_first_variant_agrees_with_its_reference(
 ) -> None:
     run(tmp_path, VARIANT)
     assert float(capsys.readouterr().out) < 1e-5
+
+
+def test_selection_agrees_with_its_reference(tmp_path: Path) -> None:
+    names: dict[str, Any] = run(tmp_path, VARIANT + SELECTION)
+    arguments = {"chunk_size": 64, "scale": 0.125, "top_k": 4}
+    weights, indices = names["select"].reference(names["q"], names["landmarks"], **arguments)
+    np.testing.assert_array_equal(names["indices"], indices)
+    np.testing.assert_allclose(names["weights"], weights, atol=2e-6)
+    ready = rf.ops.select(names["q"], names["landmarks"], chunk_size=64, top_k=4, scale=0.125)
+    np.testing.assert_array_equal(ready[0], names["weights"])
 
 
 def test_programs_can_be_looked_at(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

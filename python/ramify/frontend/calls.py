@@ -11,6 +11,7 @@ from typing import Any
 from .. import language
 from ..errors import LanguageError
 from ..reference.slots import Slots
+from . import domains, positions  # noqa: F401, they register handlers
 from .access import Access
 from .call import Call, bind
 from .intrinsics import HANDLERS
@@ -81,7 +82,7 @@ class Calls(Access):
         arguments, nodes = bind(
             function, method.name, node, self.source, [owner, *positional], keywords, 1
         )
-        call = self._make_call(method.name, node, arguments, nodes)
+        call = self.make_call(method.name, node, arguments, nodes)
         with self.at(node):
             return at(call) if method.name == "at" else keep(call)
 
@@ -111,15 +112,16 @@ class Calls(Access):
     ) -> Call:
         """A call bound to the parameters of a function of the language."""
         arguments, nodes = bind(function, name, node, self.source, positional, keywords)
-        return self._make_call(name, node, arguments, nodes)
+        return self.make_call(name, node, arguments, nodes)
 
-    def _make_call(
+    def make_call(
         self,
         name: str,
         node: ast.Call,
         arguments: dict[str, FrontValue],
         nodes: dict[str, Node],
     ) -> Call:
+        """A call whose arguments are bound."""
         return Call(
             name,
             node,

@@ -88,18 +88,7 @@ class Reductions(Expressions):
         positional, keywords = self.arguments(node)
         name = f"acc.{method.name}"
         arguments, nodes = bind(function, name, node, self.source, [acc, *positional], keywords, 1)
-        call = Call(
-            name,
-            node,
-            arguments,
-            nodes,
-            self.source,
-            self.builder,
-            self.specialisation,
-            self.as_operand,
-            self.loop,
-        )
-        loop = self.loop
+        call, loop = self.make_call(name, node, arguments, nodes), self.loop
         if method.name == "merge" and loop is None and self._is_stream(call):
             with self.at(node):
                 parts = self._merge_stream(call, acc)
