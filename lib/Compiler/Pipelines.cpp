@@ -10,6 +10,7 @@
 #include "dialects/Tile/Transforms/StageLeftOperands.h"
 #include "dialects/Tile/Transforms/StageThroughShared.h"
 #include "dialects/Tile/Transforms/VerifyStage.h"
+#include "ramify/Conversion/ChooseResidency.h"
 #include "ramify/Conversion/HSAToTile.h"
 #include "ramify/Conversion/TileToCPU.h"
 #include "ramify/Conversion/TileToGPU.h"
@@ -125,6 +126,9 @@ void ramify::buildPlacementPipeline(OpPassManager &passes,
 }
 
 void ramify::buildGPUPipeline(OpPassManager &passes, const GPUTarget &target) {
+  // How many programs an SM should hold at once, so that ptxas neither spills
+  // for more nor takes the registers of others. Needs layouts and buffers.
+  passes.addNestedPass<tile::KernelOp>(createChooseResidencyPass(target));
   // One thread's program: registers, shuffles, mma, cp.async, in LLVM.
   passes.addPass(createTileToGPUPass());
 }

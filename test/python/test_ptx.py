@@ -10,6 +10,7 @@ from typing import Any
 
 import check_ptx
 import pytest
+import test_frontend as written
 import test_sequences as sequences
 import test_variants as variants
 import torch
@@ -27,17 +28,30 @@ SHAPES = {
     "D=64, S=128": BASE.but(S=128),
     "D=64, S=256": BASE.but(S=256),
     "D=80": BASE.but(D=80),
+    "D=80, S=256": BASE.but(D=80, S=256),
     "D=128": BASE.but(D=128),
     "D=128, S=128": BASE.but(D=128, S=128),
     "D=128, S=256": BASE.but(D=128, S=256),
     "D=192": BASE.but(D=192),
     "D=192, S=128": BASE.but(D=192, S=128),
     "D=192, S=256": BASE.but(D=192, S=256),
+    "D=256": BASE.but(D=256),
+    "D=256, S=16": BASE.but(D=256, S=16),
+    "D=256, S=256": BASE.but(D=256, S=256),
+    "D=64, Dv=200": BASE.but(D=64, Dv=200),
     "G=1": BASE.but(G=1),
     "G=64": BASE.but(G=64),
     "q_block=8": BASE.but(q_block=8, L=16),
     "softmax_1": BASE.but(n=1.0),
     "weights per head": BASE.but(weight_heads="query"),
+}
+# One softmax over all chunks: its sums are scaled again by each, which takes more registers.
+JOINT = {
+    "D=80, S=256": BASE.but(D=80, S=256),
+    "D=128, S=256": BASE.but(D=128, S=256),
+    "D=136": BASE.but(D=136),
+    "D=192, S=48": BASE.but(D=192, S=48),
+    "D=256": BASE.but(D=256),
 }
 
 pytestmark = pytest.mark.skipif(check_ptx.find_ptxas() is None, reason="no ptxas")
@@ -61,6 +75,16 @@ def test_hsa(shape: str, dtype: torch.dtype, target: str, tmp_path: pathlib.Path
     options: dict[str, Any] = {"scale": 0.1, "softmax_n": case.n, "chunk_size": case.S}
     options["q_block"] = case.q_block
     assemble(rf.ops.hsa_kernel.ir("ptx", **x, **options, target=target), tmp_path)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32], ids=str)
+@pytest.mark.parametrize("shape", JOINT)
+def test_joint(shape: str, dtype: torch.dtype, target: str, tmp_path: pathlib.Path) -> None:
+    case = JOINT[shape]
+    x = {name: value for name, value in make(case, dtype).items() if name != "weights"}
+    options: dict[str, Any] = {"scale": 0.1, "chunk_size": case.S}
+    assemble(written.joint.ir("ptx", **x, **options, target=target), tmp_path)
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -162,6 +162,14 @@ bool Layout::isInjectiveInThread() const {
   return true;
 }
 
+Layout Layout::dealt(unsigned axis, int64_t number) const {
+  assert(repeat[axis] % number == 0 && numWarps() == 1);
+  Coords newWarps = warps, newRepeat = repeat;
+  newWarps[axis] = number;
+  newRepeat[axis] /= number;
+  return Layout(reg, lane, newWarps, newRepeat);
+}
+
 Layout Layout::slice(unsigned axis) const {
   assert(rank() == 2 && axis < 2);
   unsigned kept = 1 - axis;
@@ -277,6 +285,19 @@ int64_t ramify::tile::bestSwizzle(int64_t rowBytes) {
     if (rowBytes % swizzle == 0)
       return swizzle;
   return 0;
+}
+
+SharedAttr ramify::tile::chooseShared(RankedTensorType tile) {
+  int64_t bits = tile.getElementTypeBitWidth();
+  if (bits == 32)
+    return SharedAttr::get(tile.getContext(), /*swizzle=*/0, /*pad=*/16);
+  int64_t swizzle = bestSwizzle(tile.getDimSize(1) * bits / 8);
+  return SharedAttr::get(tile.getContext(), swizzle, /*pad=*/0);
+}
+
+int64_t ramify::tile::getAllocatedBytes(MemRefType buffer) {
+  return llvm::alignTo(buffer.getDimSize(0) * SharedLayout(buffer).bytes(),
+                       kSharedAlignment);
 }
 
 SharedLayout::SharedLayout(MemRefType buffer)

@@ -117,6 +117,10 @@ public:
   /// No two registers of one thread hold the same element.
   bool isInjectiveInThread() const;
 
+  /// The same in a thread, its repetitions along `axis` dealt to `number`
+  /// warps, which must divide them.
+  Layout dealt(unsigned axis, int64_t number) const;
+
   /// The layout of a vector along the other axis.
   Layout slice(unsigned axis) const;
 
@@ -169,6 +173,12 @@ Layout rowsInLanes(int64_t rows, int64_t columns, int64_t warps);
 
 /// The widest swizzle that rows of so many bytes allow; 0 if none.
 int64_t bestSwizzle(int64_t rowBytes);
+/// How tiles lie that copies fill and products read. 16-bit elements are read
+/// by ldmatrix, for which a swizzle is enough. Of f32 each element of a right
+/// operand that is not transposed is read for itself, by a warp from eight
+/// columns of every other row: rows that are 16 bytes longer than a multiple of
+/// 64 have these in different banks, whatever their length.
+SharedAttr chooseShared(mlir::RankedTensorType tile);
 
 struct SharedLayout {
   static constexpr int64_t chunkBytes = 16;
@@ -197,6 +207,11 @@ struct SharedLayout {
   };
   Step step(int64_t row, int64_t column) const;
 };
+
+/// Where a buffer may start: TMA and wgmma count swizzles from such addresses.
+inline constexpr int64_t kSharedAlignment = 1024;
+/// The shared memory that a buffer with all its stages takes.
+int64_t getAllocatedBytes(mlir::MemRefType buffer);
 
 /// The most times that one bank is needed in one phase of a warp's access,
 /// minus one: 0 is free of conflicts. `offsets` has a byte offset for each

@@ -40,6 +40,8 @@ public:
 private:
   // Where layouts start.
   LogicalResult chooseWarps();
+  bool isWide(Value value);
+  bool wantsColumnWarps();
   Layout accumulator(RankedTensorType type);
   Layout fallback(RankedTensorType type);
   std::optional<Layout> home(Value value);
@@ -60,7 +62,8 @@ private:
 
   KernelOp kernel;
   OpBuilder builder;
-  int64_t warps = 0;
+  int64_t warps = 0;       ///< that rows are dealt to
+  int64_t columnWarps = 1; ///< that columns of wide tiles are dealt to
   llvm::DenseMap<std::pair<Value, Attribute>, Value> placed;
   llvm::SmallPtrSet<void *, 8> visiting;
 };
@@ -92,14 +95,47 @@ LogicalResult Assignment::chooseWarps() {
     return kernel.emitOpError("expected a multiple of ")
            << kRowsPerWarp << " query rows, found " << rows;
   warps = std::max<int64_t>(1, rows / kRowsPerWarp);
-  kernel->setAttr(kWarpsAttrName, builder.getI32IntegerAttr(warps));
+  if (warps == 1 && wantsColumnWarps())
+    columnWarps = kColumnWarps;
+  kernel->setAttr(kWarpsAttrName,
+                  builder.getI32IntegerAttr(warps * columnWarps));
   return success();
+}
+
+/// A tile of sums that one warp would have too much of.
+bool Assignment::isWide(Value value) {
+  RankedTensorType type = tensorType(value);
+  return type && type.getRank() == 2 && type.getElementType().isF32() &&
+         type.getDimSize(0) == kRowsPerWarp &&
+         type.getDimSize(1) > kWideColumns;
+}
+
+/// True if there are wide products of f32, and no wide tile is reduced along
+/// its columns or multiplied further: that would move elements between warps.
+bool Assignment::wantsColumnWarps() {
+  bool wanted = false;
+  WalkResult result = kernel.walk([&](Operation *op) -> WalkResult {
+    if (auto reduce = dyn_cast<ReduceOp>(op))
+      return failure(reduce.getAxis() == 1 && isWide(reduce.getInput()));
+    auto dot = dyn_cast<DotOp>(op);
+    if (!dot)
+      return success();
+    bool wide = isWide(dot.getResult());
+    bool isF32 = tensorType(dot.getLhs()).getElementType().isF32();
+    wanted |= wide && isF32;
+    return failure((wide && (!isF32 || dot.getTransposed())) ||
+                   (isWide(dot.getLhs()) && home(dot.getLhs())));
+  });
+  return wanted && !result.wasInterrupted();
 }
 
 Layout Assignment::accumulator(RankedTensorType type) {
   int64_t rows = type.getDimSize(0), columns = type.getDimSize(1);
-  return mmaAccumulator(rows, columns,
-                        rows == warps * kRowsPerWarp ? warps : 1);
+  Layout layout =
+      mmaAccumulator(rows, columns, rows == warps * kRowsPerWarp ? warps : 1);
+  if (columnWarps > 1 && rows == kRowsPerWarp && columns > kWideColumns)
+    return layout.dealt(1, columnWarps);
+  return layout;
 }
 
 /// For values that nothing ties to an instruction.
@@ -264,6 +300,8 @@ Value Assignment::placeDot(DotOp op) {
       left = mmaLhsTF32(rows, inner, warps);
     right = mmaRhsTF32(rhs.getDimSize(0), rhs.getDimSize(1), op.getTransposed(),
                        permuted);
+    if (accumulator.getWarps()[1] > 1)
+      right = right.dealt(1, columnWarps);
   }
   SmallVector<Value> operands = {get(op.getLhs(), left),
                                  get(op.getRhs(), right),
@@ -293,10 +331,11 @@ void Assignment::placeCopy(CopyAsyncOp op) {
   int64_t unit =
       std::max<int64_t>(1, 8 * alignment / buffer.getElementTypeBitWidth());
   int64_t rows = buffer.getDimSize(1), columns = buffer.getDimSize(2);
+  int64_t all = warps * columnWarps;
   // cp.async has at least four bytes.
   Layout layout = unit * buffer.getElementTypeBitWidth() >= 32
-                      ? blockedRows(rows, columns, unit, warps)
-                      : rowsInLanes(rows, columns, warps);
+                      ? blockedRows(rows, columns, unit, all)
+                      : rowsInLanes(rows, columns, all);
   op.setLayoutAttr(layout.toAttr(builder.getContext()));
   op.getIndicesMutable().assign(getAll(op.getIndices(), layout.slice(1)));
   if (op.getMask())

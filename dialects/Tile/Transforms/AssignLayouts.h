@@ -20,6 +20,10 @@
 // loads. Only values that are costly to make twice (products, reductions,
 // values that leave a region) are converted.
 //
+// An accumulator of f32 that is too wide for the registers of one warp is dealt
+// to two: columns 0 to 7 to the first, 8 to 15 to the second, and so on. What
+// has the shape of scores both warps have, and compute.
+//
 //   %r = tile.iota : tensor<16xi32>
 //   %q = tile.gather %Q[%r] : ... -> tensor<16x64xbf16>
 //   %s = tile.dot %q, transposed %k, %zero : ... -> tensor<16x64xf32>
@@ -42,6 +46,11 @@ inline constexpr const char kWarpsAttrName[] = "tile.warps";
 /// The kernel attribute with the bytes to which the start and the strides of
 /// every array are aligned; 16 if absent.
 inline constexpr const char kAlignmentAttrName[] = "tile.alignment";
+
+/// Where 16 rows have more columns of sums of f32 products than this, two warps
+/// have half of them each: one thread has not the registers.
+inline constexpr int64_t kWideColumns = 128;
+inline constexpr int64_t kColumnWarps = 2;
 
 /// `tile-assign-layouts`, on every tile.kernel.
 std::unique_ptr<mlir::Pass> createAssignLayoutsPass();

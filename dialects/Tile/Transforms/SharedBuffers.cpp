@@ -9,15 +9,14 @@ using namespace mlir;
 using namespace ramify;
 using namespace ramify::tile;
 
-int64_t SharedBuffers::getBytes(RankedTensorType tile) {
-  return tile.getNumElements() * tile.getElementTypeBitWidth() / 8;
+static MemRefType getBufferType(RankedTensorType tile, int64_t stages) {
+  return MemRefType::get({stages, tile.getDimSize(0), tile.getDimSize(1)},
+                         tile.getElementType(), AffineMap(),
+                         chooseShared(tile));
 }
 
-static MemRefType getBufferType(RankedTensorType tile, int64_t stages) {
-  int64_t rowBytes = tile.getDimSize(1) * tile.getElementTypeBitWidth() / 8;
-  auto space = SharedAttr::get(tile.getContext(), bestSwizzle(rowBytes), 0);
-  return MemRefType::get({stages, tile.getDimSize(0), tile.getDimSize(1)},
-                         tile.getElementType(), AffineMap(), space);
+int64_t SharedBuffers::getBytes(RankedTensorType tile) {
+  return SharedLayout(getBufferType(tile, 1)).bytes();
 }
 
 Value SharedBuffers::get(RankedTensorType tile, int64_t stages,

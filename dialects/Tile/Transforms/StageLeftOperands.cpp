@@ -49,12 +49,9 @@ static Value allocate(OpBuilder &builder, KernelOp kernel, Location loc,
                       RankedTensorType type) {
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(&kernel.getBody().front());
-  int64_t rowBytes = type.getDimSize(1) * type.getElementTypeBitWidth() / 8;
-  auto space =
-      SharedAttr::get(builder.getContext(), bestSwizzle(rowBytes), /*pad=*/0);
-  auto buffer = MemRefType::get({1, type.getDimSize(0), type.getDimSize(1)},
-                                type.getElementType(),
-                                MemRefLayoutAttrInterface(), space);
+  auto buffer = MemRefType::get(
+      {1, type.getDimSize(0), type.getDimSize(1)}, type.getElementType(),
+      MemRefLayoutAttrInterface(), chooseShared(type));
   return builder.create<AllocSharedOp>(loc, buffer);
 }
 

@@ -31,6 +31,9 @@
 
 namespace ramify {
 
+/// The kernel attribute with the programs that an SM should hold at once.
+inline constexpr const char kMinCTAsAttrName[] = "tile.min_ctas";
+
 struct KernelABI {
   /// Address space of the pointers: 1 on the GPU.
   unsigned addressSpace = 0;

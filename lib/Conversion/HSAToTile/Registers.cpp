@@ -5,6 +5,8 @@
 
 #include "TileShape.h"
 
+#include "dialects/Tile/Transforms/AssignLayouts.h"
+
 using namespace mlir;
 using namespace ramify;
 using hsa::Axis;
@@ -17,7 +19,14 @@ static constexpr int64_t kProductPiece = 64;
 static constexpr int64_t kWeights = 8;
 /// In a loop over tiles, sums of f32 that are rounded now and then stand beside
 /// the sums that the loop carries.
-static constexpr int64_t kRoundedSums = 24;
+static constexpr int64_t kRoundedSums = 52;
+/// Blocks of columns of one f32 product share its split left operand, which for
+/// a chunk at once takes this more if there are two blocks.
+static constexpr int64_t kSharedFactors = 36, kOneBlock = 32;
+/// What two warps that share the columns of an accumulator need more than one:
+/// neither shares the split scores with the other's columns. Then that for a
+/// chunk at once.
+static constexpr int64_t kSharedColumns = 30, kSharedAtOnce = 68;
 /// Queries that take more are left in shared memory (StageLeftOperands.cpp).
 static constexpr int64_t kMostOfQuery16 = 48, kMostOfQuery32 = 32;
 
@@ -26,15 +35,47 @@ static int64_t countColumns(int64_t columns, int64_t bits) {
   return columns * bits / 32 / 2;
 }
 
+/// Of what a reduction makes, a state's value or a sum.
+static int64_t getValueColumns(Type result) {
+  auto state = dyn_cast<hsa::SoftmaxStateType>(result);
+  return getSize(state ? state.getValue() : result, Axis::Dim);
+}
+
+/// Whether keys or values have elements for which `predicate` holds.
+static bool hasChunksOf(hsa::ProgramOp program,
+                        llvm::function_ref<bool(Type)> predicate) {
+  return llvm::any_of(program.getArgumentTypes(), [&](Type type) {
+    auto chunks = dyn_cast<hsa::ChunksType>(type);
+    return chunks && predicate(chunks.getElementType());
+  });
+}
+
+static bool hasF32Chunks(hsa::ProgramOp program) {
+  return hasChunksOf(program, [](Type type) { return type.isF32(); });
+}
+
+bool ramify::sharesColumns(hsa::ProgramOp program) {
+  if (!hasF32Chunks(program))
+    return false;
+  WalkResult result = program.walk([](hsa::ReduceOp op) -> WalkResult {
+    return failure(llvm::any_of(op.getResultTypes(), [](Type type) {
+      return getValueColumns(type) > tile::kWideColumns;
+    }));
+  });
+  return result.wasInterrupted();
+}
+
 /// The accumulators of the reduction that has most.
 static int64_t countAccumulators(hsa::ProgramOp program) {
   int64_t most = 0;
+  bool shared = sharesColumns(program);
   program.walk([&](hsa::ReduceOp op) {
     int64_t registers = 0;
     for (Type type : op.getResultTypes()) {
-      auto state = dyn_cast<hsa::SoftmaxStateType>(type);
-      registers +=
-          countColumns(getSize(state ? state.getValue() : type, Axis::Dim), 32);
+      int64_t columns = getValueColumns(type);
+      if (shared && columns > tile::kWideColumns)
+        columns /= tile::kColumnWarps;
+      registers += countColumns(columns, 32);
     }
     most = std::max(most, registers);
   });
@@ -53,27 +94,27 @@ static int64_t countQueries(hsa::ProgramOp program) {
   return registers;
 }
 
-/// Whether keys or values have elements for which `predicate` holds.
-static bool hasChunksOf(hsa::ProgramOp program,
-                        llvm::function_ref<bool(Type)> predicate) {
-  return llvm::any_of(program.getArgumentTypes(), [&](Type type) {
-    auto chunks = dyn_cast<hsa::ChunksType>(type);
-    return chunks && predicate(chunks.getElementType());
-  });
-}
-
 int64_t ramify::estimateRegisters(hsa::ProgramOp program, int64_t keys,
                                   bool inPasses) {
   int64_t accumulators = countAccumulators(program);
   int64_t scores = countColumns(keys, 32);
   int64_t most = scores;
   // A product of f32 is split: each factor is a large and a small part.
-  if (hasChunksOf(program, [](Type type) { return type.isF32(); }))
-    most = 2 * scores + (inPasses ? kRoundedSums : 0);
+  bool shared = sharesColumns(program);
+  if (hasF32Chunks(program)) {
+    most = 2 * scores;
+    if (inPasses)
+      most += kRoundedSums;
+    else if (shared)
+      most += kSharedAtOnce;
+    else if (accumulators > kOneBlock)
+      most += kSharedFactors;
+  }
   // Weights are not folded into f16: the product stands beside its accumulator,
   // or is made in pieces.
   if (hasChunksOf(program, [](Type type) { return type.isF16(); }))
     most = std::max(scores + kWeights,
                     scores / 2 + std::min(accumulators, kProductPiece));
-  return kOthers + accumulators + countQueries(program) + most;
+  return kOthers + accumulators + countQueries(program) + most +
+         (shared ? kSharedColumns : 0);
 }

@@ -20,6 +20,10 @@ namespace ramify {
 /// the queries of `program`; `inPasses` if these are one tile of several.
 int64_t estimateRegisters(hsa::ProgramOp program, int64_t keys, bool inPasses);
 
+/// Whether accumulators of `program` are so wide that two warps share the
+/// columns of each (AssignLayouts.h). A program of the grid then has 16 rows.
+bool sharesColumns(hsa::ProgramOp program);
+
 } // namespace ramify
 
 #endif // RAMIFY_LIB_CONVERSION_HSATOTILE_REGISTERS_H

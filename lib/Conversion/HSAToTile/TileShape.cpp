@@ -48,11 +48,15 @@ TileShape::TileShape(hsa::ProgramOp program, const TileLimits &limits)
   int64_t longest = getLongestChunk(program);
   if (limits.registers)
     fitRegisters(program, longest);
+  // Warps have rows or columns of their own, not both.
+  int64_t maxRows = limits.registers && sharesColumns(program)
+                        ? limits.rowsMultiple
+                        : limits.maxRows;
   // Tiles that are there at once leave room for fewer rows.
   int64_t tiles = getTilesAtOnce(longest);
-  int64_t most = std::max(alignTo(std::max<int64_t>(limits.maxRows / tiles, 1),
-                                  limits.rowsMultiple),
-                          static_cast<uint64_t>(limits.rowsMultiple));
+  int64_t most = std::max(
+      alignTo(std::max<int64_t>(maxRows / tiles, 1), limits.rowsMultiple),
+      static_cast<uint64_t>(limits.rowsMultiple));
   int64_t total = positions * heads;
   rowBlocks = divideCeil(total, most);
   rows = alignTo(divideCeil(total, rowBlocks), limits.rowsMultiple);

@@ -60,7 +60,7 @@ static void markGPUKernel(LLVM::LLVMFuncOp function) {
   // One at least: where nothing is said ptxas may spill to fit more programs.
   function->setAttr(
       NVVM::NVVMDialect::getMinctasmAttrName(),
-      builder.getI32IntegerAttr(countOf("tile.min_ctas").value_or(1)));
+      builder.getI32IntegerAttr(countOf(kMinCTAsAttrName).value_or(1)));
 }
 
 /// A tensor map is a parameter of 128 bytes, which TMA reads where it is.

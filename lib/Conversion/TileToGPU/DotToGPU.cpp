@@ -35,10 +35,11 @@ static constexpr int64_t kBlockColumns = 64;
 /// How far an f32 product contracts before its sum is rounded.
 static constexpr int64_t kRoundedDepth = 64;
 
-/// Wider f32 products leave no registers for the partial sums of a block, nor
-/// for the split left operand that blocks would share: all columns for one step
-/// of the contraction at a time, each sum rounded at once.
-static constexpr int64_t kWideColumns = 192;
+/// Where one warp has more columns of an f32 product than this, which it has
+/// only of what cannot be dealt to two, there are no registers for the partial
+/// sums of a block, nor for the split left operand that blocks would share: all
+/// columns for one step of the contraction at a time, each sum rounded at once.
+static constexpr int64_t kWideColumnsOfWarp = 192;
 
 namespace {
 
@@ -128,8 +129,11 @@ LogicalResult Expander::expandDot(DotOp op) {
   if (!element.isF32() && !isPacked(element))
     return op.emitOpError("expected bf16, f16 or f32, found ") << element;
   Layout accLayout = *Layout::of(accType);
-  int64_t rows = accType.getDimSize(0) / accLayout.numWarps();
-  int64_t columns = accType.getDimSize(1), inner = lhsType.getDimSize(1);
+  int64_t rows = accType.getDimSize(0) / accLayout.getWarps()[0];
+  // Eight columns of each warp in turn.
+  int64_t columnWarps = accLayout.getWarps()[1];
+  int64_t columns = accType.getDimSize(1) / columnWarps;
+  int64_t inner = lhsType.getDimSize(1);
 
   auto operand = [&](Value value) {
     Operand result(value);
@@ -154,7 +158,7 @@ LogicalResult Expander::expandDot(DotOp op) {
   bool permuted =
       tf32 && lhs.layout.laneBases() == mmaAccumulator(16, 8, 1).laneBases();
   Fragment fragment = tf32 ? fragmentTF32(permuted) : fragment16();
-  bool sparing = tf32 && columns > kWideColumns;
+  bool sparing = tf32 && columns > kWideColumnsOfWarp;
   int64_t blockColumns = sparing ? columns : kBlockColumns;
   int64_t roundedDepth = sparing ? fragment.k : kRoundedDepth;
   MMAKind kind = element.isBF16()  ? MMAKind::BF16
@@ -166,7 +170,7 @@ LogicalResult Expander::expandDot(DotOp op) {
   /// acc[m, n...] += a b.
   auto multiply = [&](ArrayRef<Value> a, ArrayRef<Value> b, int64_t m,
                       int64_t n) {
-    unsigned first = accNumbers.at(Coords{m, n});
+    unsigned first = accNumbers.at(Coords{m, n * columnWarps});
     Registers sum = ptx.mma(kind, a, b, ArrayRef(acc).slice(first, 4));
     llvm::copy(sum, acc.begin() + first);
   };
@@ -176,7 +180,7 @@ LogicalResult Expander::expandDot(DotOp op) {
   Registers partial(tf32 ? acc.size() : 0, zero);
   auto multiplySplit = [&](const Split &a, const Split &b, size_t at, int64_t m,
                            int64_t n) {
-    unsigned first = accNumbers.at(Coords{m, n});
+    unsigned first = accNumbers.at(Coords{m, n * columnWarps});
     auto slice = [&](const Registers &words) {
       return ArrayRef(words).slice(at, 2);
     };
@@ -207,7 +211,7 @@ LogicalResult Expander::expandDot(DotOp op) {
       SmallVector<Coords> bOffsets;
       for (int64_t part = n; part < std::min(n + 16, columns); part += 8)
         for (Coords offset : fragment.b) {
-          addTo(offset, k, part);
+          addTo(offset, k, part * columnWarps);
           if (op.getTransposed())
             std::swap(offset[0], offset[1]);
           bOffsets.push_back(offset);

@@ -148,7 +148,8 @@ static Presence presence(const Layout &layout, int64_t offset, int64_t width,
                          int64_t columns) {
   if (ShapedType::isDynamic(columns))
     return Presence::Some;
-  int64_t laneMost = 0;
+  int64_t laneMost =
+      (layout.getWarps()[1] - 1) * layout.atomShape()[1]; // and the last warp
   for (const Coords &basis : layout.laneBases())
     laneMost += basis[1];
   if (offset + laneMost + width <= columns)

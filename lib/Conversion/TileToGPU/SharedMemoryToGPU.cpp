@@ -12,21 +12,17 @@ using namespace mlir;
 using namespace ramify;
 using namespace ramify::tile;
 
-/// Where a buffer may start: TMA and wgmma count swizzles from such addresses.
-static constexpr int64_t kBufferAlignment = 1024;
-
 Value Expander::allocateShared(int64_t bytes) {
   Value start = builder.create<LLVM::AddressOfOp>(
       loc, LLVM::LLVMPointerType::get(builder.getContext(), 3), kSharedSymbol);
   Value place = advance(start, sharedBytes);
-  sharedBytes += llvm::alignTo(bytes, kBufferAlignment);
+  sharedBytes += llvm::alignTo(bytes, kSharedAlignment);
   return place;
 }
 
 void Expander::expandAlloc(AllocSharedOp op) {
-  auto type = cast<MemRefType>(op.getType());
   buffers[op.getResult()] =
-      allocateShared(type.getDimSize(0) * SharedLayout(type).bytes());
+      allocateShared(getAllocatedBytes(cast<MemRefType>(op.getType())));
 }
 
 SharedTile Expander::sharedTile(Value buffer, Value stage) {
@@ -123,6 +119,9 @@ Value Expander::ldmatrixPlace(const SharedTile &tile, const Layout &layout,
   if (layout.getWarps()[0] > 1)
     row = add32(row, builder.create<arith::MulIOp>(
                          loc, warp(), constant32(layout.atomShape()[0])));
+  if (layout.getWarps()[1] > 1)
+    column = builder.create<arith::MulIOp>(
+        loc, warp(), constant32(layout.atomShape()[1] * bytes));
   for (auto [bit, step] : llvm::enumerate(steps)) {
     if (step[0])
       row = add32(row, field(3 + bit, step[0]));

@@ -10,6 +10,7 @@
 #include "dialects/Tile/Transforms/StageLeftOperands.h"
 #include "dialects/Tile/Transforms/StageThroughShared.h"
 #include "dialects/Tile/Transforms/VerifyStage.h"
+#include "ramify/Conversion/ChooseResidency.h"
 #include "ramify/Conversion/HSAToTile.h"
 #include "ramify/Conversion/TileToCPU.h"
 #include "ramify/Conversion/TileToGPU.h"
@@ -43,6 +44,7 @@ int main(int argc, char **argv) {
   ramify::registerHSAToTilePass();
   ramify::tile::registerStageThroughSharedPass();
   ramify::tile::registerStageLeftOperandsPass();
+  ramify::registerChooseResidencyPass();
   ramify::registerTileToGPUPass();
   ramify::tile::registerAssignLayoutsPass();
   ramify::tile::registerVerifyStagePass();

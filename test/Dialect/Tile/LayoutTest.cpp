@@ -74,6 +74,24 @@ TEST(Layout, WarpsTakeRowsAndReplicateColumns) {
   EXPECT_EQ(c.slice(0).element(0, 1, 2), (Coords{2}));
 }
 
+TEST(Layout, ColumnsDealtToWarpsMeetInTheProduct) {
+  // Block by block, a warp's columns of B are those of its accumulator.
+  for (int64_t columns : {208, 256}) {
+    Layout c = mmaAccumulator(16, columns, 1).dealt(1, 2);
+    Layout b = mmaRhsTF32(16, columns, false, true).dealt(1, 2);
+    expectCovers(c, {16, columns});
+    expectCovers(b, {16, columns});
+    expectCovers(c.slice(1), {16}, 4);
+    EXPECT_EQ(c.slice(1), mmaAccumulator(16, 16, 1).slice(1));
+    for (unsigned w = 0; w < 2; ++w)
+      for (int64_t n = 0; n < columns; n += 16) {
+        unsigned inC = *c.registerAt({0, n}), inB = *b.registerAt({0, n});
+        EXPECT_EQ(c.element(inC, 0, w), (Coords{0, n + 8 * w}));
+        EXPECT_EQ(b.element(inB, 0, w), (Coords{0, n + 8 * w}));
+      }
+  }
+}
+
 TEST(Layout, AHoleIsNotValid) {
   Layout whole({{1}}, {{2}, {4}, {8}, {0}, {0}}, {1}, {1});
   EXPECT_TRUE(whole.isValid());

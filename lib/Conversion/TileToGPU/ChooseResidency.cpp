@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- ChooseResidency.cpp - How many programs an SM should hold ----------===//
+
+#include "ramify/Conversion/ChooseResidency.h"
+
+#include "dialects/Tile/IR/Layout.h"
+#include "dialects/Tile/Transforms/AssignLayouts.h"
+#include "ramify/Conversion/KernelABI.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/Builders.h"
+
+using namespace mlir;
+using namespace ramify;
+using namespace ramify::tile;
+
+/// Addresses, counters and statistics of rows.
+static constexpr int64_t kOthers = 48;
+/// The large and small parts of factors of f32.
+static constexpr int64_t kSplitting = 64;
+/// Products that are made beside the accumulators that they are added to.
+static constexpr int64_t kPartialSums = 32;
+
+namespace {
+/// Registers that a thread needs, roughly.
+class RegisterEstimate {
+public:
+  explicit RegisterEstimate(KernelOp kernel) {
+    kernel.walk([&](DotOp dot) { add(dot); });
+  }
+  /// None if there are no products.
+  std::optional<int64_t> get() const;
+
+private:
+  void add(DotOp dot);
+  void count(Value value, int64_t times, int64_t &registers);
+
+  int64_t always = 0;
+  /// Loops in a loop, the passes over a chunk, follow each other.
+  llvm::DenseMap<Operation *, int64_t> passes;
+  llvm::DenseSet<Value> counted;
+  bool isF32 = false, isSeparate = false;
+};
+} // namespace
+
+void RegisterEstimate::count(Value value, int64_t times, int64_t &registers) {
+  auto type = cast<RankedTensorType>(value.getType());
+  std::optional<Layout> layout = Layout::of(type);
+  if (layout && counted.insert(value).second)
+    registers +=
+        times * layout->numRegisters() * type.getElementTypeBitWidth() / 32;
+}
+
+void RegisterEstimate::add(DotOp dot) {
+  isF32 |=
+      cast<RankedTensorType>(dot.getLhs().getType()).getElementType().isF32();
+  auto loop = dot->getParentOfType<scf::ForOp>();
+  bool inPass = loop && loop->getParentOfType<scf::ForOp>();
+  count(dot.getResult(), 1, inPass ? passes[loop] : always);
+  if (dot.getLhs().getDefiningOp<GatherOp>())
+    count(dot.getLhs(), isF32 ? 2 : 1, always);
+  // A sum from zero inside a loop is added to another.
+  isSeparate |=
+      !dot.getTransposed() && dot.getAcc().getDefiningOp<arith::ConstantOp>();
+}
+
+std::optional<int64_t> RegisterEstimate::get() const {
+  int64_t most = 0;
+  for (auto [loop, own] : passes)
+    most = std::max(most, own);
+  int64_t tiles = always + most;
+  if (!tiles)
+    return std::nullopt;
+  return tiles + kOthers + (isF32 ? kSplitting : 0) +
+         (isSeparate ? kPartialSums : 0);
+}
+
+static int64_t countSharedBytes(KernelOp kernel) {
+  int64_t bytes = 0;
+  kernel.walk([&](Operation *op) {
+    if (auto alloc = dyn_cast<AllocSharedOp>(op))
+      bytes += getAllocatedBytes(cast<MemRefType>(alloc.getType()));
+    else if (isa<AllocMBarriersOp>(op))
+      bytes += kSharedAlignment;
+  });
+  return bytes;
+}
+
+static void chooseResidency(KernelOp kernel, const GPUTarget &target) {
+  if (kernel->hasAttr(kMinCTAsAttrName))
+    return;
+  std::optional<int64_t> registers = RegisterEstimate(kernel).get();
+  if (!registers)
+    return;
+  auto warps = kernel->getAttrOfType<IntegerAttr>(kWarpsAttrName);
+  int threads = kWarpSize * (warps ? warps.getInt() : 1);
+  // A quarter more, for the arithmetic that the estimate knows nothing of.
+  int wanted = std::min<int64_t>(*registers * 5 / 4, kRegistersPerThread);
+  int resident =
+      residentCTAs(target, threads, wanted, countSharedBytes(kernel));
+  kernel->setAttr(
+      kMinCTAsAttrName,
+      Builder(kernel.getContext()).getI32IntegerAttr(std::max(resident, 1)));
+}
+
+namespace {
+struct ChooseResidencyPass
+    : PassWrapper<ChooseResidencyPass, OperationPass<KernelOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(ChooseResidencyPass)
+
+  ChooseResidencyPass() = default;
+  ChooseResidencyPass(const ChooseResidencyPass &other) : PassWrapper(other) {}
+  explicit ChooseResidencyPass(const GPUTarget &gpu) {
+    target = std::string(gpu.name);
+  }
+
+  StringRef getArgument() const override { return "tile-choose-residency"; }
+  StringRef getDescription() const override {
+    return "Say how many programs an SM of the target should hold at once";
+  }
+  void runOnOperation() override {
+    const GPUTarget *known = findTarget(target.getValue());
+    if (!known) {
+      getOperation().emitError("there is no target \"") << target << "\"";
+      return signalPassFailure();
+    }
+    chooseResidency(getOperation(), *known);
+  }
+
+  Option<std::string> target{*this, "target",
+                             llvm::cl::desc("GPU architecture, e.g. sm_90a"),
+                             llvm::cl::init("sm_80")};
+};
+} // namespace
+
+std::unique_ptr<Pass>
+ramify::createChooseResidencyPass(const GPUTarget &target) {
+  return std::make_unique<ChooseResidencyPass>(target);
+}
+
+void ramify::registerChooseResidencyPass() {
+  PassRegistration<ChooseResidencyPass>();
+}
