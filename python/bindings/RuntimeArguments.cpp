@@ -4,6 +4,8 @@
 
 #include "RuntimeErrors.h"
 
+#include <pybind11/gil_safe_call_once.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -97,6 +99,8 @@ void Arguments::setSymbol(int symbol, int64_t value) {
 void Arguments::readArray(int index) {
   const Parameter &p = signature.parameters[index];
   Slot &slot = slots[index];
+  if (slot.type->isTraced)
+    throw TracedTensor{p.label};
   slot.view.read(slot.object, *slot.type, p.label);
   slot.state = State::Array;
   if (leaderIndex < 0)
@@ -296,9 +300,27 @@ void Arguments::readScalar(int index) {
   setSymbol(p.symbol, value);
 }
 
+/// PyTorch's own switch.
+static bool torchIsDeterministic() {
+  PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<py::object>
+      storage;
+  const py::object &isSet =
+      storage
+          .call_once_and_store_result([] {
+            return py::module_::import("torch").attr("_C").attr(
+                "_get_deterministic_algorithms");
+          })
+          .get_stored();
+  return isSet().cast<bool>();
+}
+
 void Arguments::readConstexpr(int index) {
+  const Parameter &p = signature.parameters[index];
   Slot &slot = slots[index];
   slot.state = State::Constexpr;
+  if (p.torchSwitch && slot.object == Py_False && leaderIndex >= 0 &&
+      leaderType().isTorch && torchIsDeterministic())
+    slot.object = Py_True;
   if (!PyLong_Check(slot.object) && PyIndex_Check(slot.object) &&
       arrayTypeOf(slot.object).access == ArrayType::Access::None) {
     // NumPy's integers are no Python integers.
@@ -314,10 +336,10 @@ void Arguments::readConstexpr(int index) {
   int overflow = 0;
   int64_t value = PyLong_AsLongLongAndOverflow(object, &overflow);
   if (overflow)
-    fail(ErrorKind::Argument, signature.parameters[index].label, " = ",
+    fail(ErrorKind::Argument, p.label, " = ",
          py::str(py::handle(object)).cast<std::string>(),
          " does not fit 64 bits");
-  setSymbol(signature.parameters[index].symbol, value);
+  setSymbol(p.symbol, value);
 }
 
 //===----------------------------------------------------------------------===//

@@ -15,12 +15,17 @@ namespace ramify::bindings {
 
 using Key = std::vector<uint64_t>;
 
+/// Thrown where an argument is a tensor without memory (ArrayType::isTraced).
+struct TracedTensor {
+  std::string label;
+};
+
 class Arguments {
 public:
   explicit Arguments(const Signature &signature);
 
-  /// Binds, reads and checks; throws what the caller did wrong. The call's
-  /// objects are borrowed: they must outlive this.
+  /// Binds, reads and checks; throws what the caller did wrong, or a
+  /// TracedTensor. The call's objects are borrowed: they must outlive this.
   void read(const CallArguments &call);
 
   /// Everything that compiled code may depend on, in place of what `key` held.

@@ -114,12 +114,22 @@ static const PyGetSetDef *getterOf(PyTypeObject *type, const char *name) {
   return reinterpret_cast<PyGetSetDescrObject *>(descriptor.ptr())->d_getset;
 }
 
+/// Whether a class of tensors has operators of its own.
+static bool hasTorchDispatch(PyTypeObject *type) {
+  py::handle own = reinterpret_cast<PyObject *>(type);
+  py::object dispatch = own.attr("__torch_dispatch__");
+  return !dispatch.is(py::module_::import("torch").attr("_C").attr(
+      "_disabled_torch_dispatch_impl"));
+}
+
 static ArrayType inspect(PyTypeObject *type) {
   ArrayType result;
   result.isTorch = derivesFrom(type, "torch");
   result.isCupy = derivesFrom(type, "cupy");
-  if (result.isTorch)
+  if (result.isTorch) {
     result.requiresGrad = getterOf(type, "requires_grad");
+    result.isTraced = hasTorchDispatch(type);
+  }
   result.api = exchangeApiOf(type);
   if (result.api)
     result.access = ArrayType::Access::Exchange;

@@ -30,6 +30,9 @@ struct ArrayType {
   const dlpack::ExchangeApi *api = nullptr;
   bool isTorch = false;
   bool isCupy = false;
+  /// A PyTorch tensor without memory of its own, which only PyTorch's operators
+  /// understand: it stands for another one, or for none while code is traced.
+  bool isTraced = false;
   /// Reads PyTorch's `requires_grad`; null where a subclass defines it anew.
   const PyGetSetDef *requiresGrad = nullptr;
 };

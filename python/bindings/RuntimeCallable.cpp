@@ -125,11 +125,24 @@ PyType_Spec spec = {"ramify._runtime.Callable", sizeof(Callable), 0,
 
 } // namespace
 
+/// Python gives a class with a method `__call__` the slots that call it.
+void callDirectly(const py::type &derived) {
+  auto *type = reinterpret_cast<PyTypeObject *>(derived.ptr());
+  if (type->tp_vectorcall_offset != offsetof(Callable, vectorcall))
+    throw py::type_error("expected a class that derives from Callable");
+  type->tp_call = PyVectorcall_Call;
+  type->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL;
+  PyType_Modified(type);
+}
+
 void bindCallable(py::module_ &module) {
   auto type = py::reinterpret_steal<py::object>(PyType_FromSpec(&spec));
   if (!type)
     raisePython();
   module.attr("Callable") = type;
+  module.def("call_directly", &callDirectly, py::arg("derived"),
+             "Calls of a derived class's objects do not go through its method "
+             "``__call__``, which then is for those who read a call: tracers.");
   module.def(
       "interpret_while",
       [](const py::object &variable) {

@@ -23,9 +23,9 @@ using runtime::fail;
 using runtime::Value;
 
 Dispatcher::Dispatcher(std::shared_ptr<Signature> signature, py::object compile,
-                       py::object onGrad, py::object watch)
+                       py::object onTorch, py::object watch)
     : signature(std::move(signature)), compile(std::move(compile)),
-      onGrad(std::move(onGrad)), captures(std::move(watch)),
+      onTorch(std::move(onTorch)), captures(std::move(watch)),
       waiting(std::make_unique<Waiting>()), process(::getpid()) {}
 
 Dispatcher::~Dispatcher() {
@@ -55,25 +55,47 @@ static bool gradientsRecorded() {
   return isEnabled().cast<bool>();
 }
 
+/// Reads arguments that have to have memory.
+static void readConcrete(Arguments &arguments, const CallArguments &given) {
+  try {
+    arguments.read(given);
+  } catch (const TracedTensor &tensor) {
+    fail(ErrorKind::ArgumentType, tensor.label,
+         " is a tensor without memory: PyTorch is tracing, or the tensor "
+         "stands for others");
+  }
+}
+
 py::object Dispatcher::call(const CallArguments &given) {
   Arguments arguments(*signature);
-  arguments.read(given);
-  if (!onGrad.is_none() && arguments.requiresGrad() && gradientsRecorded()) {
-    py::object result = py::reinterpret_steal<py::object>(PyObject_Vectorcall(
-        onGrad.ptr(), given.items, given.positional, given.names));
-    if (!result)
-      raisePython();
-    return result;
+  if (onTorch.is_none()) {
+    readConcrete(arguments, given);
+  } else {
+    try {
+      arguments.read(given);
+    } catch (const TracedTensor &) {
+      return callTorch(given);
+    }
+    if (arguments.requiresGrad() && gradientsRecorded())
+      return callTorch(given);
   }
   ArrayMaker maker(arguments.leader(), arguments.leaderType(),
                    arguments.device());
   return run(*entryFor(arguments, maker), arguments, maker);
 }
 
+py::object Dispatcher::callTorch(const CallArguments &given) const {
+  py::object result = py::reinterpret_steal<py::object>(PyObject_Vectorcall(
+      onTorch.ptr(), given.items, given.positional, given.names));
+  if (!result)
+    raisePython();
+  return result;
+}
+
 std::shared_ptr<runtime::Executable>
 Dispatcher::prepare(const CallArguments &given) {
   Arguments arguments(*signature);
-  arguments.read(given);
+  readConcrete(arguments, given);
   ArrayMaker maker(arguments.leader(), arguments.leaderType(),
                    arguments.device());
   return entryFor(arguments, maker)->executable;
@@ -92,7 +114,7 @@ static py::dict request(const Arguments &arguments) {
 
 py::dict Dispatcher::describe(const CallArguments &given) const {
   Arguments arguments(*signature);
-  arguments.read(given);
+  readConcrete(arguments, given);
   return request(arguments);
 }
 
@@ -308,9 +330,10 @@ compiler : callable
     ``arrays`` (name to ``dtype``, ``rank``, ``aligned``), ``scalars`` (name to dtype),
     ``constants``, ``absent`` (names), ``keys`` (expression to value), ``device`` ("cpu" or "cuda",
     index) and ``capability`` (CUDA; else None).
-on_grad : callable, optional
-    Called with the call's arguments, instead of everything else, when a PyTorch tensor among them
-    requires a gradient while gradients are recorded.
+on_torch : callable, optional
+    Called with the call's arguments, instead of everything else, when PyTorch has to see the call:
+    a tensor among them requires a gradient while gradients are recorded, or has no memory of its
+    own because code is traced.
 watch : callable, optional
     Returns what kernels depend on beside the arguments, as text, and a list of the places (dict or
     cell), names and values that it follows from. It is called again when a place holds another
@@ -318,7 +341,7 @@ watch : callable, optional
       .def(py::init<std::shared_ptr<Signature>, py::object, py::object,
                     py::object>(),
            py::arg("signature"), py::arg("compiler"),
-           py::arg("on_grad") = py::none(), py::arg("watch") = py::none())
+           py::arg("on_torch") = py::none(), py::arg("watch") = py::none())
       .def(
           "__call__",
           [](Dispatcher &self, const py::args &args, const py::kwargs &kwargs) {

@@ -23,7 +23,7 @@ namespace ramify::bindings {
 class Dispatcher {
 public:
   Dispatcher(std::shared_ptr<Signature> signature, pybind11::object compile,
-             pybind11::object onGrad, pybind11::object watch);
+             pybind11::object onTorch, pybind11::object watch);
   ~Dispatcher();
 
   pybind11::object call(const CallArguments &given);
@@ -54,11 +54,12 @@ private:
   EntryRef compileEntry(const Arguments &arguments, const ArrayMaker &maker);
   std::vector<int> match(const runtime::Plan &plan,
                          const Arguments &arguments) const;
+  pybind11::object callTorch(const CallArguments &given) const;
   pybind11::object run(const Entry &entry, const Arguments &arguments,
                        ArrayMaker &maker) const;
 
   std::shared_ptr<Signature> signature;
-  pybind11::object compile, onGrad;
+  pybind11::object compile, onTorch;
   Captures captures;
   std::unordered_map<Key, EntryRef, KeyHash> entries;
   /// The entry that was found last, which most calls want again.

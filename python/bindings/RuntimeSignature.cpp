@@ -59,6 +59,7 @@ public:
     p.indirect = take(spec, "indirect", false);
     p.contiguous = take(spec, "contiguous", true);
     p.finite = take(spec, "finite", true);
+    p.torchSwitch = take(spec, "torch_switch", false);
     p.alignment = take(spec, "alignment", 0);
     p.sameDType = take<std::string>(spec, "same_dtype_as", "");
     for (const auto &name : take<std::vector<std::string>>(spec, "dtypes", {}))
@@ -194,6 +195,8 @@ parameters : list of dict
       ``contiguous`` (the last axis must have stride 1; default True), ``scalar`` (a dtype: a
       number is taken in place of an array);
     - scalars: ``scalar`` (the dtype), ``finite`` (default True);
+    - constexprs: ``torch_switch`` (False is True while PyTorch's tensors are given and its
+      deterministic algorithms are on);
     - all: ``optional`` (None is taken), ``keyword_only``, ``default``, ``symbol`` (whether checks
       and keys see an integer under its name; default True), ``indirect`` (a `Callable` has it acted
       on in Python first, unless an array parameter gets an array).

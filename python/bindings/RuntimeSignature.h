@@ -57,6 +57,7 @@ struct Parameter {
   bool indirect = false; // Python acts on it before the call, unless an array
                          // parameter gets an array
   bool finite = true;
+  bool torchSwitch = false; // True, too, where PyTorch is to be deterministic
   pybind11::object defaultValue; // unset: required
   int symbol = -1;               // of an integer scalar or constexpr
   int spanSymbol = -1, rankSymbol = -1;

@@ -16,6 +16,7 @@ class Parameter(TypedDict, total=False):
     contiguous: bool
     scalar: str
     finite: bool
+    torch_switch: bool
     optional: bool
     keyword_only: bool
     indirect: bool
@@ -109,7 +110,7 @@ class Dispatcher:
         self,
         signature: Signature,
         compiler: collections.abc.Callable[[Request], Plan],
-        on_grad: collections.abc.Callable[..., Any] | None = None,
+        on_torch: collections.abc.Callable[..., Any] | None = None,
         watch: collections.abc.Callable[[], tuple[str, Sequence[tuple[Any, str, Any]]]]
         | None = None,
     ) -> None: ...
@@ -122,6 +123,7 @@ class Dispatcher:
 class Callable:
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
 
+def call_directly(derived: type) -> None: ...
 def interpret_while(variable: ContextVar[Any]) -> None: ...
 
 class Cache:

@@ -44,7 +44,13 @@ def runtime_signature(signature: Signature) -> _runtime.Signature:
         _placing("q_start", [["B"]], scalar="i32"),
         _placing("q_positions", [["L"], ["B", "L"]]),
         _placing("num_keys", [["B"]], indirect=True),
-        {"name": "deterministic", "kind": "constexpr", "default": False, "indirect": True},
+        {
+            "name": "deterministic",
+            "kind": "constexpr",
+            "default": False,
+            "indirect": True,
+            "torch_switch": True,
+        },
     ]
     parameters += [{**p, "keyword_only": True} for p in reserved if p["name"] not in own]
     checks = list(_checks(signature))

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,11 +21,14 @@ from .call import (
     runtime_signature,
 )
 from .compiler import Options, Statistics, compiler_options, plan_for, program, target_of, translate
-from .errors import ArgumentError, ArgumentTypeError, GradientError
+from .errors import ArgumentError, ArgumentTypeError
 from .explain import explain
 from .frontend import Signature, watch
 from .reference import context
 from .reference import run as reference
+
+if TYPE_CHECKING:
+    from .torch import Operator
 
 LEVELS = ("hsa", "tile", "placed", "llvm", "ptx", "asm", "plan")
 
@@ -44,7 +48,11 @@ class JitFunction(_runtime.Callable):
     - `num_keys=`: how many of the keys there are, all unless given: an int, or int32 `[B]` on the
       arrays' device, of which none is beyond N;
     - `validate=True`: wait for the device and report an index out of range;
-    - `deterministic=True`: the same bits from run to run.
+    - `deterministic=True`: the same bits from run to run; also by
+      `torch.use_deterministic_algorithms(True)`.
+
+    PyTorch sees a call where it needs to, under `torch.compile`, autograd and autocast, as that of
+    `ramify.torch_op(function)`.
 
     Parameters
     ----------
@@ -59,7 +67,18 @@ class JitFunction(_runtime.Callable):
         self.signature = Signature(function)
         self._options = options or Options()
         self._statistics = Statistics()
+        self._operator: Any = None
         functools.update_wrapper(self, function)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the function; `fn(...)` runs in C++ and does not come here.
+
+        `torch.compile` reads this, and so sees the operator.
+        """
+        torch = sys.modules.get("torch")
+        if torch is not None and torch.compiler.is_compiling():
+            return self.operator(*args, **kwargs)
+        return super().__call__(*args, **kwargs)
 
     def reference(self, *args: Any, **kwargs: Any) -> Any:
         """Execute the source itself in NumPy float64, one query block at a time.
@@ -119,6 +138,15 @@ class JitFunction(_runtime.Callable):
         return JitFunction(self.__ramify_function__, Options(**(asdict(self._options) | changes)))
 
     @property
+    def operator(self) -> Operator:
+        """The function as a PyTorch operator, made at the first use."""
+        from .torch import make_operator  # PyTorch is loaded by those who use it
+
+        make_operator(self)
+        operator: Operator = self._operator
+        return operator
+
+    @property
     def compilations(self) -> int:
         """How often the compiler ran for this function, in this process."""
         return self._statistics.compiled
@@ -134,7 +162,7 @@ class JitFunction(_runtime.Callable):
         return _runtime.Dispatcher(
             runtime_signature(self.signature),
             self._plan,
-            self._on_grad,
+            self._call_operator,
             functools.partial(watch, self.__ramify_function__),
         )
 
@@ -143,15 +171,12 @@ class JitFunction(_runtime.Callable):
         args, kwargs = self._reserved(args, kwargs)
         return self._dispatcher(*args, **kwargs)
 
+    def _call_operator(self, *args: Any, **kwargs: Any) -> Any:
+        """A call where PyTorch records gradients, or has tensors without memory."""
+        return self.operator(*args, **kwargs)
+
     def _plan(self, request: Mapping[str, Any]) -> _runtime.Plan:
         return plan_for(self.signature, request, self._options, self._statistics)
-
-    def _on_grad(self, *args: Any, **kwargs: Any) -> Any:
-        raise GradientError(
-            f"{self.signature.name}(): expected tensors without gradients, found one that requires "
-            "grad while gradients are recorded; this function has no backward yet. Call it under "
-            "torch.no_grad(), or with x.detach()."
-        )
 
     def _reserved(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -175,6 +200,7 @@ class JitFunction(_runtime.Callable):
         return args, kwargs
 
 
+_runtime.call_directly(JitFunction)
 _runtime.interpret_while(context.block)
 
 

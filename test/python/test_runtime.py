@@ -365,13 +365,52 @@ def test_signatures_refuse_unknown_symbols():
 
 def test_gradients_go_to_the_hook():
     torch = pytest.importorskip("torch")
-    add, requests = make(on_grad=lambda *args, **kwargs: (len(args), kwargs))
+    add, requests = make(on_torch=lambda *args, **kwargs: (len(args), kwargs))
     x, y = (torch.from_numpy(a) for a in arrays())
     x.requires_grad_()
     assert add(x, y, scale=3.0) == (2, {"scale": 3.0})
     assert not requests
     with torch.no_grad():
         torch.testing.assert_close(add(x, y)[0], x + y)
+
+
+def test_tensors_without_memory_go_to_the_hook():
+    torch = pytest.importorskip("torch")
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    add, requests = make(on_torch=lambda *args, **kwargs: len(args))
+    x, y = (torch.from_numpy(a) for a in arrays())
+    with FakeTensorMode() as mode:
+        fake = mode.from_tensor(x)
+        assert add(fake, y) == 2
+        assert not requests
+        with pytest.raises(errors.ArgumentTypeError, match="without memory"):
+            add.prepare(fake, y)
+        with pytest.raises(errors.ArgumentTypeError, match="without memory"):
+            make()[0](fake, y)
+
+
+def test_a_switch_is_pytorchs_where_tensors_are_given():
+    torch = pytest.importorskip("torch")
+    flag = {"name": "exact", "kind": "constexpr", "default": False, "torch_switch": True}
+    signature = rt.Signature("add", [*ADD_PARAMETERS, flag])
+    asked = []
+
+    def compiler(request):
+        asked.append(request["constants"]["exact"])
+        raise errors.UnsupportedError("no kernel")
+
+    add = rt.Dispatcher(signature, compiler)
+    tensors = [torch.from_numpy(a) for a in arrays()]
+    for given in (arrays(), tensors):
+        for switch in (False, True):
+            torch.use_deterministic_algorithms(switch)
+            try:
+                with pytest.raises(errors.UnsupportedError):
+                    add(*given)
+            finally:
+                torch.use_deterministic_algorithms(False)
+    assert asked == [False, False, False, True]
 
 
 def test_other_threads_run_while_a_kernel_does():

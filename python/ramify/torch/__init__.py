@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Functions of the language as PyTorch operators.
+
+Imported by `ramify.torch_op`, and where a call with tensors needs it: a program without PyTorch
+never loads it.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from ..jit import JitFunction
+from .operator import Operator
+
+__all__ = ["Operator", "make_operator"]
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator, unused-ignore]
+def make_operator(function: JitFunction) -> None:
+    """Give a function its operator, if it has none; `torch.compile` calls this while it traces.
+
+    Raises
+    ------
+    LanguageError
+        If it cannot be called with arrays: no query, or a parameter without annotation.
+    """
+    if function._operator is None:
+        function.signature.check_entry()
+        function._operator = Operator(function)
