@@ -241,13 +241,25 @@ Layout ramify::tile::ldmatrixFragment(bool transposed) {
   return fill(reg, lane, 8, 8, 1);
 }
 
-/// Gives the lane bits that are left to rows, then deals rows to warps and
-/// repeats; `width` columns are taken.
+/// Gives the lane bits that are left to rows, beginning with the row `nextRow`,
+/// a power of two; the rows that it skips go to registers. Then deals rows to
+/// warps and repeats; `width` columns are taken.
 static Layout dealRows(Layout::Bases reg, Layout::Bases lane, int64_t rows,
-                       int64_t columns, int64_t width, int64_t warps) {
+                       int64_t columns, int64_t width, int64_t warps,
+                       int64_t nextRow = 1) {
   int64_t height = 1;
-  for (; lane.size() < 5 && rows % (2 * height) == 0; height *= 2)
-    lane.push_back({height, 0});
+  Layout::Bases rowBits;
+  size_t room = 5 - lane.size();
+  while ((rowBits.size() < room || height <= nextRow) &&
+         rows % (2 * height) == 0) {
+    rowBits.push_back({height, 0});
+    height *= 2;
+  }
+  auto next = llvm::find(rowBits, Coords{nextRow, 0});
+  if (next != rowBits.end())
+    std::rotate(rowBits.begin(), next, rowBits.end());
+  for (const Coords &bit : rowBits)
+    (lane.size() < 5 ? lane : reg).push_back(bit);
   lane.resize(5, {0, 0});
   // A power of two of warps, so that row bits of threads and registers do not
   // overlap.
@@ -259,21 +271,74 @@ static Layout dealRows(Layout::Bases reg, Layout::Bases lane, int64_t rows,
 }
 
 Layout ramify::tile::blockedRows(int64_t rows, int64_t columns, int64_t unit,
-                                 int64_t warps) {
+                                 int64_t warps, int64_t lanesInRow,
+                                 int64_t nextRow) {
   assert(llvm::isPowerOf2_64(unit) && columns % unit == 0);
   Layout::Bases reg, lane;
   for (int64_t bit = 1; bit < unit; bit *= 2)
     reg.push_back({0, bit});
   int64_t units = columns / unit, width = 1;
-  while (width < 8 && units % (2 * width) == 0) {
+  while (width < lanesInRow && units % (2 * width) == 0) {
     lane.push_back({0, unit * width});
     width *= 2;
   }
-  return dealRows(reg, lane, rows, columns, unit * width, warps);
+  return dealRows(reg, lane, rows, columns, unit * width, warps, nextRow);
 }
 
 Layout ramify::tile::rowsInLanes(int64_t rows, int64_t columns, int64_t warps) {
   return dealRows({}, {}, rows, columns, 1, warps);
+}
+
+/// How many elements of a row, a power of two, a thread has side by side in
+/// consecutive registers, starting at a multiple of their number.
+static unsigned vectorWidth(const Layout &layout, int64_t limit) {
+  auto fits = [&](unsigned width) {
+    if (layout.numRegisters() % width)
+      return false;
+    for (const Coords &basis : layout.laneBases())
+      if (basis[1] % width)
+        return false;
+    for (unsigned r = 0; r < layout.numRegisters(); ++r) {
+      Coords first = layout.offset(r - r % width), own = layout.offset(r);
+      if (first[1] % width || own[0] != first[0] ||
+          own[1] != first[1] + r % width)
+        return false;
+    }
+    return true;
+  };
+  unsigned width = 1;
+  while (2 * width <= limit && fits(2 * width))
+    width *= 2;
+  return width;
+}
+
+unsigned ramify::tile::accessWidth(const Layout &layout, MemRefType source,
+                                   int64_t alignment) {
+  int64_t limit =
+      std::max<int64_t>(1, alignment / (source.getElementTypeBitWidth() / 8));
+  int64_t columns = source.getShape().back();
+  unsigned width =
+      ShapedType::isDynamic(columns) ? 1 : vectorWidth(layout, limit);
+  while (columns % width)
+    width /= 2;
+  return width;
+}
+
+std::optional<bool> ramify::tile::ldmatrixForm(const Layout &layout,
+                                               Type element) {
+  ArrayRef<Coords> lanes = layout.laneBases();
+  if (element.getIntOrFloatBitWidth() == 32) {
+    Layout plain = mmaLhsTF32(16, 8, 1);
+    return lanes == plain.laneBases() ? std::optional<bool>(false)
+                                      : std::nullopt;
+  }
+  for (bool transposed : {false, true}) {
+    Layout matrix = ldmatrixFragment(transposed);
+    Coords second = transposed ? Coords{1, 0} : Coords{0, 1};
+    if (lanes == matrix.laneBases() && layout.offset(1) == second)
+      return transposed;
+  }
+  return std::nullopt;
 }
 
 //===----------------------------------------------------------------------===//
@@ -352,4 +417,15 @@ unsigned ramify::tile::ldmatrixConflicts(const SharedLayout &shared,
   for (int64_t i = 0; i < 8; ++i)
     offsets.push_back(shared.offset(row + i, column));
   return bankConflicts(offsets, SharedLayout::chunkBytes);
+}
+
+unsigned ramify::tile::registerConflicts(const Layout &layout, unsigned r,
+                                         unsigned w, const SharedLayout &shared,
+                                         int64_t elementBytes, unsigned width) {
+  SmallVector<int64_t> offsets;
+  for (unsigned l = 0; l < Layout::lanes; ++l) {
+    Coords at = layout.element(r, l, w);
+    offsets.push_back(shared.offset(at[0], at[1] * elementBytes));
+  }
+  return bankConflicts(offsets, width * elementBytes);
 }

@@ -152,16 +152,28 @@ Layout mmaRhsTF32(int64_t rows, int64_t columns, bool transposed,
 /// The 8 x 8 matrix of 16-bit elements that one ldmatrix or stmatrix register
 /// holds, or, `transposed`, that the .trans form holds.
 Layout ldmatrixFragment(bool transposed);
+/// What one register of ldmatrix holds of a matrix of 8 rows of 16 bytes is
+/// what `layout` holds in one word: 0 as it stands, 1 transposed, none
+/// otherwise.
+std::optional<bool> ldmatrixForm(const Layout &layout, mlir::Type element);
 
 //===----------------------------------------------------------------------===//
 // Accesses to global memory
 //===----------------------------------------------------------------------===//
 
 /// `unit` consecutive elements of a row a thread, consecutive lanes along the
-/// row (up to eight of them, as far as a power of two divides the row), then
-/// down the rows. Rows are dealt to as many of the warps as divide them, a
-/// power of two.
-Layout blockedRows(int64_t rows, int64_t columns, int64_t unit, int64_t warps);
+/// row (up to `lanesInRow` of them, as far as a power of two divides the row),
+/// then down the rows: the first lane of the next row is `nextRow` (1, 2 or 4)
+/// rows away. Rows are dealt to as many of the warps as divide them, a power of
+/// two.
+Layout blockedRows(int64_t rows, int64_t columns, int64_t unit, int64_t warps,
+                   int64_t lanesInRow = 8, int64_t nextRow = 1);
+
+/// The widest access to rows of `source`, in elements: what the layout has side
+/// by side in consecutive registers, what alignment allows, and what divides
+/// the row.
+unsigned accessWidth(const Layout &layout, mlir::MemRefType source,
+                     int64_t alignment);
 
 /// A row a lane, each with all its columns: for accesses so narrow that a loop
 /// over the columns is what is left. Rows are dealt to warps as in blockedRows.
@@ -218,6 +230,11 @@ int64_t getAllocatedBytes(mlir::MemRefType buffer);
 /// lane; a phase is what 128 bytes serve: all lanes for 4 bytes a lane, 16
 /// lanes for 8, 8 lanes for 16. Lanes that read the same word share it.
 unsigned bankConflicts(llvm::ArrayRef<int64_t> offsets, unsigned bytesPerLane);
+/// The same where each lane of warp `w` accesses `width` elements of a row,
+/// beginning with that of its register `r`.
+unsigned registerConflicts(const Layout &layout, unsigned r, unsigned w,
+                           const SharedLayout &shared, int64_t elementBytes,
+                           unsigned width);
 /// The same for one 8 x 8 matrix of ldmatrix or stmatrix at [row, byte column].
 unsigned ldmatrixConflicts(const SharedLayout &shared, int64_t row,
                            int64_t column);

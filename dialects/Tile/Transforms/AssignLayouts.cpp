@@ -323,6 +323,25 @@ void Assignment::placeScatter(ScatterOp op) {
     op.getMaskMutable().assign(get(op.getMask(), rows));
 }
 
+/// Pieces of `unit` elements of rows, in the first order that puts what is
+/// written at once into different banks.
+static Layout placeUnits(MemRefType buffer, int64_t unit, int64_t warps) {
+  constexpr int64_t bytesAtOnce = 128;
+  int64_t rows = buffer.getDimSize(1), columns = buffer.getDimSize(2);
+  int64_t bytes = buffer.getElementTypeBitWidth() / 8;
+  SharedLayout shared(buffer);
+  auto order = [&](int64_t nextRow) {
+    return blockedRows(rows, columns, unit, warps, bytesAtOnce / (unit * bytes),
+                       nextRow);
+  };
+  for (int64_t nextRow : {1, 2, 4}) {
+    Layout layout = order(nextRow);
+    if (!registerConflicts(layout, 0, 0, shared, bytes, unit))
+      return layout;
+  }
+  return order(1);
+}
+
 void Assignment::placeCopy(CopyAsyncOp op) {
   auto buffer = cast<MemRefType>(op.getTarget().getType());
   int64_t alignment = 16;
@@ -334,7 +353,7 @@ void Assignment::placeCopy(CopyAsyncOp op) {
   int64_t all = warps * columnWarps;
   // cp.async has at least four bytes.
   Layout layout = unit * buffer.getElementTypeBitWidth() >= 32
-                      ? blockedRows(rows, columns, unit, all)
+                      ? placeUnits(buffer, unit, all)
                       : rowsInLanes(rows, columns, all);
   op.setLayoutAttr(layout.toAttr(builder.getContext()));
   op.getIndicesMutable().assign(getAll(op.getIndices(), layout.slice(1)));

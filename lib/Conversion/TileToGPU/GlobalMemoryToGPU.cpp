@@ -102,43 +102,6 @@ Registers Expander::whereTrue(Value mask, TypeRange types,
 // Columns
 //===----------------------------------------------------------------------===//
 
-/// How many elements of a row, a power of two, a thread has side by side in
-/// consecutive registers, starting at a multiple of their number.
-static unsigned vectorWidth(const Layout &layout, int64_t limit) {
-  auto fits = [&](unsigned width) {
-    if (layout.numRegisters() % width)
-      return false;
-    for (const Coords &basis : layout.laneBases())
-      if (basis[1] % width)
-        return false;
-    for (unsigned r = 0; r < layout.numRegisters(); ++r) {
-      Coords first = layout.offset(r - r % width), own = layout.offset(r);
-      if (first[1] % width || own[0] != first[0] ||
-          own[1] != first[1] + r % width)
-        return false;
-    }
-    return true;
-  };
-  unsigned width = 1;
-  while (2 * width <= limit && fits(2 * width))
-    width *= 2;
-  return width;
-}
-
-/// The widest access to rows of `source`: what the layout has, what alignment
-/// allows, and what divides the row.
-static unsigned accessWidth(const Layout &layout, MemRefType source,
-                            int64_t alignment) {
-  int64_t limit =
-      std::max<int64_t>(1, alignment / bytesOf(source.getElementType()));
-  int64_t columns = source.getShape().back();
-  unsigned width =
-      ShapedType::isDynamic(columns) ? 1 : vectorWidth(layout, limit);
-  while (columns % width)
-    width /= 2;
-  return width;
-}
-
 namespace {
 /// Which threads have a column.
 enum class Presence { All, None, Some };

@@ -84,25 +84,6 @@ Value Expander::sharedAddress(const SharedTile &tile, Value lane, int64_t row,
 // Words
 //===----------------------------------------------------------------------===//
 
-/// What one register of ldmatrix holds of a matrix of 8 rows of 16 bytes is
-/// what `layout` holds in one word: 0 as it stands, 1 transposed, none
-/// otherwise.
-static std::optional<bool> ldmatrixForm(const Layout &layout, Type element) {
-  ArrayRef<Coords> lanes = layout.laneBases();
-  if (element.getIntOrFloatBitWidth() == 32) {
-    Layout plain = mmaLhsTF32(16, 8, 1);
-    return lanes == plain.laneBases() ? std::optional<bool>(false)
-                                      : std::nullopt;
-  }
-  for (bool transposed : {false, true}) {
-    Layout matrix = ldmatrixFragment(transposed);
-    Coords second = transposed ? Coords{1, 0} : Coords{0, 1};
-    if (lanes == matrix.laneBases() && layout.offset(1) == second)
-      return transposed;
-  }
-  return std::nullopt;
-}
-
 /// Lane i has the address of row i % 8 of matrix i / 8; matrix 1 and matrix 2
 /// are `steps` away from matrix 0. Each warp starts at its own rows.
 Value Expander::ldmatrixPlace(const SharedTile &tile, const Layout &layout,

@@ -9,6 +9,7 @@
 #include "dialects/Tile/Transforms/AssignLayouts.h"
 #include "dialects/Tile/Transforms/StageLeftOperands.h"
 #include "dialects/Tile/Transforms/StageThroughShared.h"
+#include "dialects/Tile/Transforms/VerifyBankConflicts.h"
 #include "dialects/Tile/Transforms/VerifyStage.h"
 #include "ramify/Conversion/ChooseResidency.h"
 #include "ramify/Conversion/HSAToTile.h"
@@ -47,6 +48,7 @@ int main(int argc, char **argv) {
   ramify::registerChooseResidencyPass();
   ramify::registerTileToGPUPass();
   ramify::tile::registerAssignLayoutsPass();
+  ramify::tile::registerVerifyBankConflictsPass();
   ramify::tile::registerVerifyStagePass();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "Ramify optimizer driver\n", registry));

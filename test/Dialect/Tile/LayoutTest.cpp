@@ -258,6 +258,18 @@ TEST(BlockedRows, CoversEveryShapeInUnits) {
         }
 }
 
+TEST(BlockedRows, TheNextRowMayBeFourAway) {
+  for (int64_t unit : {1, 2, 4}) {
+    Layout layout = blockedRows(64, 16, unit, 2, 32 / unit, 4);
+    EXPECT_EQ(layout.shape(), (Coords{64, 16}));
+    EXPECT_TRUE(layout.isValid());
+    EXPECT_EQ(layout.replication(), 1u);
+    unsigned lanesInRow = 16 / unit;
+    EXPECT_EQ(layout.element(0, lanesInRow - 1, 0), (Coords{0, 16 - unit}));
+    EXPECT_EQ(layout.element(0, lanesInRow, 0), (Coords{4, 0}));
+  }
+}
+
 TEST(BlockedRows, SixtyFourColumnsAreWholeLinesOfMemory) {
   Layout layout = blockedRows(64, 64, 8, 1);
   for (unsigned l = 0; l < 32; ++l)
