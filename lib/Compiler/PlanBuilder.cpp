@@ -30,8 +30,13 @@ public:
 
 private:
   LogicalResult addArgument(BlockArgument argument);
-  void addResult(tile::ResultOp result);
-  void addLaunch(tile::LaunchOp launch);
+  void addArrays();
+  void addArray(Operation *made, runtime::Value::Role role, StringRef name);
+  void setShape(Operation *made);
+  LogicalResult addSteps(Block &block, std::vector<runtime::Step> &steps);
+  LogicalResult addLoop(tile::PlanForOp loop,
+                        std::vector<runtime::Step> &steps);
+  runtime::Launch getLaunch(tile::LaunchOp launch);
   LogicalResult addIndex(Operation &inner);
   runtime::Operand getOperand(Value value);
 
@@ -43,7 +48,7 @@ private:
   tile::PlanOp op;
   PlanOptions options;
   runtime::Plan plan;
-  llvm::DenseMap<Value, int> places;       ///< arguments and results
+  llvm::DenseMap<Value, int> places;       ///< arguments and made arrays
   llvm::DenseMap<Value, Expr> expressions; ///< integers
 };
 } // namespace
@@ -120,18 +125,37 @@ LogicalResult PlanBuilder::addArgument(BlockArgument argument) {
   return success();
 }
 
-void PlanBuilder::addResult(tile::ResultOp result) {
+/// An array that the plan makes, under a name that nothing else has. Its shape
+/// is known when its operation is met.
+void PlanBuilder::addArray(Operation *made, runtime::Value::Role role,
+                           StringRef name) {
   runtime::Value value;
-  value.role = runtime::Value::Role::Result;
+  value.role = role;
   int number = 0;
   do {
-    value.name = "result" + std::to_string(number++);
+    value.name = name.str() + std::to_string(number++);
   } while (plan.findValue(value.name) >= 0);
-  value.dtype = getDType(cast<MemRefType>(result.getType()).getElementType());
-  for (Value size : result.getShape())
-    value.shape.push_back(expressions[size]);
-  places[result] = static_cast<int>(plan.values.size());
+  Value array = made->getResult(0);
+  value.dtype = getDType(getElementTypeOrSelf(array.getType()));
+  value.zero =
+      isa<tile::WorkspaceOp>(made) && cast<tile::WorkspaceOp>(made).getZero();
+  places[array] = static_cast<int>(plan.values.size());
   plan.values.push_back(std::move(value));
+}
+
+/// The runtime wants results before workspaces, wherever the plan makes them.
+void PlanBuilder::addArrays() {
+  using Role = runtime::Value::Role;
+  for (auto result : op.getBody().getOps<tile::ResultOp>())
+    addArray(result, Role::Result, "result");
+  for (auto workspace : op.getBody().getOps<tile::WorkspaceOp>())
+    addArray(workspace, Role::Workspace, "workspace");
+}
+
+void PlanBuilder::setShape(Operation *made) {
+  runtime::Value &value = plan.values[places[made->getResult(0)]];
+  for (Value size : made->getOperands())
+    value.shape.push_back(expressions[size]);
 }
 
 //===----------------------------------------------------------------------===//
@@ -162,11 +186,14 @@ LogicalResult PlanBuilder::addIndex(Operation &inner) {
     return success();
   }
   if (auto dim = dyn_cast<memref::DimOp>(inner)) {
-    auto array = dyn_cast<BlockArgument>(dim.getSource());
     std::optional<int64_t> axis = dim.getConstantIndex();
-    if (!array || !axis)
-      return dim.emitOpError("is not of an argument's known dimension");
-    expressions[value] = plan.values[places[array]].shape[*axis];
+    if (!axis)
+      return dim.emitOpError("is not of a known dimension");
+    expressions[value] = plan.values[places[dim.getSource()]].shape[*axis];
+    return success();
+  }
+  if (isa<tile::SmsOp>(inner)) {
+    expressions[value] = Expr::symbol(plan.symbols.intern("sms"));
     return success();
   }
   if (isa<arith::IndexCastOp, arith::IndexCastUIOp>(inner)) {
@@ -197,28 +224,61 @@ runtime::Operand PlanBuilder::getOperand(Value value) {
   return operand;
 }
 
-void PlanBuilder::addLaunch(tile::LaunchOp op) {
+runtime::Launch PlanBuilder::getLaunch(tile::LaunchOp op) {
   runtime::Launch launch;
   launch.kernel = op.getKernel().str();
   launch.grid = {expressions[op.getX()], expressions[op.getY()],
                  expressions[op.getZ()]};
   for (Value input : op.getInputs())
     launch.operands.push_back(getOperand(input));
-  plan.steps.push_back({launch});
+  return launch;
+}
+
+LogicalResult PlanBuilder::addLoop(tile::PlanForOp loop,
+                                   std::vector<runtime::Step> &steps) {
+  // A name that no size or scalar has, nor another loop.
+  int number = 0;
+  std::string name;
+  do {
+    name = "w" + std::to_string(number++);
+  } while (plan.symbols.find(name) >= 0 || plan.findValue(name) >= 0);
+  runtime::Loop action;
+  action.trip = expressions[loop.getCount()];
+  action.variable = plan.symbols.intern(name);
+  expressions[loop.getBody().getArgument(0)] = Expr::symbol(action.variable);
+  if (failed(addSteps(loop.getBody().front(), action.body)))
+    return failure();
+  steps.push_back({std::move(action)});
+  return success();
+}
+
+LogicalResult PlanBuilder::addSteps(Block &block,
+                                    std::vector<runtime::Step> &steps) {
+  for (Operation &inner : block.without_terminator()) {
+    if (isa<tile::ResultOp, tile::WorkspaceOp>(inner)) {
+      setShape(&inner);
+    } else if (auto launch = dyn_cast<tile::LaunchOp>(inner)) {
+      steps.push_back({getLaunch(launch)});
+    } else if (auto memset = dyn_cast<tile::MemsetOp>(inner)) {
+      steps.push_back({runtime::Memset{
+          places[memset.getTarget()], static_cast<int64_t>(memset.getByte())}});
+    } else if (auto loop = dyn_cast<tile::PlanForOp>(inner)) {
+      if (failed(addLoop(loop, steps)))
+        return failure();
+    } else if (failed(addIndex(inner))) {
+      return failure();
+    }
+  }
+  return success();
 }
 
 FailureOr<runtime::Plan> PlanBuilder::build() {
   for (BlockArgument argument : op.getBody().getArguments())
     if (failed(addArgument(argument)))
       return failure();
-  for (Operation &inner : op.getBody().front().without_terminator()) {
-    if (auto result = dyn_cast<tile::ResultOp>(inner))
-      addResult(result);
-    else if (auto launch = dyn_cast<tile::LaunchOp>(inner))
-      addLaunch(launch);
-    else if (failed(addIndex(inner)))
-      return failure();
-  }
+  addArrays();
+  if (failed(addSteps(op.getBody().front(), plan.steps)))
+    return failure();
   return std::move(plan);
 }
 
@@ -227,8 +287,10 @@ FailureOr<runtime::Plan> ramify::buildPlan(tile::PlanOp op,
   return PlanBuilder(op, options).build();
 }
 
-void ramify::setLaunchSizes(runtime::Plan &plan, ModuleOp module) {
-  for (runtime::Step &step : plan.steps) {
+static void setLaunchSizes(std::vector<runtime::Step> &steps, ModuleOp module) {
+  for (runtime::Step &step : steps) {
+    if (auto *loop = std::get_if<runtime::Loop>(&step.action))
+      setLaunchSizes(loop->body, module);
     auto *launch = std::get_if<runtime::Launch>(&step.action);
     if (!launch)
       continue;
@@ -238,4 +300,8 @@ void ramify::setLaunchSizes(runtime::Plan &plan, ModuleOp module) {
     if (auto bytes = function->getAttrOfType<IntegerAttr>("tile.shared_bytes"))
       launch->sharedBytes = Expr(bytes.getInt());
   }
+}
+
+void ramify::setLaunchSizes(runtime::Plan &plan, ModuleOp module) {
+  ::setLaunchSizes(plan.steps, module);
 }

@@ -44,6 +44,67 @@ tile.plan @ops_plan(%x: !A {ramify.name = "result0", ramify.dims = ["B", "L", "6
 
 // -----
 
+// Workspaces stand behind the results and are no results. A loop's variable has
+// a name of its own, and steps keep their order. The multiprocessors are `sms`.
+
+!A = memref<?x?xf32, strided<[?, 1]>>
+!C = memref<?xi32, strided<[1]>>
+
+tile.kernel @first(%x: !A, %counts: !C, %w: index) {
+}
+tile.kernel @second(%counts: !C, %part: !A, %out: !A, %first: i32) {
+}
+
+// CHECK-LABEL: function "steps"
+// CHECK:       array x f32 [w0, L]
+// CHECK-NEXT:  result result0 f32 [w0, L]
+// CHECK-NEXT:  workspace workspace0 i32 [ceildiv(L, 4096)] zero
+// CHECK-NEXT:  workspace workspace1 f32 [min(w0, sms * 2), L]
+// CHECK-NEXT:  memset result0 255
+// CHECK-NEXT:  for w1 < ceildiv(L, 4096) {
+// CHECK-NEXT:    memset workspace0 0
+// CHECK-NEXT:    launch "first" grid (ceildiv(L, 4096), 1, sms) block 1
+// CHECK-NEXT:      (x, workspace0, i64(w1))
+// CHECK-NEXT:    for w2 < sms {
+// CHECK-NEXT:      launch "second" grid (1, 1, min(w0, sms * 2)) block 1
+// CHECK-NEXT:        (workspace0, workspace1, result0, i32(w1 * 4096 + w2))
+// CHECK-NEXT:    }
+// CHECK-NEXT:  }
+// CHECK-NEXT:  launch "first" grid (1, 1, 1) block 1
+// CHECK-NEXT:    (x, workspace0, i64(0))
+// CHECK-NEXT:  end
+tile.plan @steps_plan(%x: !A {ramify.name = "x", ramify.dims = ["w0", "L"]}) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %c4096 = arith.constant 4096 : index
+  %rows = memref.dim %x, %c0 : !A
+  %L = memref.dim %x, %c1 : !A
+  %windows = arith.ceildivui %L, %c4096 : index
+  %counts = tile.workspace shape(%windows) zero : !C
+  %sms = tile.sms
+  %twice = arith.muli %sms, %c2 : index
+  %some = arith.minui %rows, %twice : index
+  %part = tile.workspace shape(%some, %L) : !A
+  %out = tile.result shape(%rows, %L) : !A
+  tile.memset %out to 255 : !A
+  tile.plan_for %w below %windows {
+    tile.memset %counts to 0 : !C
+    %n = memref.dim %counts, %c0 : !C
+    tile.launch @first grid(%n, %c1, %sms) (%x, %counts, %w) : !A, !C, index
+    %start = arith.muli %w, %c4096 : index
+    tile.plan_for %v below %sms {
+      %at = arith.addi %start, %v : index
+      %at32 = arith.index_cast %at : index to i32
+      %z = memref.dim %part, %c0 : !A
+      tile.launch @second grid(%c1, %c1, %z) (%counts, %part, %out, %at32) : !C, !A, !A, i32
+    }
+  }
+  tile.launch @first grid(%c1, %c1, %c1) (%x, %counts, %c0) : !A, !C, index
+}
+
+// -----
+
 // expected-error@+1 {{argument 0 has no ramify.name}}
 tile.plan @unnamed(%n: i32) {
 }
@@ -66,7 +127,7 @@ tile.plan @operation(%n: i32 {ramify.name = "n"}) {
 tile.plan @dimension(%x: memref<?x?xf32, strided<[?, 1]>> {ramify.name = "x", ramify.dims = ["L", "M"]},
                      %n: i32 {ramify.name = "n"}) {
   %i = arith.index_cast %n : i32 to index
-  // expected-error@+1 {{is not of an argument's known dimension}}
+  // expected-error@+1 {{is not of a known dimension}}
   %d = memref.dim %x, %i : memref<?x?xf32, strided<[?, 1]>>
 }
 

@@ -66,13 +66,14 @@ def Tile_KernelOp : Tile_Op<"kernel", [
   }];
 }
 
-def Tile_EndOp : Tile_Op<"end", [Terminator, Pure, ParentOneOf<["KernelOp", "PlanOp", "DrainOp", "ElectOp"]>]> {
+def Tile_EndOp : Tile_Op<"end", [Terminator, Pure, ParentOneOf<["KernelOp", "PlanOp", "PlanForOp", "DrainOp", "ElectOp"]>]> {
   let summary = "the end of a kernel, a plan or a region";
   let description = [{
     It need not be written.
 
     Constraints:
-    - (C1) It stands in a tile.kernel, a tile.plan, a tile.drain or a tile.elect.
+    - (C1) It stands in a tile.kernel, tile.plan, tile.plan_for, tile.drain or
+      tile.elect.
   }];
   let assemblyFormat = "attr-dict";
 }

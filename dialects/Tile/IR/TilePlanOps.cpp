@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//===- TilePlanOps.cpp - Plans, results, launches -------------------------===//
+//===- TilePlanOps.cpp - Plans, their arrays and steps --------------------===//
 
 #include "dialects/Tile/IR/OpVerify.h"
 
@@ -39,32 +39,41 @@ LogicalResult PlanOp::verify() {
 }
 
 //===----------------------------------------------------------------------===//
-// result
+// result, workspace
 //===----------------------------------------------------------------------===//
 
-LogicalResult ResultOp::verify() {
-  MemRefType type = getType();
-  if (failed(verifyWholeArray(*this, "a result", type)))
+/// Checks an array that a plan makes, of `sizes` sizes.
+static LogicalResult verifyMade(Operation *op, StringRef what, MemRefType type,
+                                size_t sizes) {
+  if (failed(verifyWholeArray(op, what, type)))
     return failure();
-  if (type.getRank() != static_cast<int64_t>(getShape().size()))
-    return emitOpError("expected ") << type.getRank() << " sizes for " << type
-                                    << ", found " << getShape().size();
+  if (type.getRank() != static_cast<int64_t>(sizes))
+    return op->emitOpError("expected ")
+           << type.getRank() << " sizes for " << type << ", found " << sizes;
   return success();
 }
 
+LogicalResult ResultOp::verify() {
+  return verifyMade(*this, "a result", getType(), getShape().size());
+}
+
+LogicalResult WorkspaceOp::verify() {
+  return verifyMade(*this, "a workspace", getType(), getShape().size());
+}
+
 namespace {
-/// The size of a result is what it was made with.
-struct DimOfResult : OpRewritePattern<memref::DimOp> {
+/// The size of an array that a plan makes is what it was made with.
+template <typename ArrayOp> struct DimOfMade : OpRewritePattern<memref::DimOp> {
   using OpRewritePattern::OpRewritePattern;
 
   LogicalResult matchAndRewrite(memref::DimOp dim,
                                 PatternRewriter &rewriter) const final {
-    auto result = dim.getSource().getDefiningOp<ResultOp>();
+    auto made = dim.getSource().getDefiningOp<ArrayOp>();
     std::optional<int64_t> axis = dim.getConstantIndex();
-    if (!result || !axis || *axis < 0 ||
-        *axis >= static_cast<int64_t>(result.getShape().size()))
+    if (!made || !axis || *axis < 0 ||
+        *axis >= static_cast<int64_t>(made.getShape().size()))
       return failure();
-    rewriter.replaceOp(dim, result.getShape()[*axis]);
+    rewriter.replaceOp(dim, made.getShape()[*axis]);
     return success();
   }
 };
@@ -72,18 +81,74 @@ struct DimOfResult : OpRewritePattern<memref::DimOp> {
 
 void ResultOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
                                            MLIRContext *context) {
-  patterns.add<DimOfResult>(context);
+  patterns.add<DimOfMade<ResultOp>>(context);
+}
+
+void WorkspaceOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                              MLIRContext *context) {
+  patterns.add<DimOfMade<WorkspaceOp>>(context);
+}
+
+//===----------------------------------------------------------------------===//
+// memset, plan_for, sms
+//===----------------------------------------------------------------------===//
+
+static LogicalResult verifyInPlan(Operation *op) {
+  if (!op->getParentOfType<PlanOp>())
+    return op->emitOpError("expected to stand in a tile.plan");
+  return success();
+}
+
+LogicalResult MemsetOp::verify() {
+  if (failed(verifyInPlan(*this)))
+    return failure();
+  if (!isa_and_nonnull<ResultOp, WorkspaceOp>(getTarget().getDefiningOp()))
+    return emitOpError("expected a tile.result or a tile.workspace to fill");
+  if (getByte() < 0 || getByte() > 255)
+    return emitOpError("expected a byte from 0 to 255, found ") << getByte();
+  return success();
+}
+
+LogicalResult SmsOp::verify() { return verifyInPlan(*this); }
+
+/// tile.plan_for %w below %count { ... }
+ParseResult PlanForOp::parse(OpAsmParser &parser, OperationState &result) {
+  OpAsmParser::Argument variable;
+  OpAsmParser::UnresolvedOperand count;
+  variable.type = parser.getBuilder().getIndexType();
+  if (parser.parseArgument(variable) || parser.parseKeyword("below") ||
+      parser.parseOperand(count) ||
+      parser.resolveOperand(count, variable.type, result.operands) ||
+      parser.parseOptionalAttrDictWithKeyword(result.attributes) ||
+      parser.parseRegion(*result.addRegion(), variable))
+    return failure();
+  PlanForOp::ensureTerminator(*result.regions.front(), parser.getBuilder(),
+                              result.location);
+  return success();
+}
+
+void PlanForOp::print(OpAsmPrinter &printer) {
+  printer << ' ' << getBody().getArgument(0) << " below " << getCount();
+  printer.printOptionalAttrDictWithKeyword((*this)->getAttrs());
+  printer << ' ';
+  printer.printRegion(getBody(), /*printEntryBlockArgs=*/false,
+                      /*printBlockTerminators=*/false);
+}
+
+LogicalResult PlanForOp::verify() {
+  if (failed(verifyInPlan(*this)))
+    return failure();
+  if (getBody().getNumArguments() != 1 ||
+      !getBody().getArgument(0).getType().isIndex())
+    return emitOpError("expected a region with one argument, an index");
+  return success();
 }
 
 //===----------------------------------------------------------------------===//
 // launch
 //===----------------------------------------------------------------------===//
 
-LogicalResult LaunchOp::verify() {
-  if (!(*this)->getParentOfType<PlanOp>())
-    return emitOpError("expected to stand in a tile.plan");
-  return success();
-}
+LogicalResult LaunchOp::verify() { return verifyInPlan(*this); }
 
 LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
   Operation *callee = symbols.lookupNearestSymbolFrom(*this, getKernelAttr());

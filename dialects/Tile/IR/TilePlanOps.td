@@ -13,8 +13,9 @@ def Tile_PlanOp : Tile_Op<"plan", [
   let summary = "what the host does for one call";
   let description = [{
     Sizes are `memref.dim` of the arguments, arithmetic on them is `arith` on
-    index; results are made by `tile.result`, kernels launched by `tile.launch`.
-    A plan is data, not code: it is translated for the runtime, which interprets
+    index; results are made by `tile.result`, what launches hand to each other by
+    `tile.workspace`, kernels launched by `tile.launch`, some of them again and
+    again by `tile.plan_for`. A plan is data, not code: it is translated for the runtime, which interprets
     it without a synchronisation with the device.
 
     ```mlir
@@ -69,6 +70,94 @@ def Tile_ResultOp : Tile_Op<"result", [HasParent<"PlanOp">]> {
   let assemblyFormat = "`shape` `(` $shape `)` attr-dict `:` type($result)";
   let hasVerifier = 1;
   let hasCanonicalizer = 1;
+}
+
+def Tile_WorkspaceOp : Tile_Op<"workspace", [HasParent<"PlanOp">]> {
+  let summary = "an array that lives for one call";
+  let description = [{
+    Like tile.result, but it is not returned. With `zero` it is filled with zero
+    bytes before the first launch of the plan; otherwise its elements are
+    undefined until something writes them.
+
+    ```mlir
+    %counts = tile.workspace shape(%regions, %chunks) zero : memref<?x?xi32, strided<[?, 1]>>
+    ```
+
+    Constraints:
+    - (C1) It stands in a tile.plan, outside loops.
+    - (C2) It is an array as in (C1) and (C2) of tile.plan.
+    - (C3) There is a size for each dimension.
+  }];
+  let arguments = (ins Variadic<Index>:$shape, UnitAttr:$zero);
+  let results = (outs AnyMemRef:$result);
+  let assemblyFormat = [{
+    `shape` `(` $shape `)` (`zero` $zero^)? attr-dict `:` type($result)
+  }];
+  let hasVerifier = 1;
+  let hasCanonicalizer = 1;
+}
+
+def Tile_MemsetOp : Tile_Op<"memset"> {
+  let summary = "fill an array with one byte";
+  let description = [{
+    Every byte of the array becomes `byte`, after the launches before it and
+    before those behind it: 0 gives zeros, 255 gives -1 in integers.
+
+    ```mlir
+    tile.memset %counts to 0 : memref<?x?xi32, strided<[?, 1]>>
+    ```
+
+    Constraints:
+    - (C1) It stands in a tile.plan.
+    - (C2) The array is a tile.result or a tile.workspace.
+    - (C3) The byte is a number from 0 to 255.
+  }];
+  let arguments = (ins Arg<AnyMemRef, "", [MemWrite]>:$target, I64Attr:$byte);
+  let assemblyFormat = "$target `to` $byte attr-dict `:` type($target)";
+  let hasVerifier = 1;
+}
+
+def Tile_PlanForOp : Tile_Op<"plan_for", [
+    SingleBlockImplicitTerminator<"EndOp">]> {
+  let summary = "steps that are repeated";
+  let description = [{
+    The steps of the body, for 0, 1, ... below `count`, one after the other: the
+    windows of a long sequence, say, that share a workspace.
+
+    ```mlir
+    tile.plan_for %w below %windows {
+      tile.memset %counts to 0 : memref<?x?xi32, strided<[?, 1]>>
+      tile.launch @window grid(%c1, %H, %B) (%q, %w, %counts) : ...
+    }
+    ```
+
+    Constraints:
+    - (C1) It stands in a tile.plan.
+    - (C2) The region has one argument, an index.
+    - (C3) It makes no results and no workspaces.
+  }];
+  let arguments = (ins Index:$count);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+}
+
+def Tile_SmsOp : Tile_Op<"sms", [Pure]> {
+  let summary = "the multiprocessors of the device";
+  let description = [{
+    How many programs of a persistent kernel run together, up to a factor: a GPU's
+    streaming multiprocessors; 1 on the CPU.
+
+    ```mlir
+    %sms = tile.sms
+    ```
+
+    Constraints:
+    - (C1) It stands in a tile.plan.
+  }];
+  let results = (outs Index:$result);
+  let assemblyFormat = "attr-dict";
+  let hasVerifier = 1;
 }
 
 def Tile_LaunchOp : Tile_Op<"launch", [

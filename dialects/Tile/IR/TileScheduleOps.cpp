@@ -122,6 +122,14 @@ LogicalResult ReduceIntoOp::verify() {
   return verifyNumbers(*this, tile);
 }
 
+LogicalResult FetchAddOp::verify() {
+  auto vector = cast<RankedTensorType>(getValue().getType());
+  if (failed(verifyTile(*this, "a value", vector, {1})))
+    return failure();
+  return verifyAccess(*this, cast<MemRefType>(getTarget().getType()), vector,
+                      getIndices(), getMask());
+}
+
 LogicalResult ScratchOp::verify() {
   auto type = dyn_cast<MemRefType>(getType());
   if (!type || !type.hasStaticShape() || !type.getLayout().isIdentity() ||

@@ -187,6 +187,38 @@ def Tile_ReduceIntoOp : Tile_Op<"reduce_into", [AttrSizedOperandSegments,
   let hasVerifier = 1;
 }
 
+def Tile_FetchAddOp : Tile_Op<"fetch_add", [
+    AttrSizedOperandSegments, AllTypesMatch<["value", "before"]>,
+    MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "add to counters, and learn what they were";
+  let description = [{
+    before[i] = target[indices...], then target[indices...] += value[i], as one
+    step that nothing comes between: other programs, and other rows of the vector,
+    may do the same there. In which order is open: with ones added to a counter
+    each row gets a ticket of its own, 0, 1, ... up to how many there are, and
+    which gets which may differ from run to run. Rows that are masked add nothing,
+    and their result is 0.
+
+    ```mlir
+    %ticket = tile.fetch_add %one into %counts[%region, %chunk] where %valid
+        : (tensor<512xi32>, memref<?x?xi32, strided<[?, 1]>>, index, tensor<512xi32>, tensor<512xi1>) -> tensor<512xi32>
+    ```
+
+    Constraints:
+    - (C1) The value is a vector of i32.
+    - (C2) Array, indices and mask are as for tile.scatter.
+    - (C3) The result has the value's type.
+  }];
+  let arguments = (ins Tile_Rows:$value, AnyMemRef:$target,
+                       Variadic<Tile_Index>:$indices, Optional<Tile_Mask>:$mask);
+  let results = (outs Tile_Rows:$before);
+  let assemblyFormat = [{
+    $value `into` $target `[` $indices `]` (`where` $mask^)? attr-dict
+    `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+
 def Tile_ScratchOp : Tile_Op<"scratch", [MemoryEffects<[MemAlloc]>]> {
   let summary = "memory of one program";
   let description = [{

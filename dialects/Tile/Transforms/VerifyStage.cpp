@@ -31,8 +31,8 @@ static bool isPortable(Operation *op) {
          isa<scf::ForOp, scf::IfOp, scf::YieldOp, memref::DimOp, memref::LoadOp,
              memref::StoreOp, tensor::SplatOp, ProgramIdOp, IotaOp, BroadcastOp,
              ReduceOp, DotOp, GatherOp, LookupOp, ScatterOp, TransposeOp,
-             ScanOp, RankOp, SortOp, TopKOp, ReduceIntoOp, ScratchOp, DrainOp,
-             SignalOp, AwaitOp, EndOp>(op);
+             ScanOp, RankOp, SortOp, TopKOp, ReduceIntoOp, FetchAddOp,
+             ScratchOp, DrainOp, SignalOp, AwaitOp, EndOp>(op);
 }
 
 static bool isPlaced(Operation *op) {
@@ -41,7 +41,8 @@ static bool isPlaced(Operation *op) {
 
 static bool isOfPlan(Operation *op) {
   return isa_and_nonnull<arith::ArithDialect>(op->getDialect()) ||
-         isa<memref::DimOp, ResultOp, LaunchOp, EndOp>(op);
+         isa<memref::DimOp, ResultOp, WorkspaceOp, MemsetOp, PlanForOp, SmsOp,
+             LaunchOp, EndOp>(op);
 }
 
 //===----------------------------------------------------------------------===//

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===- PlanBuilder.h - From tile.plan to the runtime's plan -----*- C++ -*-===//
 //
-// A tile.plan is IR that only describes: sizes, results, launches. This turns
-// it into the data that the runtime interprets.
+// A tile.plan is IR that only describes: sizes, results, workspaces, launches
+// and loops of them. This turns it into the data that the runtime interprets.
 //
 //     %L = memref.dim %q, %c1          result result0 bf16 [B, L, HQ, 64]
 //     %H = arith.divui %HQ, %c16  ->   launch "hsa" grid (L, floordiv(HQ, 16),

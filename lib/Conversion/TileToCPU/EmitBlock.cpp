@@ -73,6 +73,18 @@ LogicalResult KernelEmitter::emitOp(Operation *op) {
         emitTopK(topk);
         return success();
       })
+      .Case([&](tile::FetchAddOp add) {
+        emitFetchAdd(add);
+        return success();
+      })
+      .Case([&](tile::ScratchOp scratch) {
+        emitScratch(scratch);
+        return success();
+      })
+      .Case([&](memref::StoreOp store) {
+        emitStore(store);
+        return success();
+      })
       .Default([&](Operation *other) { return emitScalarOp(other); });
 }
 
@@ -102,15 +114,6 @@ Value KernelEmitter::castInteger(Value value, Type type, bool isSigned) {
   if (isSigned)
     return b.create<arith::ExtSIOp>(type, value);
   return b.create<arith::ExtUIOp>(type, value);
-}
-
-Value KernelEmitter::emitLoad(memref::LoadOp op) {
-  const ArrayDescriptor &array = arguments.find(op.getMemRef())->second;
-  SmallVector<Value> indices;
-  for (Value index : op.getIndices())
-    indices.push_back(scalars.lookup(index));
-  Type element = op.getMemRefType().getElementType();
-  return loadElement(element, addressOf(array, element, indices));
 }
 
 /// A scalar op, or a constant, on the types that scalars are held in.

@@ -74,6 +74,19 @@ Value KernelEmitter::addressOf(const ArrayDescriptor &array, Type elementType,
   return offset ? address(elementType, array.pointer, offset) : array.pointer;
 }
 
+Value KernelEmitter::emitLoad(memref::LoadOp op) {
+  const ArrayDescriptor &array = arguments.find(op.getMemRef())->second;
+  Type element = op.getMemRefType().getElementType();
+  return loadElement(element, addressOf(array, element, op.getIndices()));
+}
+
+void KernelEmitter::emitStore(memref::StoreOp op) {
+  const ArrayDescriptor &array = arguments.find(op.getMemRef())->second;
+  Type element = op.getMemRefType().getElementType();
+  Value value = scalars.lookup(op.getValueToStore());
+  storeElement(element, value, addressOf(array, element, op.getIndices()));
+}
+
 //===----------------------------------------------------------------------===//
 // Gather
 //===----------------------------------------------------------------------===//
@@ -255,4 +268,47 @@ void KernelEmitter::emitScatter(tile::ScatterOp op) {
     });
     return SmallVector<Value>();
   });
+}
+
+//===----------------------------------------------------------------------===//
+// Counters and scratch memory
+//===----------------------------------------------------------------------===//
+
+/// Other threads count too, so each addition is atomic.
+void KernelEmitter::emitFetchAdd(tile::FetchAddOp op) {
+  auto type = cast<RankedTensorType>(op.getValue().getType());
+  Type i32 = type.getElementType();
+  int64_t lanes = paddedRows(type.getDimSize(0), shape);
+  auto vector = VectorType::get({lanes}, i32);
+  const ArrayDescriptor &array = arguments.find(op.getTarget())->second;
+  Value added = spill(vectorOf(op.getValue()));
+  Value place = allocate(i32, lanes);
+  storeVector(b.create<arith::ConstantOp>(b.getZeroAttr(vector)), place, 4);
+  loop(type.getDimSize(0), 1, {}, [&](Value row, ValueRange) {
+    whereTrue(op.getMask(), row, [&] {
+      Value counter = addressOf(array, i32, op.getIndices(), row);
+      Value value = loadVector(i32, address(i32, added, row), 0);
+      Value before =
+          b.create<LLVM::AtomicRMWOp>(LLVM::AtomicBinOp::add, counter, value,
+                                      LLVM::AtomicOrdering::monotonic);
+      storeVector(before, address(i32, place, row), 0);
+    });
+    return SmallVector<Value>();
+  });
+  elements[op.getResult()] = place;
+  vectors[op.getResult()] = loadVector(vector, place, 4);
+}
+
+/// Memory of the function, which runs its programs one after the other.
+void KernelEmitter::emitScratch(tile::ScratchOp op) {
+  auto type = cast<MemRefType>(op.getType());
+  ArrayDescriptor array;
+  array.pointer = allocate(type.getElementType(), type.getNumElements());
+  int64_t stride = type.getNumElements();
+  for (int64_t size : type.getShape()) {
+    stride /= size;
+    array.sizes.push_back(i64(size));
+    array.strides.push_back(i64(stride));
+  }
+  arguments[op.getResult()] = std::move(array);
 }

@@ -127,7 +127,6 @@ private:
   LogicalResult emitOp(Operation *op);
   void emitLazy(Operation *op);
   LogicalResult emitScalarOp(Operation *op);
-  Value emitLoad(mlir::memref::LoadOp op);
   Value cloneScalar(Operation *op);
   Value castInteger(Value value, Type type, bool isSigned);
   LogicalResult emitFor(mlir::scf::ForOp op);
@@ -215,12 +214,16 @@ private:
   void emitTopK(tile::TopKOp op);
 
   // Arrays (EmitMemory.cpp).
+  Value emitLoad(mlir::memref::LoadOp op);
+  void emitStore(mlir::memref::StoreOp op);
   void emitGather(tile::GatherOp op);
   RowView gatherRows(tile::GatherOp op);
   RowView copyRows(tile::GatherOp op);
   std::optional<Value> rowStride(tile::GatherOp op);
   void emitLookup(tile::LookupOp op);
   void emitScatter(tile::ScatterOp op);
+  void emitFetchAdd(tile::FetchAddOp op);
+  void emitScratch(tile::ScratchOp op);
   void whereTrue(Value mask, Value row, llvm::function_ref<void()> body,
                  llvm::function_ref<void()> otherwise = nullptr);
   Value addressOf(const ArrayDescriptor &array, Type elementType,

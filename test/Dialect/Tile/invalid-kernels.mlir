@@ -77,7 +77,7 @@ tile.kernel @f(%x: f32) {
 
 // end C1
 func.func @f() {
-  // expected-error @below {{expects parent op to be one of 'tile.kernel, tile.plan, tile.drain, tile.elect'}}
+  // expected-error @below {{expects parent op to be one of 'tile.kernel, tile.plan, tile.plan_for, tile.drain, tile.elect'}}
   tile.end
 }
 
@@ -141,6 +141,95 @@ tile.plan @f(%n: index) {
 tile.plan @f(%n: index) {
   // expected-error @below {{expected 2 sizes for 'memref<?x4xf32>', found 1}}
   %0 = tile.result shape(%n) : memref<?x4xf32>
+}
+
+// -----
+
+// workspace C1
+tile.plan @f(%n: index) {
+  tile.plan_for %w below %n {
+    // expected-error @below {{expects parent op 'tile.plan'}}
+    %0 = tile.workspace shape(%n) : memref<?xf32>
+  }
+}
+
+// -----
+
+// workspace C2
+tile.plan @f(%n: index) {
+  // expected-error @below {{expected a workspace to start at offset 0, found 'memref<?xf32, strided<[1], offset: ?>>'}}
+  %0 = tile.workspace shape(%n) : memref<?xf32, strided<[1], offset: ?>>
+}
+
+// -----
+
+// workspace C3
+tile.plan @f(%n: index) {
+  // expected-error @below {{expected 2 sizes for 'memref<?x4xf32>', found 1}}
+  %0 = tile.workspace shape(%n) : memref<?x4xf32>
+}
+
+// -----
+
+// memset C1
+tile.kernel @f(%x: memref<4xf32>) {
+  // expected-error @below {{expected to stand in a tile.plan}}
+  tile.memset %x to 0 : memref<4xf32>
+}
+
+// -----
+
+// memset C2
+tile.plan @f(%x: memref<4xf32>) {
+  // expected-error @below {{expected a tile.result or a tile.workspace to fill}}
+  tile.memset %x to 0 : memref<4xf32>
+}
+
+// -----
+
+// memset C3
+tile.plan @f() {
+  %0 = tile.workspace shape() : memref<f32>
+  // expected-error @below {{expected a byte from 0 to 255, found 256}}
+  tile.memset %0 to 256 : memref<f32>
+}
+
+// -----
+
+// plan_for C1
+tile.kernel @f(%n: index) {
+  // expected-error @below {{expected to stand in a tile.plan}}
+  tile.plan_for %w below %n {
+  }
+}
+
+// -----
+
+// plan_for C2
+tile.plan @f(%n: index) {
+  // expected-error @below {{expected a region with one argument, an index}}
+  "tile.plan_for"(%n) ({
+  ^bb0(%w: i32):
+    "tile.end"() : () -> ()
+  }) : (index) -> ()
+}
+
+// -----
+
+// plan_for C3
+tile.plan @f(%n: index) {
+  tile.plan_for %w below %n {
+    // expected-error @below {{expects parent op 'tile.plan'}}
+    %0 = tile.result shape(%n) : memref<?xf32>
+  }
+}
+
+// -----
+
+// sms C1
+tile.kernel @f() {
+  // expected-error @below {{expected to stand in a tile.plan}}
+  %0 = tile.sms
 }
 
 // -----

@@ -116,6 +116,38 @@ tile.kernel @f(%x: tensor<16xi8>, %a: memref<?xi8, strided<[1]>>, %i: tensor<16x
 
 // -----
 
+// fetch_add C1
+tile.kernel @f(%x: tensor<4x4xi32>, %a: memref<?x4xi32, strided<[?, 1]>>, %i: tensor<4xi32>) {
+  // expected-error @below {{expected a value of a static shape of rank 1, found 'tensor<4x4xi32>'}}
+  %0 = tile.fetch_add %x into %a[%i] : (tensor<4x4xi32>, memref<?x4xi32, strided<[?, 1]>>, tensor<4xi32>) -> tensor<4x4xi32>
+}
+
+// -----
+
+// fetch_add C2
+tile.kernel @f(%x: tensor<16xi32>, %a: memref<?xi32, strided<[1]>>, %i: tensor<8xi32>) {
+  // expected-error @below {{expected an index with 16 elements, found 'tensor<8xi32>'}}
+  %0 = tile.fetch_add %x into %a[%i] : (tensor<16xi32>, memref<?xi32, strided<[1]>>, tensor<8xi32>) -> tensor<16xi32>
+}
+
+// -----
+
+// fetch_add C2
+tile.kernel @f(%x: tensor<16xi32>, %a: memref<?xf32, strided<[1]>>, %i: tensor<16xi32>) {
+  // expected-error @below {{element type of the array, 'f32', differs from the tile's, 'i32'}}
+  %0 = tile.fetch_add %x into %a[%i] : (tensor<16xi32>, memref<?xf32, strided<[1]>>, tensor<16xi32>) -> tensor<16xi32>
+}
+
+// -----
+
+// fetch_add C3
+tile.kernel @f(%x: tensor<16xi32>, %a: memref<?xi32, strided<[1]>>, %i: tensor<16xi32>) {
+  // expected-error @below {{all of {value, before} have same type}}
+  %0 = tile.fetch_add %x into %a[%i] : (tensor<16xi32>, memref<?xi32, strided<[1]>>, tensor<16xi32>) -> tensor<8xi32>
+}
+
+// -----
+
 // scratch C1
 tile.kernel @f() {
   // expected-error @below {{expected a memref of static shape and plain layout, found 'memref<?xi32>'}}

@@ -55,6 +55,26 @@ tile.plan @small_plan() {
   tile.launch @programs grid(%c1, %c1, %c1) ()
 }
 
+// Arrays between launches, steps that are repeated, what the device is.
+// CHECK-LABEL: tile.plan @windows_plan
+tile.plan @windows_plan(%x: !rows, %n: index, %scale: f32) {
+  // CHECK: %[[SMS:.*]] = tile.sms
+  // CHECK: %[[P:.*]] = tile.workspace shape(%{{.*}}, %{{.*}}) : memref<?x64xbf16, strided<[?, 1]>>
+  // CHECK: tile.workspace shape(%{{.*}}) zero : memref<?xi32, strided<[1]>>
+  %c64 = arith.constant 64 : index
+  %sms = tile.sms
+  %part = tile.workspace shape(%sms, %c64) : !rows
+  %counts = tile.workspace shape(%n) zero : memref<?xi32, strided<[1]>>
+  // CHECK: tile.plan_for %[[W:.*]] below %{{.*}} {
+  // CHECK-NEXT: tile.memset %[[P]] to 255 : memref<?x64xbf16, strided<[?, 1]>>
+  // CHECK-NEXT: tile.launch @double grid(%[[W]], %[[SMS]], %[[SMS]])
+  // CHECK-NEXT: }
+  tile.plan_for %w below %n {
+    tile.memset %part to 255 : !rows
+    tile.launch @double grid(%w, %sms, %sms) (%x, %part, %scale) : !rows, !rows, f32
+  }
+}
+
 // Arguments are printed with the names that they carry.
 // CHECK-LABEL: tile.kernel @named(
 // CHECK-SAME:    %scale: f32 {ramify.name = "scale"}, %arg0: i32)

@@ -46,6 +46,8 @@ tile.kernel @memory(%a: !A, %counters: !C, %queue: memref<1xi32>, %n: index, %m:
     tile.await %counters[%unit] at_least %m : !C
     // CHECK: tile.reduce_into max %{{.*}} into %{{.*}}[%{{.*}}] where %{{.*}} order free :
     tile.reduce_into max %x into %a[%i] where %in order free : (tensor<16x16xf32>, !A, tensor<16xi32>, tensor<16xi1>) -> ()
+    // CHECK: tile.fetch_add %{{.*}} into %{{.*}}[%{{.*}}] where %{{.*}} : (tensor<16xi32>, memref<?xi32, strided<[1]>>, tensor<16xi32>, tensor<16xi1>) -> tensor<16xi32>
+    %ticket = tile.fetch_add %i into %counters[%i] where %in : (tensor<16xi32>, !C, tensor<16xi32>, tensor<16xi1>) -> tensor<16xi32>
     // CHECK: tile.signal %{{.*}}[%[[UNIT]]] : memref<?xi32, strided<[1]>>
     tile.signal %counters[%unit] : !C
   }
