@@ -219,6 +219,11 @@ mlir::Value PTX::shuffleFrom(mlir::Value value, mlir::Value source) {
                    value.getType(), {i32(-1), value, source, i32(31)})[0];
 }
 
+mlir::Value PTX::anyLane(mlir::Value condition) {
+  return intrinsic("llvm.nvvm.vote.any.sync", builder.getI1Type(),
+                   {i32(-1), condition})[0];
+}
+
 //===----------------------------------------------------------------------===//
 // Arithmetic and conversions
 //===----------------------------------------------------------------------===//

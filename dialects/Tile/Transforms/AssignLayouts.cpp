@@ -55,6 +55,7 @@ private:
   Value cloneFlexible(Operation *op, const Layout &layout);
   Value placeDot(DotOp op);
   Value placeReduce(ReduceOp op);
+  Value placeOrder(Operation *op, unsigned result);
   void placeScatter(ScatterOp op);
   void placeCopy(CopyAsyncOp op);
   void placeYields(Operation *op);
@@ -65,6 +66,7 @@ private:
   int64_t warps = 0;       ///< that rows are dealt to
   int64_t columnWarps = 1; ///< that columns of wide tiles are dealt to
   llvm::DenseMap<std::pair<Value, Attribute>, Value> placed;
+  llvm::DenseMap<Operation *, Operation *> ordered; ///< placed anew
   llvm::SmallPtrSet<void *, 8> visiting;
 };
 
@@ -167,7 +169,7 @@ std::optional<Layout> Assignment::home(Value value) {
   }
   Operation *op = value.getDefiningOp();
   unsigned number = cast<OpResult>(value).getResultNumber();
-  if (isa<DotOp>(op))
+  if (isa<DotOp, ScanOp, SortOp, TopKOp>(op))
     return accumulator(type);
   if (auto reduce = dyn_cast<ReduceOp>(op))
     return homeOrFallback(reduce.getInput()).slice(reduce.getAxis());
@@ -249,10 +251,12 @@ Value Assignment::make(Value value, const Layout &layout) {
   if (Layout::of(value.getType()))
     return value;
   Operation *op = value.getDefiningOp();
-  if (isa<DotOp, ReduceOp>(op)) {
+  if (isa<DotOp, ReduceOp, ScanOp, SortOp, TopKOp>(op)) {
     Layout own = *home(value);
     if (!(own == layout))
       return get(value, own);
+    if (isa<ScanOp, SortOp, TopKOp>(op))
+      return placeOrder(op, cast<OpResult>(value).getResultNumber());
     return isa<DotOp>(op) ? placeDot(cast<DotOp>(op))
                           : placeReduce(cast<ReduceOp>(op));
   }
@@ -312,6 +316,32 @@ Value Assignment::placeDot(DotOp op) {
 Value Assignment::placeReduce(ReduceOp op) {
   Layout input = homeOrFallback(op.getInput());
   return cloneWith(op, input.slice(op.getAxis()), get(op.getInput(), input));
+}
+
+/// Order along rows: everything is held as accumulators are, and the ids of
+/// columns as their slice. All results are placed at once.
+Value Assignment::placeOrder(Operation *op, unsigned result) {
+  auto [entry, isNew] = ordered.try_emplace(op);
+  if (isNew) {
+    SmallVector<Value> operands;
+    for (Value operand : op->getOperands()) {
+      RankedTensorType type = tensorType(operand);
+      if (type.getRank() == 2) {
+        operands.push_back(get(operand, accumulator(type)));
+        continue;
+      }
+      Value scores = cast<TopKOp>(op).getScores();
+      operands.push_back(
+          get(operand, accumulator(tensorType(scores)).slice(0)));
+    }
+    builder.setInsertionPointAfter(op);
+    Operation *clone = builder.clone(*op);
+    clone->setOperands(operands);
+    for (Value value : clone->getResults())
+      value.setType(accumulator(tensorType(value)).encode(tensorType(value)));
+    ordered[op] = clone;
+  }
+  return ordered[op]->getResult(result);
 }
 
 void Assignment::placeScatter(ScatterOp op) {
@@ -381,9 +411,17 @@ void Assignment::placeYields(Operation *op) {
 /// before anything is placed.
 static LogicalResult refuseUnplaced(KernelOp kernel) {
   WalkResult result = kernel.walk([](Operation *op) -> WalkResult {
-    if (isa<TransposeOp, ScanOp, RankOp, SortOp, TopKOp, ReduceIntoOp,
-            ScratchOp, DrainOp, SignalOp, AwaitOp>(op))
+    if (isa<TransposeOp, RankOp, ReduceIntoOp, ScratchOp, DrainOp, SignalOp,
+            AwaitOp>(op))
       return op->emitOpError("has no lowering to the GPU");
+    // Rows are ordered in quads, which hold eight columns.
+    if (isa<ScanOp, SortOp, TopKOp>(op))
+      for (Value value :
+           llvm::concat<Value>(op->getOperands(), op->getResults()))
+        if (RankedTensorType type = tensorType(value);
+            type.getDimSize(type.getRank() - 1) % 8 ||
+            (type.getRank() == 1 && !isa<TopKOp>(op)))
+          return op->emitOpError("has no lowering to the GPU for ") << type;
     return WalkResult::advance();
   });
   return failure(result.wasInterrupted());
@@ -404,8 +442,9 @@ LogicalResult Assignment::run() {
             [&](Operation *op) { placeYields(op); });
   // What is left without a layout has been made anew where it was wanted.
   for (Operation *op : llvm::reverse(original))
-    if (op->use_empty() && op->getNumResults() == 1 &&
-        tensorType(op->getResult(0)) && !Layout::of(op->getResult(0).getType()))
+    if (op->use_empty() && op->getNumResults() > 0 &&
+        op->getNumRegions() == 0 && tensorType(op->getResult(0)) &&
+        !Layout::of(op->getResult(0).getType()))
       op->erase();
   return success();
 }

@@ -84,6 +84,8 @@ public:
   /// The value (i32 or f32) of lane `lane ^ mask`, or of lane `source` (i32).
   Value shuffleXor(Value value, unsigned mask);
   Value shuffleFrom(Value value, Value source);
+  /// Whether the condition holds in any lane of the warp.
+  Value anyLane(Value condition);
 
   //===--------------------------------------------------------------------===//
   // Arithmetic on f32 that is approximate (2 ulp or so) and flushes denormals

@@ -28,12 +28,14 @@ class RegisterEstimate {
 public:
   explicit RegisterEstimate(KernelOp kernel) {
     kernel.walk([&](DotOp dot) { add(dot); });
+    kernel.walk([&](TopKOp topk) { add(topk); });
   }
   /// None if there are no products.
   std::optional<int64_t> get() const;
 
 private:
   void add(DotOp dot);
+  void add(TopKOp topk);
   void count(Value value, int64_t times, int64_t &registers);
 
   int64_t always = 0;
@@ -63,6 +65,15 @@ void RegisterEstimate::add(DotOp dot) {
   // A sum from zero inside a loop is added to another.
   isSeparate |=
       !dot.getTransposed() && dot.getAcc().getDefiningOp<arith::ConstantOp>();
+}
+
+/// Lists stand beside what moves in them, candidates beside their numbers.
+void RegisterEstimate::add(TopKOp topk) {
+  for (Value list : topk.getResults())
+    count(list, 2, always);
+  count(topk.getIds(), 1, always);
+  for (Value value : topk.getCarried())
+    count(value, 1, always);
 }
 
 std::optional<int64_t> RegisterEstimate::get() const {

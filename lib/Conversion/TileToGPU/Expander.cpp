@@ -68,6 +68,9 @@ LogicalResult Expander::expand(Operation *op) {
       .Case([&](BroadcastOp op) { return expandBroadcast(op); })
       .Case([&](ReduceOp op) { return expandReduce(op); })
       .Case([&](ConvertLayoutOp op) { return expandConvertLayout(op); })
+      .Case([&](ScanOp op) { return expandScan(op); })
+      .Case([&](SortOp op) { return expandSort(op); })
+      .Case([&](TopKOp op) { return expandTopK(op); })
       .Case([&](DotOp op) { return expandDot(op); })
       .Case([&](GatherOp op) { return expandGather(op); })
       .Case([&](LookupOp op) { return expandLookup(op); })
@@ -221,6 +224,18 @@ static Value castIndex(OpBuilder &builder, Location loc, Value value,
   return builder.create<arith::ExtUIOp>(loc, target, value);
 }
 
+/// The last dimension of an array in parts of equal size.
+void Expander::expandView(memref::ExpandShapeOp op) {
+  ArrayDescriptor array = arrays[op.getSrc()];
+  ArrayRef<int64_t> shape = op.getResultType().getShape();
+  array.sizes.pop_back();
+  array.strides.pop_back();
+  for (int64_t size : shape.take_back(2))
+    array.sizes.push_back(constant64(size));
+  array.strides.append({constant64(shape.back()), constant64(1)});
+  arrays[op.getResult()] = array;
+}
+
 LogicalResult Expander::expandScalar(Operation *op) {
   if (auto load = dyn_cast<memref::LoadOp>(op)) {
     expandScalarLoad(load);
@@ -231,6 +246,10 @@ LogicalResult Expander::expandScalar(Operation *op) {
     if (!index)
       return op->emitOpError("expected a constant dimension");
     scalars.map(dim.getResult(), arrays[dim.getSource()].sizes[*index]);
+    return success();
+  }
+  if (auto view = dyn_cast<memref::ExpandShapeOp>(op)) {
+    expandView(view);
     return success();
   }
   if (auto id = dyn_cast<ProgramIdOp>(op)) {

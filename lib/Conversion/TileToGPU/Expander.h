@@ -68,6 +68,7 @@ private:
   mlir::LogicalResult expandFor(mlir::scf::ForOp op);
   mlir::LogicalResult expandIf(mlir::scf::IfOp op);
   mlir::LogicalResult expandScalar(mlir::Operation *op);
+  void expandView(mlir::memref::ExpandShapeOp op);
   /// Registers of the tensors and scalars among `values`, one after the other.
   Registers flatten(mlir::ValueRange values);
   /// The inverse: gives `values` their parts of `flat`.
@@ -81,6 +82,11 @@ private:
   mlir::LogicalResult expandReduce(tile::ReduceOp op);
   mlir::LogicalResult expandConvertLayout(tile::ConvertLayoutOp op);
   void splat(Value result, Value scalar);
+
+  // Order along rows (OrderToGPU.cpp, TopKToGPU.cpp).
+  mlir::LogicalResult expandScan(tile::ScanOp op);
+  mlir::LogicalResult expandSort(tile::SortOp op);
+  mlir::LogicalResult expandTopK(tile::TopKOp op);
 
   // Elementwise arithmetic (ElementwiseToGPU.cpp).
   mlir::LogicalResult expandElementwise(mlir::Operation *op);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===- TilesToGPU.cpp - Making, shaping and reducing tiles ----------------===//
 
-#include "Expander.h"
+#include "QuadTile.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -86,8 +86,8 @@ LogicalResult Expander::expandBroadcast(BroadcastOp op) {
 // Reducing
 //===----------------------------------------------------------------------===//
 
-static Value combineTwo(OpBuilder &builder, Location loc, Combine kind, Value a,
-                        Value b) {
+Value ramify::combineTwo(OpBuilder &builder, Location loc, Combine kind,
+                         Value a, Value b) {
   bool real = isa<FloatType>(a.getType());
   switch (kind) {
   case Combine::Sum:
