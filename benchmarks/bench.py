@@ -48,7 +48,7 @@ def main(parts: list[str]) -> None:
         print(table(gpu.stages()), table([compile_time.row("cuda")]), sep="\n\n", end="\n\n")
     if "cpu" in parts:
         print(table(cpu.rows()), table([cpu.memory()]), sep="\n\n", end="\n\n")
-        print(table([compile_time.row("cpu")]))
+        print(table(cpu.selections()), table([compile_time.row("cpu")]), sep="\n\n")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""HSA's forward on the CPU, beside eager PyTorch and torch's own matrix product."""
+"""HSA's forward and selection on the CPU, beside eager PyTorch and torch's matrix product."""
 
 from __future__ import annotations
 
@@ -51,3 +51,35 @@ def memory() -> dict[str, object]:
 def rows() -> list[dict[str, object]]:
     gemm = sgemm_gflops()
     return [row(shape, gemm) for shape in CPU]
+
+
+SELECTIONS = [
+    # chunks, landmark dim, query heads, slots
+    (64, 64, 1, 8),
+    (64, 1024, 1, 8),
+    (256, 256, 1, 8),
+    (1024, 64, 1, 8),
+    (1024, 64, 16, 8),
+    (1024, 1024, 1, 8),
+    (1024, 64, 1, 32),
+    (1024, 64, 1, 128),
+]
+
+
+def selection(chunks: int, dim: int, heads: int, top_k: int) -> dict[str, object]:
+    """Times in ms of one selection in float32, for 4,096 queries of one key/value head."""
+    length = 4096
+    r, landmarks = torch.randn(1, length, heads, dim), torch.randn(1, chunks, 1, dim)
+    sizes = {"chunk_size": length // chunks, "top_k": top_k}
+    ours = host_ms(lambda: rf.ops.select(r, landmarks, **sizes))
+    theirs = host_ms(lambda: eager.select(r, landmarks, **sizes), at_least=3)
+    return {
+        "C,Dr,HQ,K": f"{chunks},{dim},{heads},{top_k}",
+        "select ms": ours,
+        "eager ms": theirs,
+        "x": theirs / ours,
+    }
+
+
+def selections() -> list[dict[str, object]]:
+    return [selection(*shape) for shape in SELECTIONS]

@@ -103,3 +103,23 @@ def hsa(
         row = j // q_block - r0
         out[:, j] = _block(q[:, j], (kc, vc), w, picks, row, num_keys, scale, softmax_n)
     return out
+
+
+def select(
+    r: torch.Tensor, landmarks: torch.Tensor, chunk_size: int, top_k: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Stick-breaking selection: einsum, mask, top-k, sort by index, gather, weights."""
+    batch, length, query_heads, dim = r.shape
+    chunks, heads = landmarks.shape[1:3]
+    x = r.view(batch, length, heads, query_heads // heads, dim)
+    s = torch.einsum("blhgd,bchd->blhc", x, landmarks).float() * dim**-0.5
+    t = chunks * chunk_size - length + torch.arange(length, device=r.device)
+    ends = chunk_size * (1 + torch.arange(chunks, device=r.device))
+    s = s.masked_fill((ends[None] > t[:, None])[None, :, None], float("-inf"))
+    best, indices = s.topk(min(top_k, chunks), dim=-1)
+    indices = indices.where(best > float("-inf"), -1)
+    indices, order = indices.sort(dim=-1, descending=True)
+    picked = indices >= 0
+    x = best.gather(-1, order).where(picked, 0.0)
+    taken = torch.nn.functional.softplus(x) * picked
+    return torch.exp(x - taken.cumsum(-1)) * picked, indices

@@ -50,6 +50,11 @@ void ramify::buildHSAPipeline(OpPassManager &passes) {
 
 static void buildSchedulePipeline(OpPassManager &passes,
                                   const HSAToTileOptions &options) {
+  // Selecting and attending have schedules of their own: programs that hand
+  // their results on in memory. What is handed on is loaded only where it is
+  // read.
+  passes.addPass(createHSASplitLaunches());
+  passes.addPass(createCanonicalizerPass());
   // Here it is decided which program of the grid computes what.
   passes.addPass(createHSAToTile(options));
   // Weights and 1 / l go to the smaller side of a product, and the product adds

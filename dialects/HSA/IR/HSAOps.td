@@ -351,5 +351,6 @@ def HSA_FoldOp : HSA_Op<"fold", [Pure]> {
 include "dialects/HSA/IR/HSASelectionOps.td"
 include "dialects/HSA/IR/HSAReductionOps.td"
 include "dialects/HSA/IR/HSAGradientOps.td"
+include "dialects/HSA/IR/HSALaunchOps.td"
 
 #endif // RAMIFY_HSA_OPS_TD

@@ -38,6 +38,16 @@ def HSAToTile : Pass<"hsa-to-tile", "::mlir::ModuleOp"> {
            "chunks in a tile of a stream">];
 }
 
+def HSASplitLaunches : Pass<"hsa-split-launches", "::mlir::ModuleOp"> {
+  let summary = "cut functions that select and then attend into programs";
+  let description = [{
+    A program that makes something of streams or slots, and also visits chunks,
+    becomes several, which run one after the other; what is left of it launches
+    them. Each is then lowered by the schedule that suits it.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 def FoldRowScales : Pass<"tile-fold-row-scales"> {
   let summary = "accumulate weighted products in place";
   let description = [{

@@ -57,7 +57,8 @@ FailureOr<Value> StreamEmitter::emitOp(hsa::SoftmaxOp op, StreamHead head) {
     return op.emitOpError() << "goes over " << hsa::stringifyAxis(op.getOver())
                             << ", but a softmax beside streams goes over chunk "
                                "or slot";
-  Value x = toBase2(b, *input);
+  Value x = toBase2(b, maskColumns(*input, getSize(op.getType(), Axis::Slot),
+                                   getNeutral(hsa::Monoid::Max)));
   Value maximum = b.reduce(tile::Combine::Max, x, 1);
   Value reference = finiteOrZero(b, maximum);
   Value sum = b.reduce(tile::Combine::Sum, emitPowers(b, x, reference), 1);
@@ -82,7 +83,11 @@ FailureOr<Value> StreamEmitter::emitOp(hsa::LogSumExpOp op, StreamHead head) {
     Result input = get(op.getInput(), one);
     if (failed(input))
       return failure();
-    parts.push_back(toBase2(b, *input));
+    Value part = *input;
+    if (op.getOver() == Axis::Slot)
+      part = maskColumns(part, getSize(op.getInput().getType(), Axis::Slot),
+                         getNeutral(hsa::Monoid::Max));
+    parts.push_back(toBase2(b, part));
   }
   if (!overHeads && op.getOver() != Axis::Slot)
     return op.emitOpError() << "goes over " << hsa::stringifyAxis(op.getOver())
@@ -107,9 +112,11 @@ FailureOr<Value> StreamEmitter::emitOp(hsa::ScanOp op, StreamHead head) {
   Result input = get(op.getInput(), head);
   if (failed(input))
     return failure();
+  Value x = maskColumns(*input, getSize(op.getType(), Axis::Slot),
+                        getNeutral(op.getMonoid()));
   return b
-      .create<tile::ScanOp>((*input).getType(), getCombine(op.getMonoid()),
-                            op.getExclusive(), op.getReverse(), *input, 1)
+      .create<tile::ScanOp>(x.getType(), getCombine(op.getMonoid()),
+                            op.getExclusive(), op.getReverse(), x, 1)
       .getResult();
 }
 

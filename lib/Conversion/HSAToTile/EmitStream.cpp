@@ -20,11 +20,10 @@ FailureOr<Value> StreamEmitter::emitOp(hsa::LoadOp op, StreamHead head) {
     return emitArray(op, op.getSource(), head);
   if (!isa<hsa::QueryType>(op.getSource().getType()))
     return emitSelection(op, head);
-  const Rows &rows = body.rows;
+  Access access = getAccess(op, head);
   return b
-      .create<tile::GatherOp>(
-          getTile(op.getType()), body.get(op.getSource()),
-          ValueRange{rows.batch, rows.query, headIndex(head)}, rows.inside)
+      .create<tile::GatherOp>(getTile(op.getType()), access.array,
+                              access.indices, access.mask)
       .getResult();
 }
 
@@ -49,17 +48,32 @@ FailureOr<Value> StreamEmitter::emitSelection(hsa::LoadOp op, StreamHead head) {
       .getResult();
 }
 
+StreamEmitter::Access StreamEmitter::getAccess(hsa::LoadOp op,
+                                               StreamHead head) {
+  const Rows &rows = body.rows;
+  return {body.get(op.getSource()),
+          {rows.batch, rows.query, headIndex(head)},
+          rows.inside};
+}
+
+StreamEmitter::Access StreamEmitter::getAccess(hsa::StreamOp op,
+                                               StreamHead head) {
+  hsa::Heads heads =
+      cast<hsa::LandmarksType>(op.getSource().getType()).getHeads();
+  Value row = heads == hsa::Heads::One     ? b.index(0)
+              : heads == hsa::Heads::Query ? headIndex(head)
+                                           : body.rows.keyHead;
+  return {
+      body.get(op.getSource()), {body.rows.batch, tile->ids, row}, tile->live};
+}
+
 FailureOr<Value> StreamEmitter::emitOp(hsa::StreamOp op, StreamHead head) {
-  auto landmarks = dyn_cast<hsa::LandmarksType>(op.getSource().getType());
-  if (!landmarks)
+  if (!isa<hsa::LandmarksType>(op.getSource().getType()))
     return emitArray(op, op.getSource(), head);
-  Value row = landmarks.getHeads() == hsa::Heads::One     ? b.index(0)
-              : landmarks.getHeads() == hsa::Heads::Query ? headIndex(head)
-                                                          : body.rows.keyHead;
+  Access access = getAccess(op, head);
   return b
-      .create<tile::GatherOp>(getTile(op.getType()), body.get(op.getSource()),
-                              ValueRange{body.rows.batch, tile->ids, row},
-                              tile->live)
+      .create<tile::GatherOp>(getTile(op.getType()), access.array,
+                              access.indices, access.mask)
       .getResult();
 }
 
@@ -127,15 +141,20 @@ static bool isRead(Value value) {
          value.getDefiningOp<hsa::StreamOp>();
 }
 
-/// Puts `neutral` where a dim axis is padded, unless memory gave zero there.
-Value StreamEmitter::maskDim(Value value, Value tile, double neutral) {
-  int64_t dim = getSize(value.getType(), Axis::Dim);
+Value StreamEmitter::maskColumns(Value tile, int64_t count, double neutral) {
   auto type = cast<RankedTensorType>(tile.getType());
-  if (type.getShape().back() == dim || (neutral == 0 && isRead(value)))
+  if (type.getShape().back() == count)
     return tile;
   Value inside =
-      b.compare(Predicate::slt, b.iota(type.getShape().back()), b.i32(dim));
+      b.compare(Predicate::slt, b.iota(type.getShape().back()), b.i32(count));
   return b.choose(b.repeat(inside, 0, type), tile, b.full(type, neutral));
+}
+
+/// Puts `neutral` where a dim axis is padded, unless memory gave zero there.
+Value StreamEmitter::maskDim(Value value, Value tile, double neutral) {
+  if (neutral == 0 && isRead(value))
+    return tile;
+  return maskColumns(tile, getSize(value.getType(), Axis::Dim), neutral);
 }
 
 static Value toElement(TileBuilder &b, Value tile, Type element) {
@@ -164,9 +183,72 @@ static std::optional<std::pair<Value, Value>> asMatrixProduct(hsa::DotOp op) {
   return std::nullopt;
 }
 
+/// Part `part` of the dim axis of rows in memory.
+Value StreamEmitter::gatherPart(const Access &access, Value part,
+                                int64_t rows) {
+  auto type = cast<MemRefType>(access.array.getType());
+  SmallVector<int64_t> shape(type.getShape());
+  int64_t dim = shape.pop_back_val(), rank = shape.size();
+  shape.append({dim / this->shape.depth, this->shape.depth});
+  SmallVector<int64_t> strides(rank, ShapedType::kDynamic);
+  strides.append({this->shape.depth, 1});
+  auto parts = MemRefType::get(
+      shape, type.getElementType(),
+      StridedLayoutAttr::get(b.getContext(), /*offset=*/0, strides));
+  SmallVector<ReassociationIndices> groups;
+  SmallVector<OpFoldResult> sizes;
+  for (int64_t axis = 0; axis < rank; ++axis) {
+    groups.push_back({axis});
+    sizes.push_back(
+        b.create<memref::DimOp>(access.array, b.index(axis)).getResult());
+  }
+  groups.push_back({rank, rank + 1});
+  sizes.append({b.getIndexAttr(dim / this->shape.depth),
+                b.getIndexAttr(this->shape.depth)});
+  Value view =
+      b.create<memref::ExpandShapeOp>(parts, access.array, groups, sizes);
+  SmallVector<Value> indices(access.indices);
+  indices.push_back(part);
+  auto tile =
+      RankedTensorType::get({rows, this->shape.depth}, type.getElementType());
+  return b.create<tile::GatherOp>(tile, view, indices, access.mask);
+}
+
+/// A product over many dims, part by part: neither side is held as a whole.
+FailureOr<Value> StreamEmitter::emitDotInParts(hsa::DotOp op, StreamHead head,
+                                               Value start) {
+  auto sides = asMatrixProduct(op);
+  Access left = getAccess(sides->first.getDefiningOp<hsa::LoadOp>(), head);
+  Access right = getAccess(sides->second.getDefiningOp<hsa::StreamOp>(), head);
+  int64_t dim = getSize(sides->first.getType(), Axis::Dim);
+  auto loop = b.create<scf::ForOp>(b.index(0), b.index(dim / shape.depth),
+                                   b.index(1), ValueRange{start});
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  Value part = loop.getInductionVar();
+  Value lhs = gatherPart(left, part, shape.rows);
+  Value rhs = gatherPart(right, part, shape.chunks);
+  Value sum = b.create<tile::DotOp>(start.getType(), lhs, /*transposed=*/true,
+                                    rhs, loop.getRegionIterArg(0));
+  b.create<scf::YieldOp>(sum);
+  return loop.getResult(0);
+}
+
+/// Whether a product is better cut: both sides come from memory as they are.
+static bool isCut(hsa::DotOp op, int64_t depth) {
+  auto sides = asMatrixProduct(op);
+  int64_t dim = getSize(sides->first.getType(), Axis::Dim);
+  auto stream = sides->second.getDefiningOp<hsa::StreamOp>();
+  return depth && dim > depth && dim % depth == 0 &&
+         sides->first.getDefiningOp<hsa::LoadOp>() && stream &&
+         isa<hsa::LandmarksType>(stream.getSource().getType());
+}
+
 /// `start` + the product, for one head.
 FailureOr<Value> StreamEmitter::emitDot(hsa::DotOp op, StreamHead head,
                                         Value start) {
+  if (isCut(op, shape.depth))
+    return emitDotInParts(op, head, start);
   auto sides = asMatrixProduct(op);
   Result left = get(sides->first, head), right = get(sides->second, head);
   if (failed(left) || failed(right))
@@ -223,9 +305,9 @@ FailureOr<Value> StreamEmitter::emitOp(hsa::FoldOp op, StreamHead head) {
     return op.emitOpError() << "reduces " << op.getInput().getType() << " over "
                             << hsa::stringifyAxis(getOneAxis(op.getOver()))
                             << ", which no schedule over streams lowers";
-  Value tile = *input;
-  if (getOneAxis(op.getOver()) == Axis::Dim)
-    tile = maskDim(op.getInput(), tile, getNeutral(op.getMonoid()));
+  Axis over = getOneAxis(op.getOver());
+  Value tile = maskColumns(*input, getSize(op.getInput().getType(), over),
+                           getNeutral(op.getMonoid()));
   return b.reduce(getCombine(op.getMonoid()), tile, 1);
 }
 

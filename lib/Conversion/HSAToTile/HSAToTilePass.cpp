@@ -56,10 +56,15 @@ public:
                       registers,    streamRows,   streamChunks};
     auto programs = llvm::to_vector(getOperation().getOps<hsa::ProgramOp>());
     for (hsa::ProgramOp program : programs) {
+      if (isComposed(program))
+        continue;
       const Schedule *own = isSelection(program) ? find("streamed") : chosen;
       if (failed(own->lower(program, limits)))
         return signalPassFailure();
     }
+    for (hsa::ProgramOp program : programs)
+      if (isComposed(program))
+        composePlan(program);
     for (hsa::ProgramOp program : llvm::reverse(programs))
       program.erase();
   }

@@ -6,6 +6,7 @@
 #include "TileShape.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -44,7 +45,9 @@ Type ramify::getMemoryType(Type role) {
         return getArray({any, any, any, type.getDim()}, type.getElementType());
       })
       .Case<hsa::IndicesType, hsa::WeightsType>([](auto type) {
-        return getArray({any, any, any, any}, type.getElementType());
+        return getArray(
+            {any, any, any, type.getSlots() ? type.getSlots() : any},
+            type.getElementType());
       })
       .Case([](hsa::ArrayType type) { return getArray(type); })
       .Case<hsa::NumKeysType, hsa::QStartType>([](Type type) {
@@ -156,13 +159,23 @@ Attribute Parameters::getDim(StringRef name) {
 // Parameters
 //===----------------------------------------------------------------------===//
 
+/// The program that is launched; its kernel may have the same name already.
+static hsa::ProgramOp getCallee(hsa::LaunchOp launch) {
+  for (auto program :
+       launch->getParentOfType<ModuleOp>().getOps<hsa::ProgramOp>())
+    if (program.getSymName() == launch.getCallee())
+      return program;
+  llvm_unreachable("verified");
+}
+
 /// Whether some operation asks where the queries stand among the keys.
 static bool needsStart(hsa::ProgramOp program) {
   return program
       .walk([](Operation *op) {
-        return isa<hsa::QueryPositionsOp, hsa::WindowOp, hsa::OwnOp>(op)
-                   ? WalkResult::interrupt()
-                   : WalkResult::advance();
+        bool asks = isa<hsa::QueryPositionsOp, hsa::WindowOp, hsa::OwnOp>(op);
+        if (auto launch = dyn_cast<hsa::LaunchOp>(op))
+          asks = needsStart(getCallee(launch));
+        return asks ? WalkResult::interrupt() : WalkResult::advance();
       })
       .wasInterrupted();
 }

@@ -58,6 +58,13 @@ void createPlan(
     llvm::function_ref<std::array<mlir::Value, 3>(TileBuilder &, PlanSizes)>
         getGrid);
 
+/// Whether the program only launches others.
+bool isComposed(hsa::ProgramOp program);
+
+/// The plan of such a program, in place of the plans of those that it launches,
+/// which have been lowered.
+void composePlan(hsa::ProgramOp program);
+
 } // namespace ramify
 
 #endif // RAMIFY_LIB_CONVERSION_HSATOTILE_SCHEDULE_H

@@ -28,7 +28,7 @@ Type StreamEmitter::getTile(Type type) const {
     if (axis == Axis::Chunk)
       sizes.push_back(shape.chunks);
     else if (axis == Axis::Slot)
-      sizes.push_back(size);
+      sizes.push_back(llvm::alignTo(size, shape.slotMultiple));
     else if (axis == Axis::Dim)
       sizes.push_back(llvm::alignTo(size, shape.colsMultiple));
     else if (axis == Axis::Key)

@@ -32,6 +32,8 @@ struct StreamShape {
   int64_t chunks = 64;      ///< of a tile
   int64_t heads = 1;        ///< query heads of a program
   int64_t colsMultiple = 1; ///< that dims are padded to
+  int64_t slotMultiple = 1; ///< that slots are padded to
+  int64_t depth = 0;        ///< of a part of a long product; 0: never cut
 };
 
 /// One head of a program's: a number that is known, or the counter of a loop.
@@ -78,6 +80,8 @@ public:
   /// Repeats a tile of `from` into the shape of `to`.
   mlir::Value emitBroadcast(mlir::Value tile, mlir::Type from, mlir::Type to);
 
+  /// `neutral` in the columns behind `count`.
+  mlir::Value maskColumns(mlir::Value tile, int64_t count, double neutral);
   /// `neutral` where there is no chunk.
   mlir::Value maskChunks(mlir::Value tile, double neutral);
 
@@ -110,6 +114,15 @@ private:
   Result emitOp(hsa::LoadOp op, StreamHead head);
   Result emitSelection(hsa::LoadOp op, StreamHead head);
   Result emitOp(hsa::StreamOp op, StreamHead head);
+  /// A part of a query's or a landmark's dim axis: which array, which indices.
+  struct Access {
+    mlir::Value array;
+    llvm::SmallVector<mlir::Value> indices;
+    mlir::Value mask;
+  };
+  Access getAccess(hsa::LoadOp op, StreamHead head);
+  Access getAccess(hsa::StreamOp op, StreamHead head);
+  mlir::Value gatherPart(const Access &access, mlir::Value part, int64_t rows);
   Result emitOp(hsa::ChunkInfoOp op);
   Result emitArray(mlir::Operation *op, mlir::Value source, StreamHead head);
   Result emitOp(hsa::DotOp op, StreamHead head);
@@ -120,6 +133,7 @@ private:
   Result combineHead(hsa::FoldOp op, mlir::Value input, StreamHead head,
                      mlir::Value before);
   bool isOfAnyHead(mlir::Value value) const;
+  Result emitDotInParts(hsa::DotOp op, StreamHead head, mlir::Value start);
   mlir::Value maskDim(mlir::Value value, mlir::Value tile, double neutral);
 
   // EmitSlots.cpp

@@ -15,9 +15,8 @@ static constexpr double kNegInf = -std::numeric_limits<double>::infinity();
 
 bool ramify::isStreamReduction(Operation *op) {
   return TypeSwitch<Operation *, bool>(op)
-      .Case([](hsa::FoldOp fold) {
-        return getOneAxis(fold.getOver()) == Axis::Chunk;
-      })
+      .Case<hsa::FoldOp, hsa::DotOp>(
+          [](auto typed) { return getOneAxis(typed.getOver()) == Axis::Chunk; })
       .Case<hsa::LogSumExpOp, hsa::SoftmaxOp>(
           [](auto typed) { return typed.getOver() == Axis::Chunk; })
       .Case([](hsa::TopKOp) { return true; })
@@ -26,23 +25,33 @@ bool ramify::isStreamReduction(Operation *op) {
 
 SmallVector<StreamHead> ramify::getReductionHeads(StreamEmitter &emitter,
                                                   Operation *op) {
-  return emitter.headsOf(op->getOperand(0).getType());
+  Type dot = isa<hsa::DotOp>(op) ? op->getResult(0).getType() : Type();
+  return emitter.headsOf(dot ? dot : op->getOperand(0).getType());
 }
 
 StreamReduction::StreamReduction(Operation *op, StreamHead head,
                                  SmallVector<hsa::TakeOp> takes)
-    : op(op), head(head), input(op->getOperand(0)), takes(std::move(takes)) {}
+    : op(op), head(head), input(op->getOperand(0)), takes(std::move(takes)) {
+  if (!isa<hsa::DotOp>(op))
+    return;
+  rows = op->getOperand(1);
+  if (hasAxis(input.getType(), Axis::Dim))
+    std::swap(input, rows);
+}
 
 SmallVector<Value> StreamReduction::getStreams() const {
   SmallVector<Value> streams{input};
+  if (rows)
+    streams.push_back(rows);
   for (hsa::TakeOp take : takes)
     streams.push_back(take.getStream());
   return streams;
 }
 
 double StreamReduction::getNeutral() const {
-  auto fold = dyn_cast<hsa::FoldOp>(op);
-  return fold ? ramify::getNeutral(fold.getMonoid()) : kNegInf;
+  if (auto fold = dyn_cast<hsa::FoldOp>(op))
+    return ramify::getNeutral(fold.getMonoid());
+  return isa<hsa::DotOp>(op) ? 0 : kNegInf;
 }
 
 /// A tile of all rows, though the stream may be the same for them.
@@ -87,8 +96,8 @@ Tiles StreamReduction::start(StreamEmitter &emitter) const {
   Tiles states;
   if (auto topk = dyn_cast<hsa::TopKOp>(op)) {
     auto list = [&](Type element) {
-      return RankedTensorType::get(
-          {emitter.shape.rows, static_cast<int64_t>(topk.getK())}, element);
+      int64_t places = llvm::alignTo(topk.getK(), emitter.shape.slotMultiple);
+      return RankedTensorType::get({emitter.shape.rows, places}, element);
     };
     states = {b.negInf(list(b.getF32Type())), b.full(list(b.getI32Type()), -1)};
     for (Carried one : getCarried(emitter)) {
@@ -96,6 +105,8 @@ Tiles StreamReduction::start(StreamEmitter &emitter) const {
       states.push_back(
           b.full(list(element), isa<FloatType>(element) ? kNegInf : 0));
     }
+  } else if (isa<hsa::DotOp>(op)) {
+    states = {b.full(emitter.getTile(op->getResult(0).getType()), 0)};
   } else if (isa<hsa::FoldOp>(op)) {
     Type element = getElementTypeOrSelf(input.getType());
     states = {b.full(rows(element), getNeutral())};
@@ -108,7 +119,7 @@ Tiles StreamReduction::start(StreamEmitter &emitter) const {
 size_t StreamReduction::countStates(StreamEmitter &emitter) const {
   if (isa<hsa::TopKOp>(op))
     return 2 + getCarried(emitter).size();
-  return isa<hsa::FoldOp>(op) ? 1 : 2;
+  return isa<hsa::FoldOp, hsa::DotOp>(op) ? 1 : 2;
 }
 
 //===----------------------------------------------------------------------===//
@@ -125,6 +136,8 @@ FailureOr<Tiles> StreamReduction::advance(StreamEmitter &emitter,
   Value masked = emitter.maskChunks(*tile, getNeutral());
   if (isa<hsa::TopKOp>(op))
     return advanceTopK(emitter, masked, before);
+  if (isa<hsa::DotOp>(op))
+    return advanceDot(emitter, masked, before);
   if (auto fold = dyn_cast<hsa::FoldOp>(op))
     return Tiles{
         emitCombine(b, fold.getMonoid(), before[0],
@@ -139,6 +152,22 @@ FailureOr<Tiles> StreamReduction::advance(StreamEmitter &emitter,
   Value sum =
       b.addf(b.mulf(before[1], decay), b.reduce(tile::Combine::Sum, powers, 1));
   return Tiles{maximum, sum};
+}
+
+FailureOr<Tiles> StreamReduction::advanceDot(StreamEmitter &emitter, Value tile,
+                                             ValueRange before) const {
+  FailureOr<Value> values = emitter.get(rows, head);
+  if (failed(values))
+    return failure();
+  TileBuilder &b = emitter.b;
+  if (cast<RankedTensorType>((*values).getType()).getRank() != 2)
+    return op->emitOpError("adds up what is not rows of a stream");
+  Type element = getElementTypeOrSelf(*values);
+  if (!element.isF32())
+    tile =
+        b.create<arith::TruncFOp>(withElement(tile.getType(), element), tile);
+  return Tiles{b.create<tile::DotOp>(before[0].getType(), tile,
+                                     /*transposed=*/false, *values, before[0])};
 }
 
 FailureOr<Tiles> StreamReduction::advanceTopK(StreamEmitter &emitter,
@@ -167,7 +196,7 @@ void StreamReduction::finish(StreamEmitter &emitter, ValueRange states) const {
   b.setLoc(op->getLoc());
   if (isa<hsa::TopKOp>(op))
     return finishTopK(emitter, states);
-  if (isa<hsa::FoldOp>(op))
+  if (isa<hsa::FoldOp, hsa::DotOp>(op))
     return emitter.set(op->getResult(0), head, states[0]);
   if (auto softmax = dyn_cast<hsa::SoftmaxOp>(op)) {
     emitter.statistics[{op, head.key()}] = getStatistics(
@@ -208,7 +237,15 @@ void StreamReduction::finishTopK(StreamEmitter &emitter,
                                  ValueRange states) const {
   TileBuilder &b = emitter.b;
   auto topk = cast<hsa::TopKOp>(op);
-  SmallVector<Value> lists = emitInOrder(b, topk.getOrder(), states);
+  // Lists may be longer than they are asked for.
+  SmallVector<Value> best(states);
+  for (auto [index, list] : llvm::enumerate(best))
+    list = emitter.maskColumns(list, topk.getK(),
+                               index == 1 ? -1
+                               : isa<FloatType>(getElementTypeOrSelf(list))
+                                   ? kNegInf
+                                   : 0);
+  SmallVector<Value> lists = emitInOrder(b, topk.getOrder(), best);
   emitter.set(topk.getResult(), head, lists[1]);
   SmallVector<Carried> carried = getCarried(emitter);
   for (hsa::TakeOp take : takes) {

@@ -5,6 +5,7 @@
 // a tile of chunks is taken in, and what it is in the end.
 //
 //     fold                  one number for each row
+//     dot over chunk        the rows of a stream, weighted and added up
 //     logsumexp, softmax    the maximum m to base 2 and the sum of 2^(x - m)
 //     topk                  scores and indices of the best k, and the values of
 //                           streams at those that are asked for
@@ -18,8 +19,8 @@
 
 namespace ramify {
 
-/// Whether the operation reduces a stream: a fold, log-sum-exp or softmax over
-/// chunks, or a topk.
+/// Whether the operation reduces a stream: a fold, dot, log-sum-exp or softmax
+/// over chunks, or a topk.
 bool isStreamReduction(mlir::Operation *op);
 
 /// The heads that a reduction is made for.
@@ -46,6 +47,7 @@ public:
   mlir::Operation *op;
   StreamHead head;
   mlir::Value input;
+  mlir::Value rows; ///< of a dot: what is added up; else null
 
 private:
   /// A value that goes along with the picks: `take` for the head `head`.
@@ -56,6 +58,8 @@ private:
   llvm::SmallVector<Carried> getCarried(StreamEmitter &emitter) const;
   mlir::FailureOr<mlir::Value>
   getTile(StreamEmitter &emitter, mlir::Value stream, StreamHead head) const;
+  mlir::FailureOr<Tiles> advanceDot(StreamEmitter &emitter, mlir::Value tile,
+                                    mlir::ValueRange before) const;
   mlir::FailureOr<Tiles> advanceTopK(StreamEmitter &emitter, mlir::Value tile,
                                      mlir::ValueRange before) const;
   void finishTopK(StreamEmitter &emitter, mlir::ValueRange states) const;

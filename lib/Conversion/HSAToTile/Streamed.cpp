@@ -27,6 +27,8 @@
 #include "Schedule.h"
 #include "StreamPasses.h"
 
+#include "dialects/Tile/Transforms/AssignLayouts.h"
+
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 using namespace mlir;
@@ -179,10 +181,32 @@ static FailureOr<StreamShape> chooseShape(hsa::ProgramOp program,
   shape.rows = limits.streamRows;
   shape.chunks = limits.streamChunks;
   shape.colsMultiple = limits.colsMultiple;
+  // A quad holds eight slots. Products of rows with many dims are cut where
+  // registers are counted.
+  shape.slotMultiple = std::min<int64_t>(limits.colsMultiple, 8);
+  shape.depth = limits.registers ? 64 : 0;
   shape.heads = hasIndependentHeads(program)
                     ? 1
                     : std::max<int64_t>(program.getAxisSize(Axis::Head), 1);
   return shape;
+}
+
+/// Rows of slots are as long as they are: what the kernel may count on is the
+/// alignment that they leave.
+static void setAlignment(tile::KernelOp kernel) {
+  int64_t alignment = 16;
+  for (Type type : kernel.getArgumentTypes()) {
+    auto array = dyn_cast<MemRefType>(type);
+    if (!array || array.getRank() == 0 ||
+        array.isDynamicDim(array.getRank() - 1))
+      continue;
+    int64_t bytes =
+        array.getShape().back() * array.getElementTypeBitWidth() / 8;
+    alignment = std::min(alignment, bytes & -bytes);
+  }
+  if (alignment < 16)
+    kernel->setAttr(tile::kAlignmentAttrName,
+                    Builder(kernel.getContext()).getI64IntegerAttr(alignment));
 }
 
 LogicalResult ramify::lowerStreamed(hsa::ProgramOp program,
@@ -207,6 +231,7 @@ LogicalResult ramify::lowerStreamed(hsa::ProgramOp program,
   if (failed(emitStreamPasses(emitter, program)) ||
       failed(emitStreamResults(emitter, kernel, results)))
     return failure();
+  setAlignment(kernel);
   createPlan(
       b, program, parameters, kernel, [&](TileBuilder &plan, PlanSizes sizes) {
         Value last = plan.index(shape->rows - 1);

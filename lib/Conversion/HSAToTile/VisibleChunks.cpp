@@ -8,6 +8,8 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Matchers.h"
 
+#include <limits>
+
 using namespace mlir;
 using namespace ramify;
 using Predicate = arith::CmpIPredicate;
@@ -65,6 +67,11 @@ bool ramify::isLimitedByPosition(Value stream, double neutral) {
   if (auto fold = stream.getDefiningOp<hsa::FoldOp>())
     return getOneAxis(fold.getOver()) == hsa::Axis::Head &&
            limited(fold.getInput());
+  // The share of -inf is 0.
+  if (auto softmax = stream.getDefiningOp<hsa::SoftmaxOp>())
+    return neutral == 0 && softmax.getOver() == hsa::Axis::Chunk &&
+           isLimitedByPosition(softmax.getInput(),
+                               -std::numeric_limits<double>::infinity());
   auto select = stream.getDefiningOp<arith::SelectOp>();
   if (!select)
     return false;

@@ -42,6 +42,7 @@ int main(int argc, char **argv) {
   mlir::registerLoopInvariantCodeMotionPass();
   ramify::hsa::registerDifferentiatePass();
   ramify::registerFoldRowScalesPass();
+  ramify::registerHSASplitLaunchesPass();
   ramify::registerHSAToTilePass();
   ramify::tile::registerStageThroughSharedPass();
   ramify::tile::registerStageLeftOperandsPass();

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- StageProgram.cpp - One of the programs of a function ---------------===//
+
+#include "StageProgram.h"
+
+#include "TileShape.h"
+
+#include "llvm/ADT/StringSet.h"
+
+using namespace mlir;
+using namespace ramify;
+using hsa::Axis;
+
+//===----------------------------------------------------------------------===//
+// What belongs to it
+//===----------------------------------------------------------------------===//
+
+void StageProgram::collect(Operation *op) {
+  if (ops.contains(op))
+    return;
+  op->walk([&](Operation *inner) {
+    for (Value operand : inner->getOperands())
+      if (!op->isAncestor(operand.getParentBlock()->getParentOp()))
+        collect(operand);
+  });
+  ops.insert(op);
+}
+
+void StageProgram::collect(Value value) {
+  if (isa<BlockArgument>(value)) {
+    parameters.insert(value);
+    return;
+  }
+  Operation *op = value.getDefiningOp();
+  int own = stages->of(value);
+  // Comparisons are cheaper made again than stored.
+  bool isAgain = isa<hsa::SelectedOp>(op) ||
+                 hasAxis(value.getType(), Axis::Chunk) ||
+                 getElementTypeOrSelf(value).isInteger(1);
+  if (own == stage || own == Stages::kFree || isAgain)
+    collect(op);
+  else
+    crossing.insert(value);
+}
+
+/// Values of slots name the slots that they belong to: those come along.
+void StageProgram::collectSlots() {
+  bool hasSlots = false, hasValues = false;
+  for (Value value : crossing) {
+    bool isOfSlots = hasAxis(value.getType(), Axis::Slot);
+    bool isInteger = getElementTypeOrSelf(value).isInteger(32);
+    hasSlots |= isOfSlots && isInteger;
+    hasValues |= isOfSlots && !isInteger;
+  }
+  if (!hasValues || hasSlots)
+    return;
+  for (Operation &op : whole.getBody().front())
+    if (auto topk = dyn_cast<hsa::TopKOp>(op))
+      if (stages->of(topk.getResult()) < stage) {
+        crossing.insert(topk.getResult());
+        return;
+      }
+}
+
+/// Parameters that tell sizes and places, whether an operation names them or
+/// not: the query, lengths and starts, and the first that counts the keys of
+/// each partition.
+bool StageProgram::isImplied(unsigned index) const {
+  auto getPartition = [](Type type) -> StringRef {
+    if (auto chunks = dyn_cast<hsa::ChunksType>(type))
+      return chunks.getPartition();
+    if (auto landmarks = dyn_cast<hsa::LandmarksType>(type))
+      return landmarks.getPartition();
+    return {};
+  };
+  hsa::ProgramOp program = whole;
+  ArrayRef<Type> types = program.getArgumentTypes();
+  Type type = types[index];
+  if (isa<hsa::NumKeysType, hsa::QStartType, hsa::QPositionsType>(type))
+    return true;
+  auto before = types.take_front(index);
+  if (isa<hsa::QueryType>(type))
+    return llvm::none_of(before, llvm::IsaPred<hsa::QueryType>);
+  StringRef partition = getPartition(type);
+  if (partition.empty())
+    return false;
+  bool hasChunks = llvm::any_of(types, [&](Type other) {
+    return isa<hsa::ChunksType>(other) && getPartition(other) == partition;
+  });
+  if (hasChunks && !isa<hsa::ChunksType>(type))
+    return false;
+  return llvm::none_of(before, [&](Type other) {
+    return getPartition(other) == partition &&
+           isa<hsa::ChunksType>(other) == hasChunks;
+  });
+}
+
+void StageProgram::addParameters() {
+  // Weights name the indices that they belong to.
+  for (Value value : llvm::to_vector(parameters))
+    if (auto weights = dyn_cast<hsa::WeightsType>(value.getType()))
+      if (BlockArgument indices = whole.getParameter(weights.getIndices()))
+        parameters.insert(indices);
+  for (BlockArgument argument : whole.getBody().getArguments()) {
+    unsigned index = argument.getArgNumber();
+    if (!parameters.contains(argument) && !isImplied(index))
+      continue;
+    inputs.push_back(argument);
+    types.push_back(argument.getType());
+    names.push_back(whole.getParameterName(index).str());
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// What comes from earlier stages
+//===----------------------------------------------------------------------===//
+
+/// The name of a parameter for `value`: that of the domain which visits it.
+std::string StageProgram::getName(Value value) {
+  for (Operation *user : value.getUsers())
+    if (auto selected = dyn_cast<hsa::SelectedOp>(user);
+        selected && ops.contains(user))
+      return selected.getAs()->str();
+  std::string base = hasAxis(value.getType(), Axis::Slot) ? "slots" : "rows";
+  for (int number = 0;; ++number) {
+    std::string name = base + std::to_string(number);
+    if (!whole.getParameter(name) && !llvm::is_contained(names, name))
+      return name;
+  }
+}
+
+/// The partition that picks are of: that of the first walk over chunks.
+static StringRef findPartition(hsa::ProgramOp program) {
+  StringRef found;
+  program.walk([&](Operation *op) {
+    if (auto info = dyn_cast<hsa::ChunkInfoOp>(op))
+      found = found.empty() ? info.getPartition() : found;
+    if (auto stream = dyn_cast<hsa::StreamOp>(op); stream && found.empty()) {
+      Type source = stream.getSource().getType();
+      if (auto landmarks = dyn_cast<hsa::LandmarksType>(source))
+        found = landmarks.getPartition();
+      else
+        found = cast<hsa::ArrayType>(source).getPartition();
+    }
+  });
+  return found;
+}
+
+FailureOr<Type> StageProgram::getRole(Value value) {
+  auto type = cast<RankedTensorType>(value.getType());
+  Type element = type.getElementType();
+  auto axes = hsa::getAxes(type).getAxes();
+  MLIRContext *context = type.getContext();
+  if (int64_t slots = getSize(type, Axis::Slot)) {
+    hsa::Heads heads =
+        hasAxis(type, Axis::Head) ? hsa::Heads::Query : hsa::Heads::KV;
+    if (element.isInteger(32))
+      return Type(hsa::IndicesType::get(context, findPartition(whole), element,
+                                        heads, slots));
+    for (auto [known, name] : llvm::zip(types, names))
+      if (isa<hsa::IndicesType>(known))
+        return Type(
+            hsa::WeightsType::get(context, name, element, heads, slots));
+  }
+  if (axes == ArrayRef{Axis::Pos, Axis::Head})
+    return Type(hsa::ArrayType::get(context, element, axes, type.getShape(),
+                                    /*partition=*/"", /*batch=*/true));
+  if (axes == ArrayRef{Axis::Pos, Axis::Head, Axis::Dim})
+    for (Type known : whole.getArgumentTypes())
+      if (auto query = dyn_cast<hsa::QueryType>(known))
+        return Type(hsa::QueryType::get(context, query.getElementType(),
+                                        type.getDimSize(0), type.getDimSize(1),
+                                        type.getDimSize(2)));
+  return emitError(value.getLoc())
+         << "makes " << type
+         << ", which a selection and a reduction over what it selected cannot "
+            "hand to each other";
+}
+
+LogicalResult StageProgram::addCrossing() {
+  // Indices first: values of slots name them.
+  SmallVector<Value> ordered;
+  for (bool integers : {true, false})
+    llvm::copy_if(crossing, std::back_inserter(ordered), [&](Value value) {
+      return getElementTypeOrSelf(value).isInteger(32) == integers;
+    });
+  crossing.clear();
+  for (Value value : ordered) {
+    crossing.insert(value);
+    FailureOr<Type> role = getRole(value);
+    if (failed(role))
+      return failure();
+    std::string name = getName(value);
+    inputs.push_back(value);
+    types.push_back(*role);
+    names.push_back(name);
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// The program
+//===----------------------------------------------------------------------===//
+
+void StageProgram::createProgram() {
+  OpBuilder b(whole);
+  SmallVector<Type> results;
+  for (Value output : outputs)
+    results.push_back(output.getType());
+  SmallVector<StringRef> views(names.begin(), names.end());
+  program = b.create<hsa::ProgramOp>(
+      whole.getLoc(), whole.getSymName(), b.getFunctionType(types, results),
+      b.getStrArrayAttr(views), whole.getGroup(), nullptr, nullptr);
+  Block &body = program.getBody().emplaceBlock();
+  for (auto [input, type] : llvm::zip_equal(inputs, types)) {
+    BlockArgument argument = body.addArgument(type, whole.getLoc());
+    if (isa<BlockArgument>(input))
+      mapping.map(input, argument);
+  }
+}
+
+/// What was handed on is loaded, and has its axes again.
+void StageProgram::mapCrossing(OpBuilder &b) {
+  for (auto [input, argument] :
+       llvm::zip_equal(inputs, program.getBody().getArguments())) {
+    if (isa<BlockArgument>(input))
+      continue;
+    Location loc = input.getLoc();
+    Type type = input.getType();
+    SmallVector<hsa::SizedAxis> axes;
+    for (hsa::SizedAxis axis : hsa::getSizedAxes(type))
+      if (axis.first != Axis::Pos || !hasAxis(type, Axis::Slot))
+        axes.push_back(axis);
+    Type element = getElementTypeOrSelf(type);
+    if (auto query = dyn_cast<hsa::QueryType>(argument.getType()))
+      element = query.getElementType();
+    Value loaded =
+        b.create<hsa::LoadOp>(loc, hsa::getNamedType(axes, element), argument);
+    if (element != getElementTypeOrSelf(type))
+      loaded = b.create<arith::ExtFOp>(
+          loc, hsa::getNamedType(axes, getElementTypeOrSelf(type)), loaded);
+    if (loaded.getType() != type)
+      loaded = b.create<hsa::BroadcastOp>(loc, type, loaded);
+    mapping.map(input, loaded);
+  }
+}
+
+/// A tensor's element at a slot becomes the weight's.
+void StageProgram::replaceAt(OpBuilder &b, hsa::AtOp at) {
+  Value source = at.getSource();
+  for (auto [input, argument] :
+       llvm::zip_equal(inputs, program.getBody().getArguments())) {
+    if (isa<BlockArgument>(input) || mapping.lookup(input) != source)
+      continue;
+    auto weights = cast<hsa::WeightsType>(argument.getType());
+    b.setInsertionPoint(at);
+    Type type = at.getType(), element = weights.getElementType();
+    if (weights.getHeads() == hsa::Heads::Query)
+      element =
+          hsa::getNamedType({{Axis::Head, getSize(type, Axis::Head)}}, element);
+    Value weight =
+        b.create<hsa::AtOp>(at.getLoc(), element, argument, at.getSlot());
+    if (element != type)
+      weight = b.create<hsa::BroadcastOp>(at.getLoc(), type, weight);
+    at.replaceAllUsesWith(weight);
+    return at.erase();
+  }
+}
+
+void StageProgram::cloneBody(OpBuilder &b) {
+  for (Operation &op : whole.getBody().front()) {
+    if (!ops.contains(&op))
+      continue;
+    auto selected = dyn_cast<hsa::SelectedOp>(op);
+    auto *known =
+        selected ? llvm::find(inputs, selected.getIndices()) : inputs.end();
+    if (known == inputs.end() || isa<BlockArgument>(*known)) {
+      b.clone(op, mapping);
+      continue;
+    }
+    BlockArgument indices =
+        program.getBody().getArgument(std::distance(inputs.begin(), known));
+    mapping.map(selected.getResult(),
+                b.create<hsa::SelectedOp>(op.getLoc(), selected.getType(),
+                                          indices, nullptr, nullptr)
+                    .getResult());
+  }
+  SmallVector<Value> results;
+  for (Value output : outputs)
+    results.push_back(mapping.lookup(output));
+  b.create<hsa::ReturnOp>(whole.getLoc(), results);
+  SmallVector<hsa::AtOp> ats;
+  program.walk([&](hsa::AtOp at) {
+    if (hsa::isNamedTensor(at.getSource().getType()))
+      ats.push_back(at);
+  });
+  for (hsa::AtOp at : ats)
+    replaceAt(b, at);
+}
+
+LogicalResult StageProgram::build() {
+  for (Value output : outputs)
+    collect(output.getDefiningOp());
+  collectSlots();
+  addParameters();
+  if (failed(addCrossing()))
+    return failure();
+  createProgram();
+  OpBuilder b = OpBuilder::atBlockEnd(&program.getBody().front());
+  mapCrossing(b);
+  cloneBody(b);
+  return success();
+}
