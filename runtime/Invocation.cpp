@@ -84,6 +84,7 @@ int64_t Invocation::symbolValue(const SymbolSource &source) const {
                         bound[source.value].scalar);
   case SourceKind::Sms:
     return executable.multiprocessors();
+  case SourceKind::Let:
   case SourceKind::LoopVariable:
   case SourceKind::Unknown:
     break;
@@ -95,6 +96,7 @@ void Invocation::bind() {
   const std::vector<SymbolSource> &sources = executable.symbolSources();
   for (size_t s = 0; s < sources.size(); ++s)
     environment[s] = symbolValue(sources[s]);
+  evaluateLets(plan, {environment.data(), sources.size()});
   for (int v = 0; v < static_cast<int>(bound.size()); ++v) {
     if (plan.values[v].role == Value::Role::Array)
       checkArgument(v);

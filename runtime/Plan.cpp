@@ -132,8 +132,17 @@ std::vector<SymbolSource> resolveSymbols(const Plan &plan) {
     else
       sources[s] = attributeSource(plan, plan.symbols.name(s));
   }
+  for (const Let &let : plan.lets)
+    if (sources[let.symbol].kind == SourceKind::Unknown)
+      sources[let.symbol].kind = SourceKind::Let;
   markLoopVariables(plan.steps, sources);
   return sources;
+}
+
+void evaluateLets(const Plan &plan, std::span<int64_t> environment) {
+  for (const Let &let : plan.lets)
+    environment[static_cast<size_t>(let.symbol)] =
+        let.value.evaluate(environment);
 }
 
 } // namespace ramify::runtime

@@ -12,6 +12,7 @@
 //     array q bf16 [B, L, HQ, 64] align 16
 //     array k bf16 [B, N, H, 64] align 16
 //     scalar scale f32
+//     let windows ceildiv(L, 4096)
 //     result out bf16 [B, L, HQ, 64]
 //     workspace acc f32 [B, L, 16] zero
 //     map kmap k box [1, 64, 1, 64] swizzle 128
@@ -19,7 +20,7 @@
 //       cluster (1, 1, 1)
 //       (q, map(kmap), scale, i32(N - L), ptr(acc), out)
 //     memset out 0
-//     for w < ceildiv(L, 4096) {
+//     for w < windows {
 //       launch "part" grid (1, H, B) block 128 (q, i64(w * 4096))
 //     }
 //     if q.align >= 16 && N < 1000 { ... } else { ... }
@@ -32,12 +33,13 @@
 // name space. Results and workspaces are contiguous and are allocated anew for
 // each call; `zero` fills them first.
 //
-// Symbols of expressions: the named sizes; integer scalar arguments; loop
-// variables inside their loop; `sms` (multiprocessors of the device; 1 on the
-// CPU); and for an array argument `q`: `q.dim0`, `q.stride0` (elements),
-// `q.align` (the power of two, at most 256, that divides its address and the
-// byte strides of every dimension but the last), `q.span` (elements from its
-// first to behind its last).
+// Symbols of expressions: the named sizes; integer scalar arguments; what `let`
+// names, for itself and all later ones, outside of loops; loop variables inside
+// their loop; `sms` (multiprocessors of the device; 1 on the CPU); and for an
+// array argument `q`: `q.dim0`, `q.stride0` (elements), `q.align` (the power of
+// two, at most 256, that divides its address and the byte strides of every
+// dimension but the last), `q.span` (elements from its first to behind its
+// last).
 //
 // Operands of a kernel, in order: an array gives a pointer, then its sizes,
 // then its strides (i64, in elements); a scalar gives its value; `i32(expr)`
@@ -117,6 +119,13 @@ struct Launch {
   bool operator==(const Launch &) const = default;
 };
 
+/// A number with a name, where several steps need it.
+struct Let {
+  int symbol = 0;
+  Expr value;
+  bool operator==(const Let &) const = default;
+};
+
 struct Memset {
   int value = 0; // position of a result or workspace
   int64_t byte = 0;
@@ -160,6 +169,7 @@ struct Plan {
   std::vector<std::pair<std::string, std::string>> notes;
   SymbolTable symbols;
   std::vector<Value> values; // arguments, then results, then workspaces
+  std::vector<Let> lets;     // each may use those before it
   std::vector<TensorMap> maps;
   std::vector<Step> steps;
   std::vector<Code> codes;
@@ -191,12 +201,16 @@ struct SymbolSource {
     Span,
     Scalar,
     Sms,
+    Let,
     LoopVariable
   };
   Kind kind = Kind::Unknown;
   int value = 0;
   int dim = 0;
 };
+
+/// Fills in what `let` names; all other symbols outside of loops are there.
+void evaluateLets(const Plan &plan, std::span<int64_t> environment);
 
 /// One source per symbol of the plan; Unknown where nothing defines it.
 std::vector<SymbolSource> resolveSymbols(const Plan &plan);

@@ -54,6 +54,11 @@ private:
       plan.notes.emplace_back(std::move(key), lexer.takeString("a text"));
     } else if (std::optional<Value::Role> role = acceptRole()) {
       parseValue(*role);
+    } else if (lexer.accept("let")) {
+      Let let;
+      let.symbol = plan.symbols.intern(lexer.takeName("a name"));
+      let.value = expr();
+      plan.lets.push_back(std::move(let));
     } else if (lexer.accept("map")) {
       parseMap();
     } else if (lexer.accept("code")) {

@@ -4,6 +4,7 @@
 
 #include "runtime/Plan.h"
 
+#include <algorithm>
 #include <sstream>
 
 namespace ramify::runtime {
@@ -19,8 +20,16 @@ public:
         << name(plan.backend) << "\n";
     for (const auto &[key, text] : plan.notes)
       out << "note " << quoted(key) << " " << quoted(text) << "\n";
-    for (const Value &value : plan.values)
-      print(value);
+    auto isArgument = [](const Value &value) { return value.isArgument(); };
+    auto made =
+        std::find_if_not(plan.values.begin(), plan.values.end(), isArgument);
+    for (auto value = plan.values.begin(); value != made; ++value)
+      print(*value);
+    for (const Let &let : plan.lets)
+      out << "let " << plan.symbols.name(let.symbol) << " " << str(let.value)
+          << "\n";
+    for (auto value = made; value != plan.values.end(); ++value)
+      print(*value);
     for (const TensorMap &map : plan.maps)
       print(map);
     for (const Step &step : plan.steps)

@@ -19,6 +19,8 @@ public:
       : plan(plan), sources(resolveSymbols(plan)) {}
 
   void run() {
+    for (const Let &let : plan.lets)
+      check(let);
     for (const Value &value : plan.values)
       checkValue(value);
     for (const TensorMap &map : plan.maps)
@@ -41,6 +43,9 @@ private:
       SymbolSource::Kind kind = sources[instr.value].kind;
       if (kind == SymbolSource::Kind::Unknown)
         error("nothing defines the symbol '", name, "'");
+      if (kind == SymbolSource::Kind::Let &&
+          !isDefined(static_cast<int>(instr.value)))
+        error("'", name, "' is used before it is defined");
       if (kind == SymbolSource::Kind::LoopVariable &&
           !inScope(static_cast<int>(instr.value)))
         error("'", name, "' is used outside its loop");
@@ -49,6 +54,18 @@ private:
 
   bool inScope(int symbol) const {
     return std::find(loops.begin(), loops.end(), symbol) != loops.end();
+  }
+
+  bool isDefined(int symbol) const {
+    return std::find(defined.begin(), defined.end(), symbol) != defined.end();
+  }
+
+  void check(const Let &let) {
+    checkExpr(let.value);
+    if (sources[let.symbol].kind != SymbolSource::Kind::Let ||
+        isDefined(let.symbol))
+      error("'", plan.symbols.name(let.symbol), "' is defined twice");
+    defined.push_back(let.symbol);
   }
 
   void checkValue(const Value &value) const {
@@ -150,7 +167,7 @@ private:
 
   const Plan &plan;
   std::vector<SymbolSource> sources;
-  std::vector<int> loops;
+  std::vector<int> loops, defined;
 };
 
 } // namespace

@@ -38,6 +38,8 @@ private:
                         std::vector<runtime::Step> &steps);
   runtime::Launch getLaunch(tile::LaunchOp launch);
   LogicalResult addIndex(Operation &inner);
+  void nameIfLong(Value value);
+  std::string getFreeName(StringRef prefix);
   runtime::Operand getOperand(Value value);
 
   Expr getSize(StringRef text);
@@ -208,6 +210,29 @@ LogicalResult PlanBuilder::addIndex(Operation &inner) {
   return success();
 }
 
+/// A name that no size, scalar, array or loop has.
+std::string PlanBuilder::getFreeName(StringRef prefix) {
+  int number = 0;
+  std::string name;
+  do {
+    name = prefix.str() + std::to_string(number++);
+  } while (plan.symbols.find(name) >= 0 || plan.findValue(name) >= 0);
+  return name;
+}
+
+/// Numbers that are long to write and used again get a name. Those of loops are
+/// not: they change.
+void PlanBuilder::nameIfLong(Value value) {
+  constexpr size_t longest = 5;
+  Expr &expression = expressions[value];
+  if (expression.instructions().size() <= longest || value.hasOneUse() ||
+      value.getParentBlock() != &op.getBody().front())
+    return;
+  int symbol = plan.symbols.intern(getFreeName("n"));
+  plan.lets.push_back({symbol, expression});
+  expression = Expr::symbol(symbol);
+}
+
 //===----------------------------------------------------------------------===//
 // Launches
 //===----------------------------------------------------------------------===//
@@ -236,15 +261,9 @@ runtime::Launch PlanBuilder::getLaunch(tile::LaunchOp op) {
 
 LogicalResult PlanBuilder::addLoop(tile::PlanForOp loop,
                                    std::vector<runtime::Step> &steps) {
-  // A name that no size or scalar has, nor another loop.
-  int number = 0;
-  std::string name;
-  do {
-    name = "w" + std::to_string(number++);
-  } while (plan.symbols.find(name) >= 0 || plan.findValue(name) >= 0);
   runtime::Loop action;
   action.trip = expressions[loop.getCount()];
-  action.variable = plan.symbols.intern(name);
+  action.variable = plan.symbols.intern(getFreeName("w"));
   expressions[loop.getBody().getArgument(0)] = Expr::symbol(action.variable);
   if (failed(addSteps(loop.getBody().front(), action.body)))
     return failure();
@@ -267,6 +286,8 @@ LogicalResult PlanBuilder::addSteps(Block &block,
         return failure();
     } else if (failed(addIndex(inner))) {
       return failure();
+    } else {
+      nameIfLong(inner.getResult(0));
     }
   }
   return success();

@@ -99,15 +99,22 @@ static std::vector<int64_t> readSizes(const runtime::Plan &plan,
     environment[i] =
         py::cast<py::tuple>(shapes[name])[source.dim].cast<int64_t>();
   }
+  evaluateLets(plan, environment);
   return environment;
 }
 
-/// The launches of a call whose arrays have these shapes, outside of loops and
-/// guards, which the schedules so far do without.
-static py::list listLaunches(const PythonPlan &self, const py::dict &shapes) {
-  std::vector<int64_t> environment = readSizes(self.plan, shapes);
-  py::list result;
-  for (const runtime::Step &step : self.plan.steps) {
+/// Lists the launches of `steps`, those of loops as often as they run; guards
+/// are what the schedules do without.
+static void listLaunches(const std::vector<runtime::Step> &steps,
+                         std::vector<int64_t> &environment, py::list &result) {
+  for (const runtime::Step &step : steps) {
+    if (const auto *loop = std::get_if<runtime::Loop>(&step.action)) {
+      int64_t trip = loop->trip.evaluate(environment);
+      for (int64_t i = 0; i < trip; ++i) {
+        environment[static_cast<size_t>(loop->variable)] = i;
+        listLaunches(loop->body, environment, result);
+      }
+    }
     const auto *launch = std::get_if<runtime::Launch>(&step.action);
     if (!launch)
       continue;
@@ -119,6 +126,13 @@ static py::list listLaunches(const PythonPlan &self, const py::dict &shapes) {
         py::arg("threads") = launch->block,
         py::arg("shared_bytes") = launch->sharedBytes.evaluate(environment)));
   }
+}
+
+/// The launches of a call whose arrays have these shapes.
+static py::list getLaunches(const PythonPlan &self, const py::dict &shapes) {
+  std::vector<int64_t> environment = readSizes(self.plan, shapes);
+  py::list result;
+  listLaunches(self.plan.steps, environment, result);
   return result;
 }
 
@@ -181,7 +195,7 @@ void bindPlan(py::module_ &module) {
       .def("with_code", &withCode, py::arg("target"), py::arg("kind"),
            py::arg("data"),
            "A copy with this code in place of any of the same target and kind.")
-      .def("launches", &listLaunches, py::arg("shapes"),
+      .def("launches", &getLaunches, py::arg("shapes"),
            "Dicts kernel, grid, threads, shared_bytes of a call whose array "
            "arguments have these shapes.")
       .def("workspace_bytes", &countWorkspace, py::arg("shapes"),

@@ -105,6 +105,45 @@ tile.plan @steps_plan(%x: !A {ramify.name = "x", ramify.dims = ["w0", "L"]}) {
 
 // -----
 
+// What is long to write and used again gets a name; inside of a loop nothing
+// does.
+
+!A = memref<?x?xf32, strided<[?, 1]>>
+
+tile.kernel @k(%x: !A, %n: index) {
+}
+
+// CHECK-LABEL: function "names"
+// CHECK:       array x f32 [n0, L]
+// CHECK-NEXT:  let n1 max(min(ceildiv(L, 8), n0), 1)
+// CHECK-NEXT:  result result0 f32 [n1, n1 * 2]
+// CHECK-NEXT:  for w0 < n1 {
+// CHECK-NEXT:    launch "k" grid (ceildiv(L - w0 * 64, 2), ceildiv(L - w0 * 64, 2), n1) block 1
+// CHECK-NEXT:      (x, i64(n1 - 1))
+tile.plan @names_plan(%x: !A {ramify.name = "x", ramify.dims = ["n0", "L"]}) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %c8 = arith.constant 8 : index
+  %c64 = arith.constant 64 : index
+  %rows = memref.dim %x, %c0 : !A
+  %L = memref.dim %x, %c1 : !A
+  %parts = arith.ceildivui %L, %c8 : index
+  %less = arith.minui %parts, %rows : index
+  %some = arith.maxui %less, %c1 : index
+  %twice = arith.muli %some, %c2 : index
+  %out = tile.result shape(%some, %twice) : !A
+  %last = arith.subi %some, %c1 : index
+  tile.plan_for %w below %some {
+    %first = arith.muli %w, %c64 : index
+    %rest = arith.subi %L, %first : index
+    %half = arith.ceildivui %rest, %c2 : index
+    tile.launch @k grid(%half, %half, %some) (%x, %last) : !A, index
+  }
+}
+
+// -----
+
 // expected-error@+1 {{argument 0 has no ramify.name}}
 tile.plan @unnamed(%n: i32) {
 }

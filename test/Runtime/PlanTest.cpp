@@ -18,6 +18,8 @@ array q bf16 [B, L, HQ, 64] align 16
 array k bf16 [B, N, H, 64]
 scalar scale f32
 scalar start i32
+let windows ceildiv(L, 4096)
+let last windows - 1
 result out bf16 [B, L, HQ, 64]
 workspace acc f32 [B, ceildiv(L, 4)] zero
 map kmap k box [1, 64, 1, 64] swizzle 128
@@ -27,7 +29,7 @@ if q.align >= 16 && q.span < 2147483648 {
 } else {
   memset out 0
 }
-for w < ceildiv(L, 4096) {
+for w < windows {
   launch "part" grid (min(sms, H), 1, B) block 64
     (q, i64(w * 4096), out)
 }
@@ -79,6 +81,16 @@ TEST(Plan, SymbolsHaveSources) {
   EXPECT_EQ(source("start").kind, SymbolSource::Kind::Scalar);
   EXPECT_EQ(source("sms").kind, SymbolSource::Kind::Sms);
   EXPECT_EQ(source("w").kind, SymbolSource::Kind::LoopVariable);
+  EXPECT_EQ(source("windows").kind, SymbolSource::Kind::Let);
+}
+
+TEST(Plan, LetsAreEvaluatedInOrder) {
+  Plan plan = Plan::parse(text + code);
+  std::vector<int64_t> environment(plan.symbols.size());
+  environment[plan.symbols.find("L")] = 10000;
+  evaluateLets(plan, environment);
+  EXPECT_EQ(environment[plan.symbols.find("windows")], 3);
+  EXPECT_EQ(environment[plan.symbols.find("last")], 2);
 }
 
 TEST(Plan, MistakesAreErrors) {
@@ -105,10 +117,19 @@ TEST(Plan, MistakesAreErrors) {
             "plan of hsa: 'w' is used outside its loop");
   EXPECT_EQ(errorOf(replaced("for w <", "for L <")),
             "plan of hsa: the loop variable 'L' hides another symbol");
+  EXPECT_EQ(
+      errorOf(replaced("let windows ceildiv", "let windows last + ceildiv")),
+      "plan of hsa: 'last' is used before it is defined");
+  EXPECT_EQ(errorOf(replaced("let last", "let windows")),
+            "plan of hsa: 'windows' is defined twice");
+  EXPECT_EQ(errorOf(replaced("let last", "let L")),
+            "plan of hsa: 'L' is defined twice");
+  EXPECT_EQ(errorOf(replaced("let last windows", "let last w")),
+            "plan of hsa: 'w' is used outside its loop");
   EXPECT_EQ(errorOf(replaced("memset out", "memset q")),
             "plan of hsa: memset takes a result or a workspace");
   EXPECT_EQ(errorOf(replaced("map(kmap)", "map(vmap)")),
-            "plan, line 14: no tensor map is called 'vmap'");
+            "plan, line 16: no tensor map is called 'vmap'");
   EXPECT_EQ(errorOf(replaced("ptr(acc)", "ptr(scale)")),
             "plan of hsa: 'hsa_0' has an operand that its place cannot take");
   EXPECT_EQ(errorOf(replaced("backend cuda", "backend cpu")),
