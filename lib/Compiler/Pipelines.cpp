@@ -81,6 +81,8 @@ void ramify::buildSchedulePipeline(OpPassManager &passes, StringRef schedule,
   options.maxKeyTile = 256;
   // Two registers of rows: each landmark's element is used twice when loaded.
   options.streamRows = 2 * target.vectorShape().lanes;
+  // Two or four vectors of rows against the keys of a chunk.
+  options.chunkRows = 32;
   ::buildSchedulePipeline(passes, options);
 }
 

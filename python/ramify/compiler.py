@@ -25,7 +25,7 @@ from .call import is_aligned, specialise
 from .errors import ArgumentError, UnsupportedError
 from .frontend import Lowered, Signature, lower
 
-SCHEDULES = ("query_major",)
+SCHEDULES = ("query_major", "chunk_major", "inverse_index")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,10 @@ class Options:
     Parameters
     ----------
     schedule : str
-        How the work is cut into programs: "query_major", one program per query block.
+        How the work is cut into programs. "query_major": one program per query block, which
+        gathers its chunks. "chunk_major": one program for some of the queries that selected one
+        chunk, whose keys are read once; needs selected chunks, and a workspace of at most
+        256 MiB. "inverse_index": only the lists of those queries, as the results.
     stages : int
         Stages of the shared-memory rings on a GPU, 1 to 4; 0 lets the compiler choose.
     """

@@ -13,8 +13,10 @@ from .frontend.ir import Block, Operation, TensorType
 
 BYTES = {"f32": 4, "bf16": 2, "f16": 2, "i32": 4, "i64": 8, "i1": 1}
 WHY = {
-    "query_major": "one program for each query block, which gathers its chunks; "
-    "the only schedule so far",
+    "query_major": "one program for each query block, which gathers its chunks",
+    "chunk_major": "programs own chunks, whose queries an inverse index lists; the parts of each "
+    "slot are combined, window by window",
+    "inverse_index": "the queries that selected each chunk, and nothing else",
 }
 
 

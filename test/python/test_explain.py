@@ -28,3 +28,32 @@ def test_ranges_have_visits_without_slots() -> None:
     text = function.explain(**random_arguments(function.signature), chunk_size=16, **options)
     assert "each visit of a chunk" in text
     assert "one for each slot" not in text
+
+
+def test_launches_and_workspace_of_chunk_major() -> None:
+    case = Case(B=2, L=12, N=128, H=2, G=4, D=32, S=32, K=3)
+    x = make(case, torch.float32)
+    by_chunk = rf.ops.hsa_kernel.options(schedule="chunk_major")
+    text = by_chunk.explain(**x, scale=0.1, chunk_size=32)
+    assert "hsa_kernel on cpu, schedule chunk_major: programs own chunks" in text
+    launches = [line.split()[1].rstrip(":") for line in text.splitlines() if "launch" in line]
+    index = [f"hsa_kernel_indices_{step}" for step in ("count", "scan", "place", "sort")]
+    assert launches == [*index, "hsa_kernel_visits", "hsa_kernel_rest"]
+    # Two sequences of 12 queries with 8 heads, 3 slots and 32 dims in float32, and the index.
+    assert "workspace: 0.1 MiB" in text
+
+
+def test_workspace_is_bounded_whatever_the_length() -> None:
+    """At a million queries with 128 slots, as the plan says: nothing runs."""
+    case = Case(B=1, L=2, N=64, H=1, G=16, D=64, S=64, K=1)
+    by_chunk = rf.ops.hsa_kernel.options(schedule="chunk_major")
+    plan = by_chunk.compile(**make(case, torch.float32), scale=0.1, chunk_size=64).plan
+    for length, slots in ((2**16, 8), (2**20, 8), (2**20, 128)):
+        shapes = {
+            "q": (1, length, 16, 64),
+            "k": (1, length, 1, 64),
+            "v": (1, length, 1, 64),
+            "weights": (1, length, 1, slots),
+            "indices": (1, length, 1, slots),
+        }
+        assert plan.workspace_bytes(shapes) <= 256 * 2**20

@@ -12,6 +12,7 @@ from numerics import DEVICES, Case, bound, make, reference
 import ramify as rf
 
 DTYPES = [torch.float32, torch.bfloat16, torch.float16]
+SCHEDULES = ["query_major", "chunk_major"]
 BASE = Case()
 
 CORNERS = [
@@ -60,12 +61,24 @@ CASES = {
 }
 
 
-def check(case: Case, dtype: torch.dtype, device: str, seed: int = 0) -> None:
+def run(x: dict[str, torch.Tensor], case: Case, schedule: str) -> torch.Tensor:
+    """ramify.ops.hsa by a schedule of its own."""
+    if schedule == "query_major":
+        return rf.ops.hsa(**x, chunk_size=case.S, softmax_n=case.n, q_block=case.q_block)
+    kernel = rf.ops.hsa_kernel.options(schedule=schedule)
+    return kernel(
+        **x, chunk_size=case.S, scale=case.D**-0.5, softmax_n=case.n, q_block=case.q_block
+    )
+
+
+def check(
+    case: Case, dtype: torch.dtype, device: str, seed: int = 0, schedule: str = "query_major"
+) -> None:
     x = make(case, dtype, seed)
     scale = case.D**-0.5
     ref = reference(case, x, scale)
     there = {name: t.to(device) for name, t in x.items()}
-    out = rf.ops.hsa(**there, chunk_size=case.S, softmax_n=case.n, q_block=case.q_block)
+    out = run(there, case, schedule)
     assert out.shape == ref.shape
     assert out.dtype == dtype
     assert out.device.type == device
@@ -87,9 +100,41 @@ def test_case(name: str, dtype: torch.dtype, device: str) -> None:
     check(CASES[name], dtype, device)
 
 
-@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("schedule", SCHEDULES[1:])
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("name", CASES)
+def test_case_by_schedule(name: str, dtype: torch.dtype, schedule: str) -> None:
+    check(CASES[name], dtype, "cpu", schedule=schedule)
+
+
+def test_chunk_major_over_several_windows() -> None:
+    """More queries than a window has, a chunk that all select, and one that none selects."""
+    case = Case(B=1, L=4500, N=640, H=1, G=2, D=16, S=32, K=3)
+    x = make(case, torch.float32)
+    x["indices"][..., 0] = 5
+    x["indices"][x["indices"] == 7] = 8
+    scale = case.D**-0.5
+    ref = reference(case, x, scale)
+    first, again = (run(x, case, "chunk_major") for _ in range(2))
+    error = (first.double() - ref).abs().max().item()
+    assert error <= bound(x, case, scale, ref)
+    assert torch.equal(first, again)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("device", ["cpu"])
+@pytest.mark.parametrize("seed", range(12))
+def test_random_shapes_by_schedule(seed: int, device: str, schedule: str) -> None:
+    check_random(seed, device, schedule)
+
+
+@pytest.mark.parametrize("device", DEVICES[1:])
 @pytest.mark.parametrize("seed", range(12))
 def test_random_shapes(seed: int, device: str) -> None:
+    check_random(seed, device, "query_major")
+
+
+def check_random(seed: int, device: str, schedule: str) -> None:
     r = random.Random(seed)
     case = Case(
         B=r.randint(1, 3),
@@ -105,7 +150,7 @@ def test_random_shapes(seed: int, device: str) -> None:
         n=r.choice((0.0, 0.5, 1.0)),
         corner=r.choice(("", "out of range")),
     )
-    check(case, r.choice(DTYPES), device, seed)
+    check(case, r.choice(DTYPES), device, seed, schedule)
 
 
 @pytest.mark.parametrize("device", DEVICES)

@@ -110,15 +110,42 @@ def on_device(function: rf.JitFunction, x: dict[str, Any], dtype: torch.dtype, d
     return {name: tensor.to(device) for name, tensor in tensors.items()}
 
 
+# What chunk_major refuses, and what it says.
+NO_SELECTION = "visits no selected chunks"
+REFUSED = {
+    **dict.fromkeys(("ranges", "ranges, blocks", "no loop", "windowed", "aligned"), NO_SELECTION),
+    **dict.fromkeys(
+        ("own", "sink", "sink, blocks", "rest", "terms", "terms, blocks"), NO_SELECTION
+    ),
+    "by hand": "depends on the result of another reduction",
+}
+
+
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
 @pytest.mark.parametrize("name", CASES)
 def test_compiled_function_is_its_reference(name: str, dtype: torch.dtype, device: str) -> None:
+    check(name, dtype, device, "query_major")
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
+@pytest.mark.parametrize("name", sorted(set(CASES) - set(REFUSED)))
+def test_by_chunk_it_is_its_reference(name: str, dtype: torch.dtype) -> None:
+    check(name, dtype, "cpu", "chunk_major")
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_chunk_major_says_what_it_cannot_do(name: str) -> None:
+    with pytest.raises(rf.CompileError, match=REFUSED[name]):
+        check(name, torch.float32, "cpu", "chunk_major")
+
+
+def check(name: str, dtype: torch.dtype, device: str, schedule: str) -> None:
     function, options, sizes = CASES[name]
     x = on_device(function, random_arguments(function.signature, **sizes), dtype, device)
     options = {"chunk_size": 16, **options}
     options = {key: value for key, value in options.items() if value is not None}
-    found = function(**x, **options)
+    found = function.options(schedule=schedule)(**x, **options)
     expected = function.reference(**x, **options)
     pairs = zip(found, expected, strict=True) if isinstance(found, tuple) else [(found, expected)]
     for one, other in pairs:

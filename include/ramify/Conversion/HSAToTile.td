@@ -35,7 +35,9 @@ def HSAToTile : Pass<"hsa-to-tile", "::mlir::ModuleOp"> {
     Option<"streamRows", "stream-rows", "int64_t", "64",
            "query blocks of a program that walks over streams">,
     Option<"streamChunks", "stream-chunks", "int64_t", "64",
-           "chunks in a tile of a stream">];
+           "chunks in a tile of a stream">,
+    Option<"chunkRows", "chunk-rows", "int64_t", "64",
+           "rows of a tile of several query blocks that share a chunk">];
 }
 
 def HSASplitLaunches : Pass<"hsa-split-launches", "::mlir::ModuleOp"> {

@@ -55,20 +55,45 @@ unsigned BodyEmitter::countParts(Type type) const {
 LogicalResult BodyEmitter::emitElementwise(Operation *op) {
   if (!OpTrait::hasElementwiseMappableTraits(op) || op->getNumResults() != 1)
     return op->emitOpError("is not an operation that a schedule can lower");
-  Type type = op->getResult(0).getType();
   Tiles tiles;
-  for (unsigned part = 0; part < countParts(type); ++part) {
-    IRMapping mapping;
+  for (unsigned part = 0; part < countParts(op->getResult(0).getType());
+       ++part) {
+    Tiles own;
     for (Value operand : op->getOperands()) {
       Tiles parts = getTiles(operand);
-      mapping.map(operand, parts[parts.size() > 1 ? part : 0]);
+      own.push_back(parts[parts.size() > 1 ? part : 0]);
     }
-    Operation *copy = b.clone(*op, mapping);
-    copy->getResult(0).setType(shape.getTile(type));
-    tiles.push_back(copy->getResult(0));
+    tiles.push_back(emitCopy(op, own));
   }
   set(op->getResult(0), tiles);
   return success();
+}
+
+/// The same operation on tiles. Where an operand is a number of each row, so is
+/// the result, or it is repeated to the result's shape.
+Value BodyEmitter::emitCopy(Operation *op, Tiles operands) {
+  Type type = shape.getTile(op->getResult(0).getType());
+  auto isTile = [](Value value) {
+    return isa<RankedTensorType>(value.getType());
+  };
+  auto tile = dyn_cast<RankedTensorType>(type);
+  for (auto [operand, given] : llvm::zip(operands, op->getOperands())) {
+    if (!isTile(operand) || isa<RankedTensorType>(given.getType()))
+      continue;
+    if (tile)
+      operand = b.repeat(operand, 1, tile);
+    else
+      type = RankedTensorType::get({shape.rows}, type);
+    if (!tile)
+      break;
+  }
+  if (!tile && isa<RankedTensorType>(type))
+    for (Value &operand : operands)
+      operand = b.splat(operand, {shape.rows});
+  Operation *copy = b.clone(*op);
+  copy->setOperands(operands);
+  copy->getResult(0).setType(type);
+  return copy->getResult(0);
 }
 
 LogicalResult BodyEmitter::emitConstant(arith::ConstantOp op) {
@@ -186,13 +211,10 @@ Tiles BodyEmitter::emitScaled(Value value) {
     taken |= scale;
   }
   for (unsigned part = 0; part < countParts(value.getType()); ++part) {
-    SmallVector<Value> own;
+    Tiles own;
     for (Tiles &parts : operands)
       own.push_back(parts[parts.size() > 1 ? part : 0]);
-    Operation *copy = b.clone(*op);
-    copy->setOperands(own);
-    copy->getResult(0).setType(shape.getTile(value.getType()));
-    tiles.push_back(copy->getResult(0));
+    tiles.push_back(emitCopy(op, own));
   }
   return tiles;
 }
@@ -216,6 +238,8 @@ static SmallVector<int, 3> getFootprint(Type type) {
 Value BodyEmitter::emitBroadcast(Value tile, Type from, Type to) {
   auto type = cast<RankedTensorType>(shape.getTile(to));
   SmallVector<int, 3> narrow = getFootprint(from), wide = getFootprint(to);
+  if (narrow.empty() && isa<RankedTensorType>(tile.getType()))
+    return b.repeat(tile, 1, type);
   if (narrow.empty())
     return b.splat(tile, type.getShape());
   if (narrow.size() == wide.size())
@@ -225,6 +249,12 @@ Value BodyEmitter::emitBroadcast(Value tile, Type from, Type to) {
 
 LogicalResult BodyEmitter::emitOp(hsa::BroadcastOp op) {
   Tiles inner = getTiles(op.getInput()), tiles;
+  if (!isa<RankedTensorType>(op.getInput().getType()) &&
+      isa<RankedTensorType>(inner[0].getType()) && !hasRows(op.getType()))
+    return op.emitOpError("repeats a number of each query block to ")
+           << op.getType()
+           << ", which has no pos or head axis; this schedule has several "
+              "query blocks in a tile";
   for (unsigned part = 0; part < countParts(op.getType()); ++part)
     tiles.push_back(emitBroadcast(inner[inner.size() > 1 ? part : 0],
                                   op.getInput().getType(), op.getType()));

@@ -10,6 +10,9 @@
 // combines the parts. Where a chunk is visited in passes (KeyPasses.h) the
 // value is the one tile that the pass is at.
 //
+// In a tile of several query blocks a number of each block, a weight say, is a
+// vector over rows although its type has no axes.
+//
 // Exponentials are taken to base 2. `scaled` gives log2(e) * x and lets the
 // factor disappear into a multiplication or constant of x where there is one,
 // so that exp(scale * s) costs one multiplication.
@@ -34,7 +37,8 @@ using Tiles = llvm::SmallVector<mlir::Value, 2>;
 /// The query rows that a program of the grid holds.
 struct Rows {
   mlir::Value batch;     ///< index
-  mlir::Value block;     ///< index: the row of the selection tensors
+  mlir::Value block;     ///< the row of the selection tensors: an index, or an
+                         ///< i32 vector in a tile of several query blocks
   mlir::Value firstHead; ///< index: the first query head
   mlir::Value keyHead;   ///< index: the key/value head
   mlir::Value query;     ///< place in the query array: an index that all rows
@@ -51,7 +55,8 @@ struct Rows {
 
 /// The visit of one chunk, or of one tile of it.
 struct Chunk {
-  mlir::Value slot;  ///< index; null in a domain without slots
+  mlir::Value slot;  ///< index, or an i32 vector in a tile of several query
+                     ///< blocks; null in a domain without slots
   mlir::Value index; ///< i32: its number in the partition
   mlir::Value first; ///< i32: its first key
   mlir::Value end;   ///< i32: behind its last key
@@ -120,6 +125,7 @@ public:
 private:
   // BodyEmitter.cpp
   mlir::LogicalResult emitElementwise(mlir::Operation *op);
+  mlir::Value emitCopy(mlir::Operation *op, Tiles operands);
   mlir::LogicalResult emitConstant(mlir::arith::ConstantOp op);
   mlir::LogicalResult emitExp(mlir::Operation *op);
   mlir::LogicalResult emitAbs(mlir::Operation *op);
@@ -164,6 +170,10 @@ private:
 
   llvm::DenseMap<mlir::Value, Tiles> values;
 };
+
+/// A running softmax with another one: maximum (to base 2), sum and values
+/// each.
+Tiles combineStates(TileBuilder &b, mlir::ValueRange lhs, mlir::ValueRange rhs);
 
 /// The value of an empty reduction.
 double getNeutral(hsa::Monoid monoid);

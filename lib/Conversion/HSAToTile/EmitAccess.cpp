@@ -57,6 +57,19 @@ LogicalResult BodyEmitter::emitOp(hsa::AtOp op) {
     return op.emitOpError("of a tensor has no lowering here");
   hsa::Heads heads = role.getHeads();
   Value weights = get(op.getSource());
+  Value head = heads == hsa::Heads::One     ? b.index(0)
+               : heads == hsa::Heads::Query ? rows.firstHead
+                                            : rows.keyHead;
+  if (isa<RankedTensorType>(rows.block.getType())) {
+    Type element = cast<MemRefType>(weights.getType()).getElementType();
+    if (heads == hsa::Heads::Query)
+      head = rows.head;
+    set(op, {b.create<tile::LookupOp>(
+                RankedTensorType::get({shape.rows}, element), weights,
+                ValueRange{rows.batch, rows.block, head, chunk->slot},
+                rows.inside)});
+    return success();
+  }
   if (heads == hsa::Heads::Query && shape.heads > 1) {
     set(op, {b.create<tile::LookupOp>(
                 shape.getTile(op.getType()), weights,
@@ -64,9 +77,6 @@ LogicalResult BodyEmitter::emitOp(hsa::AtOp op) {
                 rows.inside)});
     return success();
   }
-  Value head = heads == hsa::Heads::One     ? b.index(0)
-               : heads == hsa::Heads::Query ? rows.firstHead
-                                            : rows.keyHead;
   Value weight = b.create<memref::LoadOp>(
       weights, ValueRange{rows.batch, rows.block, head, chunk->slot});
   if (heads == hsa::Heads::Query)

@@ -73,6 +73,15 @@ static void push(TileBuilder &b, State &state, Value score, Value value) {
   state.values = b.addf(state.values, weighted);
 }
 
+Tiles ramify::combineStates(TileBuilder &b, ValueRange lhs, ValueRange rhs) {
+  State left{lhs[0], lhs[1], lhs[2]}, right{rhs[0], rhs[1], rhs[2]};
+  Value maximum = right.maximum;
+  raise(b, right, left.maximum);
+  raise(b, left, maximum);
+  return {left.maximum, b.addf(left.sum, right.sum),
+          b.addf(left.values, right.values)};
+}
+
 //===----------------------------------------------------------------------===//
 // Operations on states
 //===----------------------------------------------------------------------===//
@@ -183,6 +192,8 @@ FailureOr<Tiles> BodyEmitter::emitAccumulation(hsa::ReduceOp op,
           std::tie(state.maximum, state.sum, state.values);
     } else {
       Value tile = get(yielded[0]);
+      if (isa<RankedTensorType>(slots[0].getType()))
+        tile = b.splat(tile, {shape.rows});
       if (monoid != hsa::Monoid::Sum || !isZeroWithoutKeys(yielded[0]))
         tile = maskRows(b, *chunk, tile, getNeutral(monoid));
       slots[0] = emitCombine(b, monoid, slots[0], tile);

@@ -52,8 +52,8 @@ public:
                         ", ");
       return signalPassFailure();
     }
-    TileLimits limits{rowsMultiple, colsMultiple, maxRows,     maxKeyTile,
-                      registers,    streamRows,   streamChunks};
+    TileLimits limits{rowsMultiple, colsMultiple, maxRows,      maxKeyTile,
+                      registers,    streamRows,   streamChunks, chunkRows};
     auto programs = llvm::to_vector(getOperation().getOps<hsa::ProgramOp>());
     for (hsa::ProgramOp program : programs) {
       if (isComposed(program))

@@ -296,10 +296,9 @@ static std::optional<std::pair<Axis, int64_t>> findSize(Type role,
   return std::nullopt;
 }
 
-/// The sizes of the arrays.
-static PartitionSize getWholeSize(TileBuilder &b, hsa::ProgramOp program,
-                                  StringRef partition,
-                                  function_ref<Value(Value)> memory) {
+PartitionSize ramify::getWholeSize(TileBuilder &b, hsa::ProgramOp program,
+                                   StringRef partition,
+                                   function_ref<Value(Value)> memory) {
   int64_t chunk = std::max<int64_t>(program.getChunkSize(partition), 1);
   PartitionSize size;
   for (BlockArgument argument : program.getBody().getArguments()) {

@@ -85,6 +85,10 @@ mlir::Type getMemoryType(mlir::Type role);
 struct PartitionSize {
   mlir::Value keys, chunks;
 };
+/// The sizes of the arrays, whatever `num_keys` says.
+PartitionSize getWholeSize(TileBuilder &b, hsa::ProgramOp program,
+                           llvm::StringRef partition,
+                           llvm::function_ref<mlir::Value(mlir::Value)> memory);
 PartitionSize getPartitionSize(
     TileBuilder &b, hsa::ProgramOp program, llvm::StringRef partition,
     llvm::function_ref<mlir::Value(mlir::Value)> memory, mlir::Value batch);

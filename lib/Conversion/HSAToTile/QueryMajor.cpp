@@ -20,9 +20,10 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "QueryMajor.h"
+
 #include "KeyPasses.h"
 #include "QueryPlaces.h"
-#include "Schedule.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -86,8 +87,9 @@ static void emitPadding(TileBuilder &b, const TileShape &shape, Rows &rows) {
   rows.inside = b.both(rows.inside, b.splat(there, {shape.rows}));
 }
 
-static void emitRows(BodyEmitter &emitter, const Parameters &parameters,
-                     tile::KernelOp kernel) {
+void ramify::emitQueryRows(BodyEmitter &emitter, const Parameters &parameters,
+                           tile::KernelOp kernel, Value firstBlock,
+                           Value firstSequence) {
   TileBuilder &b = emitter.b;
   const TileShape &shape = emitter.shape;
   Rows &rows = emitter.rows;
@@ -95,6 +97,10 @@ static void emitRows(BodyEmitter &emitter, const Parameters &parameters,
   Value heads = b.create<tile::ProgramIdOp>(tile::GridAxis::Y);
   rows.batch = b.create<tile::ProgramIdOp>(tile::GridAxis::Z);
   rows.block = b.div(x, shape.rowBlocks);
+  if (firstBlock)
+    rows.block = b.add(rows.block, b.toIndex(firstBlock));
+  if (firstSequence)
+    rows.batch = b.add(rows.batch, b.toIndex(firstSequence));
   Value rowBlock = b.rem(x, shape.rowBlocks);
   rows.firstHead = b.mul(heads, b.index(shape.heads));
   rows.keyHead = b.div(rows.firstHead, shape.group);
@@ -140,17 +146,26 @@ static Value unlessPadding(BodyEmitter &emitter, Value valid) {
   return emitter.b.both(valid, emitter.b.invert(padding));
 }
 
+Value ramify::getSelectionHead(BodyEmitter &emitter, hsa::SelectedOp selected) {
+  auto type = cast<hsa::IndicesType>(selected.getIndices().getType());
+  switch (type.getHeads()) {
+  case hsa::Heads::One:
+    return emitter.b.index(0);
+  case hsa::Heads::Query:
+    return emitter.rows.firstHead;
+  case hsa::Heads::KV:
+    return emitter.rows.keyHead;
+  }
+  llvm_unreachable("all cases are covered");
+}
+
 /// Index of the slot as it is stored, and whether it is a chunk's.
 static std::pair<Value, Value> emitSlot(BodyEmitter &emitter,
                                         hsa::SelectedOp selected, Value slot,
                                         Value chunks) {
   TileBuilder &b = emitter.b;
   const Rows &rows = emitter.rows;
-  hsa::Heads heads =
-      cast<hsa::IndicesType>(selected.getIndices().getType()).getHeads();
-  Value head = heads == hsa::Heads::One     ? b.index(0)
-               : heads == hsa::Heads::Query ? rows.firstHead
-                                            : rows.keyHead;
+  Value head = getSelectionHead(emitter, selected);
   Value index =
       b.create<memref::LoadOp>(emitter.get(selected.getIndices()),
                                ValueRange{rows.batch, rows.block, head, slot});
@@ -162,28 +177,10 @@ static std::pair<Value, Value> emitSlot(BodyEmitter &emitter,
   return {index, b.compare(Predicate::ult, index, chunks)};
 }
 
-/// What a reduction loops over: the bounds, and the chunk of each turn.
-namespace {
-struct Loop {
-  BodyEmitter &emitter;
-  hsa::ReduceOp op;
-  int64_t keys; ///< of a chunk
-  PartitionSize size;
-
-  LogicalResult overSlots(hsa::SelectedOp selected, Tiles &states);
-  LogicalResult overRange(Operation *domain, Tiles &states);
-
-private:
-  LogicalResult
-  emitLoop(Value low, Value high, Tiles &states,
-           function_ref<FailureOr<Tiles>(Value, ValueRange)> turn);
-};
-} // namespace
-
-LogicalResult
-Loop::emitLoop(Value low, Value high, Tiles &states,
-               function_ref<FailureOr<Tiles>(Value, ValueRange)> turn) {
-  TileBuilder &b = emitter.b;
+/// A loop over numbers with the accumulators carried along.
+static LogicalResult
+emitLoop(TileBuilder &b, Value low, Value high, Tiles &states,
+         function_ref<FailureOr<Tiles>(Value, ValueRange)> turn) {
   auto loop = b.create<scf::ForOp>(low, high, b.index(1), states);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
@@ -196,12 +193,13 @@ Loop::emitLoop(Value low, Value high, Tiles &states,
   return success();
 }
 
-LogicalResult Loop::overSlots(hsa::SelectedOp selected, Tiles &states) {
+LogicalResult ramify::emitSlots(BodyEmitter &emitter, hsa::SelectedOp selected,
+                                Value chunks, Tiles &states, SlotVisit visit) {
   TileBuilder &b = emitter.b;
   Value indices = emitter.get(selected.getIndices());
   Value slots = b.create<memref::DimOp>(indices, b.index(3));
   auto turn = [&](Value slot, ValueRange before) -> FailureOr<Tiles> {
-    auto [index, valid] = emitSlot(emitter, selected, slot, size.chunks);
+    auto [index, valid] = emitSlot(emitter, selected, slot, chunks);
     auto branch =
         b.create<scf::IfOp>(before.getTypes(), unlessPadding(emitter, valid),
                             /*withElseRegion=*/true);
@@ -209,30 +207,46 @@ LogicalResult Loop::overSlots(hsa::SelectedOp selected, Tiles &states) {
     b.setInsertionPointToStart(branch.elseBlock());
     b.create<scf::YieldOp>(before);
     b.setInsertionPointToStart(branch.thenBlock());
-    Chunk chunk = getChunk(emitter, index, keys, size);
-    chunk.slot = slot;
-    FailureOr<Tiles> after = emitVisit(emitter, op, keys, chunk, before);
+    FailureOr<Tiles> after = visit(slot, index, before);
     if (failed(after))
       return failure();
     b.create<scf::YieldOp>(*after);
     return Tiles(branch.getResults().begin(), branch.getResults().end());
   };
-  return emitLoop(b.index(0), slots, states, turn);
+  return emitLoop(b, b.index(0), slots, states, turn);
 }
 
-LogicalResult Loop::overRange(Operation *domain, Tiles &states) {
+static LogicalResult emitRange(BodyEmitter &emitter, hsa::ReduceOp op,
+                               int64_t keys, PartitionSize size,
+                               Tiles &states) {
   TileBuilder &b = emitter.b;
-  RangeDomain range(emitter, domain, size);
+  RangeDomain range(emitter, op.getDomain().getDefiningOp(), size);
   auto [low, high] = range.getChunks(b);
   auto turn = [&](Value number, ValueRange before) -> FailureOr<Tiles> {
     Chunk chunk = getChunk(emitter, b.toI32(number), keys, size);
     range.restrict(b, chunk);
     return emitVisit(emitter, op, keys, chunk, before);
   };
-  return emitLoop(b.toIndex(low), b.toIndex(high), states, turn);
+  return emitLoop(b, b.toIndex(low), b.toIndex(high), states, turn);
 }
 
-static LogicalResult emitReduce(BodyEmitter &emitter, hsa::ReduceOp op) {
+Tiles ramify::getStates(BodyEmitter &emitter, hsa::ReduceOp op) {
+  Tiles states;
+  for (Value init : op.getAccumulators())
+    llvm::append_range(states, emitter.getTiles(init));
+  return states;
+}
+
+void ramify::setResults(BodyEmitter &emitter, hsa::ReduceOp op,
+                        ArrayRef<Value> states) {
+  for (Value result : op.getResults()) {
+    unsigned count = BodyEmitter::countStates(result.getType());
+    emitter.set(result, Tiles(states.take_front(count)));
+    states = states.drop_front(count);
+  }
+}
+
+LogicalResult ramify::emitQueryReduce(BodyEmitter &emitter, hsa::ReduceOp op) {
   TileBuilder &b = emitter.b;
   b.setLoc(op.getLoc());
   StringRef partition =
@@ -244,25 +258,22 @@ static LogicalResult emitReduce(BodyEmitter &emitter, hsa::ReduceOp op) {
   auto size = getPartitionSize(
       b, emitter.program, partition,
       [&](Value value) { return emitter.get(value); }, emitter.rows.batch);
-  Tiles states;
-  for (Value init : op.getAccumulators())
-    llvm::append_range(states, emitter.getTiles(init));
-  Operation *domain = op.getDomain().getDefiningOp();
-  Loop loop{emitter, op, keys, size};
-  auto selected = dyn_cast<hsa::SelectedOp>(domain);
+  Tiles states = getStates(emitter, op);
+  auto visit = [&](Value slot, Value index,
+                   ValueRange before) -> FailureOr<Tiles> {
+    Chunk chunk = getChunk(emitter, index, keys, size);
+    chunk.slot = slot;
+    return emitVisit(emitter, op, keys, chunk, before);
+  };
+  auto selected = op.getDomain().getDefiningOp<hsa::SelectedOp>();
   if (selected && selected.isComputed())
     return op.emitOpError(
         "visits slots that the program computes, which has no "
         "lowering here");
-  if (failed(selected ? loop.overSlots(selected, states)
-                      : loop.overRange(domain, states)))
+  if (failed(selected ? emitSlots(emitter, selected, size.chunks, states, visit)
+                      : emitRange(emitter, op, keys, size, states)))
     return failure();
-  ArrayRef<Value> rest = states;
-  for (Value result : op.getResults()) {
-    unsigned count = BodyEmitter::countStates(result.getType());
-    emitter.set(result, Tiles(rest.take_front(count)));
-    rest = rest.drop_front(count);
-  }
+  setResults(emitter, op, states);
   return success();
 }
 
@@ -270,9 +281,8 @@ static LogicalResult emitReduce(BodyEmitter &emitter, hsa::ReduceOp op) {
 // The schedule
 //===----------------------------------------------------------------------===//
 
-/// Indices per query head need a program for each query head.
-static LogicalResult checkHeads(hsa::ProgramOp program,
-                                const TileShape &shape) {
+LogicalResult ramify::checkHeads(hsa::ProgramOp program,
+                                 const TileShape &shape) {
   for (Type type : program.getArgumentTypes())
     if (auto indices = dyn_cast<hsa::IndicesType>(type))
       if (indices.getHeads() == hsa::Heads::Query && shape.heads != 1)
@@ -295,9 +305,10 @@ LogicalResult ramify::lowerQueryMajor(hsa::ProgramOp program,
   BodyEmitter emitter(b, program, shape);
   tile::KernelOp kernel =
       createKernel(emitter, parameters, program.getSymName());
-  emitRows(emitter, parameters, kernel);
-  if (failed(emitProgram(
-          emitter, [&](hsa::ReduceOp op) { return emitReduce(emitter, op); })))
+  emitQueryRows(emitter, parameters, kernel);
+  if (failed(emitProgram(emitter, [&](hsa::ReduceOp op) {
+        return emitQueryReduce(emitter, op);
+      })))
     return failure();
   emitResults(emitter, kernel,
               cast<hsa::ReturnOp>(program.getBody().front().getTerminator()));

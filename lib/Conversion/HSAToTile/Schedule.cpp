@@ -13,14 +13,13 @@ using hsa::Axis;
 // Kernels
 //===----------------------------------------------------------------------===//
 
-tile::KernelOp ramify::createKernel(BodyEmitter &emitter,
-                                    const Parameters &parameters,
-                                    StringRef name) {
+static tile::KernelOp createKernelWith(BodyEmitter &emitter, StringRef name,
+                                       ArrayRef<Type> types,
+                                       ArrayRef<Attribute> attributes) {
   TileBuilder &b = emitter.b;
-  auto type = b.getFunctionType(parameters.getKernelTypes(), {});
-  auto kernel = b.create<tile::KernelOp>(
-      name, type, b.getArrayAttr(parameters.getKernelAttributes()),
-      /*res_attrs=*/nullptr);
+  auto type = b.getFunctionType(types, {});
+  auto kernel = b.create<tile::KernelOp>(name, type, b.getArrayAttr(attributes),
+                                         /*res_attrs=*/nullptr);
   Block *body = &kernel.getBody().emplaceBlock();
   for (Type argument : type.getInputs())
     body->addArgument(argument, kernel.getLoc());
@@ -28,6 +27,29 @@ tile::KernelOp ramify::createKernel(BodyEmitter &emitter,
   for (BlockArgument parameter : emitter.program.getBody().getArguments())
     emitter.set(parameter, {body->getArgument(parameter.getArgNumber())});
   return kernel;
+}
+
+tile::KernelOp ramify::createKernel(BodyEmitter &emitter,
+                                    const Parameters &parameters,
+                                    StringRef name) {
+  return createKernelWith(emitter, name, parameters.getKernelTypes(),
+                          parameters.getKernelAttributes());
+}
+
+tile::KernelOp ramify::createKernel(BodyEmitter &emitter,
+                                    const Parameters &parameters,
+                                    StringRef name,
+                                    ArrayRef<KernelArgument> more) {
+  Builder &b = emitter.b;
+  SmallVector<Type> types(parameters.getPlanTypes());
+  SmallVector<Attribute> attributes = parameters.getKernelAttributes();
+  attributes.resize(types.size());
+  for (const KernelArgument &argument : more) {
+    types.push_back(argument.type);
+    attributes.push_back(b.getDictionaryAttr(
+        b.getNamedAttr("ramify.name", b.getStringAttr(argument.name))));
+  }
+  return createKernelWith(emitter, name, types, attributes);
 }
 
 LogicalResult
@@ -85,10 +107,8 @@ static PlanSizes getPlanSizes(TileBuilder &b, Value query) {
   return {dim(0), dim(1), dim(2)};
 }
 
-void ramify::createPlan(
-    TileBuilder &b, hsa::ProgramOp program, const Parameters &parameters,
-    tile::KernelOp kernel,
-    function_ref<std::array<Value, 3>(TileBuilder &, PlanSizes)> getGrid) {
+tile::PlanOp ramify::createEmptyPlan(TileBuilder &b, hsa::ProgramOp program,
+                                     const Parameters &parameters) {
   b.setLoc(program.getLoc());
   b.setInsertionPoint(program);
   auto type = b.getFunctionType(parameters.getPlanTypes(), {});
@@ -99,6 +119,15 @@ void ramify::createPlan(
   for (Type argument : type.getInputs())
     body->addArgument(argument, plan.getLoc());
   b.setInsertionPointToStart(body);
+  return plan;
+}
+
+void ramify::createPlan(
+    TileBuilder &b, hsa::ProgramOp program, const Parameters &parameters,
+    tile::KernelOp kernel,
+    function_ref<std::array<Value, 3>(TileBuilder &, PlanSizes)> getGrid) {
+  tile::PlanOp plan = createEmptyPlan(b, program, parameters);
+  Block *body = &plan.getBody().front();
   PlanSizes sizes =
       getPlanSizes(b, body->getArgument(parameters.getQuery().getArgNumber()));
   SmallVector<Value> operands(body->getArguments());

@@ -26,15 +26,37 @@ mlir::LogicalResult lowerQueryMajor(hsa::ProgramOp program,
 mlir::LogicalResult lowerStreamed(hsa::ProgramOp program,
                                   const TileLimits &limits);
 
+/// A program owns one chunk and visits the query blocks that selected it.
+mlir::LogicalResult lowerChunkMajor(hsa::ProgramOp program,
+                                    const TileLimits &limits);
+
+/// No schedule of its own but what others begin with: the queries of each
+/// chunk.
+mlir::LogicalResult lowerInverseIndex(hsa::ProgramOp program,
+                                      const TileLimits &limits);
+
 inline constexpr Schedule schedules[] = {
     {"query_major", lowerQueryMajor},
+    {"chunk_major", lowerChunkMajor},
     {"streamed", lowerStreamed},
+    {"inverse_index", lowerInverseIndex},
 };
 
 /// A kernel with the program's parameters and results as arguments; `emitter`
 /// learns where the parameters are.
 tile::KernelOp createKernel(BodyEmitter &emitter, const Parameters &parameters,
                             llvm::StringRef name);
+
+/// An argument of a kernel behind the program's parameters.
+struct KernelArgument {
+  std::string name;
+  mlir::Type type;
+};
+
+/// A kernel with the program's parameters and then `more` as arguments.
+tile::KernelOp createKernel(BodyEmitter &emitter, const Parameters &parameters,
+                            llvm::StringRef name,
+                            llvm::ArrayRef<KernelArgument> more);
 
 /// Emits the operations of the program; `reduce` emits a reduction.
 mlir::LogicalResult
@@ -44,6 +66,11 @@ emitProgram(BodyEmitter &emitter,
 /// Writes the program's results to the last arguments of the kernel.
 void emitResults(BodyEmitter &emitter, tile::KernelOp kernel,
                  hsa::ReturnOp results);
+
+/// A plan with the program's parameters as arguments and an empty body, which
+/// `b` writes from then on.
+tile::PlanOp createEmptyPlan(TileBuilder &b, hsa::ProgramOp program,
+                             const Parameters &parameters);
 
 /// The sizes that a plan computes its grids from.
 struct PlanSizes {

@@ -63,6 +63,15 @@ TileShape::TileShape(hsa::ProgramOp program, const TileLimits &limits)
   rowBlocks = divideCeil(total, rows);
 }
 
+TileShape TileShape::ofChunk(hsa::ProgramOp program, const TileLimits &limits) {
+  TileShape shape(program, limits);
+  int64_t ofEntry = shape.positions * shape.heads;
+  shape.entries = std::max<int64_t>(limits.chunkRows / ofEntry, 1);
+  if (shape.entries > 1)
+    shape.rows = alignTo(shape.entries * ofEntry, limits.rowsMultiple);
+  return shape;
+}
+
 void TileShape::fitRegisters(hsa::ProgramOp program, int64_t keys) {
   auto fits = [&](int64_t keysAtOnce) {
     return estimateRegisters(program, keysAtOnce, inPasses) <= limits.registers;

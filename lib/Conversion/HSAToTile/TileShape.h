@@ -35,11 +35,16 @@ struct TileLimits {
   int64_t registers = 0;     ///< of a thread; 0: as many as are needed
   int64_t streamRows = 64;   ///< query blocks of a program over streams
   int64_t streamChunks = 64; ///< chunks in a tile of a stream
+  int64_t chunkRows = 64;    ///< of a tile of several query blocks
 };
 
 class TileShape {
 public:
   TileShape(hsa::ProgramOp program, const TileLimits &limits);
+
+  /// A tile of several query blocks, those that share a chunk, where they are
+  /// small.
+  static TileShape ofChunk(hsa::ProgramOp program, const TileLimits &limits);
 
   /// The scalar or tile that stands for a value of `type`: one for each tile of
   /// a chunk if the type has a key axis. Null if it has too many axes.
@@ -60,12 +65,15 @@ public:
   int64_t group = 1;     ///< query heads for each key/value head
   int64_t rows = 1;      ///< of a tile
   int64_t rowBlocks = 1; ///< programs for each query block
+  int64_t entries = 1;   ///< query blocks of a tile
 
   /// All rows are at one position.
   bool hasOnePosition() const { return positions == 1; }
   /// The last program of a block, or every one, has rows that stand for
   /// nothing.
-  bool hasPaddedRows() const { return rows * rowBlocks != positions * heads; }
+  bool hasPaddedRows() const {
+    return rows * rowBlocks != entries * positions * heads;
+  }
 
 private:
   /// Chooses smaller tiles and passes if `keys` at once take too many

@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- ChunkMajor.cpp - Chunks visit the queries that selected them -------===//
+//
+// Keys and values are read about once, whatever the group is, and queries and
+// parts of results travel instead. Work goes window by window of tokens, so
+// that what a window writes stays in the cache and the workspace is bounded:
+//
+//     for each span of windows
+//       the inverse index of the span            InverseIndex.h
+//       for each window, some sequences at a time
+//         visits: a program owns some of the     ChunkVisits.h
+//           entries of one chunk and writes what
+//           each contributes to its slot's part  SlotParts.h
+//         the rest of the program: one program
+//           for each query block combines the
+//           parts in the order of the slots
+//
+// The parts make it the same bits each time. What the program does beside
+// visiting selected chunks, a window of its own keys say, is done by the last
+// launch as query_major does it.
+//
+//===----------------------------------------------------------------------===//
+
+#include "ChunkVisits.h"
+#include "QueryMajor.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+using namespace ramify;
+
+/// Bytes that the parts of a window, and the index of a span, may take: less
+/// together than the 256 MiB of the contract.
+static constexpr int64_t kPartBytes = int64_t(160) << 20;
+static constexpr int64_t kIndexBytes = int64_t(64) << 20;
+
+//===----------------------------------------------------------------------===//
+// The reductions
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// A reduction over selected chunks.
+struct Selection {
+  hsa::ReduceOp op;
+  hsa::SelectedOp selected;
+  SlotParts parts;
+  unsigned index;                ///< its inverse index
+  SmallVector<Value> partArrays; ///< in the plan
+};
+
+class ChunkMajor {
+public:
+  ChunkMajor(hsa::ProgramOp program, const TileLimits &limits)
+      : program(program), parameters(program), blockShape(program, limits),
+        visitShape(TileShape::ofChunk(program, limits)),
+        b(program.getLoc(), program) {}
+  LogicalResult lower();
+
+private:
+  LogicalResult collect();
+  std::string getVisitName(unsigned number);
+  std::string getRestName() { return (program.getSymName() + "_rest").str(); }
+  LogicalResult createRestKernel();
+  LogicalResult emitParts(BodyEmitter &emitter, Selection &selection,
+                          ValueRange arrays, const WindowArguments &window);
+
+  // The plan.
+  void createPlan();
+  void chooseWindows();
+  void createResults();
+  void createSpan(Value span);
+  void createWindow(Value window, Value number);
+  void createSequences(Value window, Value firstRow, Value group);
+  Value limit(Value value, Value most) {
+    return b.create<arith::MinUIOp>(value, most);
+  }
+  Value atLeastOne(Value value) {
+    return b.create<arith::MaxUIOp>(value, b.index(1));
+  }
+  Value divideUp(Value value, Value divisor) {
+    return b.create<arith::CeilDivUIOp>(value, divisor);
+  }
+  Value divideDown(Value value, Value divisor) {
+    return b.create<arith::DivUIOp>(value, divisor);
+  }
+  /// A loop of the plan below `count`; `body` gets its variable.
+  void loop(Value count, function_ref<void(Value)> body);
+
+  hsa::ProgramOp program;
+  Parameters parameters;
+  TileShape blockShape, visitShape;
+  TileBuilder b;
+  std::vector<Selection> selections;
+  std::vector<InverseIndex> indices;
+
+  SmallVector<Value> arguments, results;
+  Value batch, queries, headBlocks; ///< index
+  Value rows, windowRows, windowCount, spanWindows, groupSize;
+};
+} // namespace
+
+LogicalResult ChunkMajor::collect() {
+  BlockArgument query = parameters.getQuery();
+  if (!query)
+    return program.emitOpError("has no query, which chunk_major needs");
+  Type element = cast<hsa::QueryType>(query.getType()).getElementType();
+  llvm::DenseMap<Value, unsigned> known;
+  for (auto op : program.getBody().getOps<hsa::ReduceOp>()) {
+    auto selected = op.getDomain().getDefiningOp<hsa::SelectedOp>();
+    if (!selected)
+      continue;
+    if (selected.isComputed())
+      return op.emitOpError("visits slots that the program computes, which "
+                            "chunk_major cannot index");
+    Selection selection{op, selected, SlotParts(program, op, element), 0, {}};
+    if (failed(selection.parts.verify()))
+      return failure();
+    auto [place, isNew] =
+        known.try_emplace(selected.getIndices(), indices.size());
+    if (isNew)
+      indices.emplace_back(program, parameters, visitShape, selected);
+    selection.index = place->second;
+    selections.push_back(std::move(selection));
+  }
+  if (selections.empty())
+    return program.emitOpError(
+        "visits no selected chunks, which chunk_major is made for");
+  return checkHeads(program, visitShape);
+}
+
+std::string ChunkMajor::getVisitName(unsigned number) {
+  std::string name = (program.getSymName() + "_visits").str();
+  return number ? name + std::to_string(number) : name;
+}
+
+//===----------------------------------------------------------------------===//
+// The rest of the program
+//===----------------------------------------------------------------------===//
+
+/// A reduction whose visits have been made: their parts, slot by slot.
+LogicalResult ChunkMajor::emitParts(BodyEmitter &emitter, Selection &selection,
+                                    ValueRange arrays,
+                                    const WindowArguments &window) {
+  TileBuilder &inner = emitter.b;
+  const Rows &rows = emitter.rows;
+  inner.setLoc(selection.op.getLoc());
+  StringRef partition = selection.selected.getType().getPartition();
+  auto memory = [&](Value value) { return emitter.get(value); };
+  Value chunks =
+      getPartitionSize(inner, program, partition, memory, rows.batch).chunks;
+  Value firstQuery =
+      inner.mul(window.firstRow, inner.i32(blockShape.positions));
+  Value block = inner.sub(rows.block, inner.toIndex(window.firstRow));
+  PartPlace place;
+  place.sequence = inner.sub(rows.batch, inner.toIndex(window.sequence));
+  place.firstQuery = inner.mul(block, inner.index(blockShape.positions));
+  place.query =
+      blockShape.hasOnePosition() ? block : inner.sub(rows.query, firstQuery);
+  place.head = rows.head;
+  place.mask = rows.inside;
+  auto visit = [&](Value slot, Value, ValueRange before) -> FailureOr<Tiles> {
+    place.slot = slot;
+    return selection.parts.combine(emitter, before, arrays, place);
+  };
+  Tiles states = getStates(emitter, selection.op);
+  if (failed(emitSlots(emitter, selection.selected, chunks, states, visit)))
+    return failure();
+  setResults(emitter, selection.op, states);
+  return success();
+}
+
+LogicalResult ChunkMajor::createRestKernel() {
+  TileBuilder inner(program.getLoc(), program);
+  BodyEmitter emitter(inner, program, blockShape);
+  SmallVector<KernelArgument> extra;
+  for (Selection &selection : selections)
+    for (MemRefType type : selection.parts.getTypes())
+      extra.push_back({"part" + std::to_string(extra.size()), type});
+  addWindowArguments(extra, inner.getContext());
+  for (auto [number, type] : llvm::enumerate(parameters.getResultTypes()))
+    extra.push_back({"result" + std::to_string(number), type});
+  tile::KernelOp kernel =
+      createKernel(emitter, parameters, getRestName(), extra);
+  ValueRange arrays = kernel.getBody().getArguments();
+  arrays = arrays.take_back(extra.size())
+               .drop_back(parameters.getResultTypes().size());
+  WindowArguments window = takeWindowArguments(arrays);
+  emitQueryRows(emitter, parameters, kernel, window.firstRow, window.sequence);
+  auto reduce = [&](hsa::ReduceOp op) -> LogicalResult {
+    ValueRange rest = arrays;
+    for (Selection &selection : selections) {
+      size_t count = selection.parts.getTypes().size();
+      if (selection.op == op)
+        return emitParts(emitter, selection, rest.take_front(count), window);
+      rest = rest.drop_front(count);
+    }
+    return emitQueryReduce(emitter, op);
+  };
+  if (failed(emitProgram(emitter, reduce)))
+    return failure();
+  emitResults(emitter, kernel,
+              cast<hsa::ReturnOp>(program.getBody().front().getTerminator()));
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// The plan
+//===----------------------------------------------------------------------===//
+
+void ChunkMajor::loop(Value count, function_ref<void(Value)> body) {
+  auto op = b.create<tile::PlanForOp>(count);
+  Block *block = b.createBlock(&op.getBody(), {}, b.getIndexType(), b.getLoc());
+  body(block->getArgument(0));
+  b.create<tile::EndOp>();
+  b.setInsertionPointAfter(op);
+}
+
+/// Windows of as many tokens as the parts have room for, as many sequences at
+/// a time, and as many windows in an index.
+void ChunkMajor::chooseWindows() {
+  Value partBytes, indexBytes;
+  Value queryHeads = b.mul(headBlocks, b.index(blockShape.heads));
+  for (Selection &selection : selections) {
+    SelectionSizes sizes = indices[selection.index].getSizes(b, arguments);
+    Value wanted = chooseWindowRows(b, sizes, blockShape.positions);
+    windowRows = windowRows ? limit(windowRows, wanted) : wanted;
+    rows = sizes.rows;
+    Value bytes = b.mul(sizes.slots, b.index(selection.parts.getBytes() *
+                                             blockShape.positions));
+    partBytes = partBytes ? b.add(partBytes, bytes) : bytes;
+  }
+  partBytes = atLeastOne(b.mul(partBytes, queryHeads));
+  Value most = divideDown(b.index(kPartBytes), partBytes);
+  windowRows = atLeastOne(limit(windowRows, most));
+  groupSize = divideDown(b.index(kPartBytes), b.mul(partBytes, windowRows));
+  groupSize = atLeastOne(limit(groupSize, batch));
+  windowCount = divideUp(rows, windowRows);
+  for (InverseIndex &index : indices) {
+    SelectionSizes sizes = index.getSizes(b, arguments);
+    // Two numbers for each pick, and three for each chunk.
+    Value picks = b.mul(b.mul(windowRows, sizes.slots), b.index(8));
+    Value chunks = b.mul(sizes.chunks, b.index(12));
+    Value bytes = b.mul(b.add(picks, chunks), b.mul(batch, sizes.heads));
+    indexBytes = indexBytes ? b.add(indexBytes, bytes) : bytes;
+  }
+  spanWindows = divideDown(b.index(kIndexBytes), atLeastOne(indexBytes));
+  spanWindows = atLeastOne(limit(spanWindows, windowCount));
+}
+
+void ChunkMajor::createResults() {
+  Value query = arguments[parameters.getQuery().getArgNumber()];
+  Value heads = b.create<memref::DimOp>(query, b.index(2));
+  for (Type result : parameters.getResultTypes()) {
+    SmallVector<Value> shape = {batch, queries, heads};
+    auto array = cast<MemRefType>(result);
+    if (array.getRank() == 4)
+      shape.push_back(b.index(array.getDimSize(3)));
+    results.push_back(b.create<tile::ResultOp>(result, shape));
+  }
+}
+
+/// The launches for some sequences of a window.
+void ChunkMajor::createSequences(Value window, Value firstRow, Value group) {
+  Value first = b.mul(group, groupSize);
+  Value sequences = limit(groupSize, b.sub(batch, first));
+  Value numbers[] = {b.toI32(window), b.toI32(firstRow), b.toI32(first)};
+  SmallVector<Value> rest(arguments);
+  for (auto [number, selection] : llvm::enumerate(selections)) {
+    InverseIndex &index = indices[selection.index];
+    SmallVector<Value> operands(arguments);
+    llvm::append_range(operands, index.getArrays());
+    llvm::append_range(operands, selection.partArrays);
+    llvm::append_range(operands, numbers);
+    Value y = b.mul(headBlocks, b.index(visitShape.rowBlocks));
+    b.create<tile::LaunchOp>(getVisitName(number), index.getItems(), y,
+                             sequences, operands);
+    llvm::append_range(rest, selection.partArrays);
+  }
+  llvm::append_range(rest, numbers);
+  llvm::append_range(rest, results);
+  Value blocks = limit(windowRows, b.sub(rows, firstRow));
+  b.create<tile::LaunchOp>(getRestName(),
+                           b.mul(blocks, b.index(blockShape.rowBlocks)),
+                           headBlocks, sequences, rest);
+}
+
+/// The windows whose index is made at once.
+void ChunkMajor::createSpan(Value span) {
+  Value first = b.mul(span, spanWindows);
+  for (InverseIndex &index : indices)
+    index.launch(b, first);
+  Value count = limit(spanWindows, b.sub(windowCount, first));
+  loop(count, [&](Value window) {
+    Value firstRow = b.mul(b.add(first, window), windowRows);
+    loop(divideUp(batch, groupSize),
+         [&](Value group) { createSequences(window, firstRow, group); });
+  });
+}
+
+void ChunkMajor::createPlan() {
+  tile::PlanOp plan = createEmptyPlan(b, program, parameters);
+  llvm::append_range(arguments, plan.getBody().getArguments());
+  Value query = arguments[parameters.getQuery().getArgNumber()];
+  auto dim = [&](int64_t axis) -> Value {
+    return b.create<memref::DimOp>(query, b.index(axis));
+  };
+  batch = dim(0), queries = dim(1);
+  headBlocks = b.div(dim(2), blockShape.heads);
+  createResults();
+  chooseWindows();
+  for (InverseIndex &index : indices)
+    index.createArrays(b, arguments, index.getSizes(b, arguments),
+                       {windowRows, spanWindows}, /*exported=*/false);
+  Value tokens = b.mul(windowRows, b.index(blockShape.positions));
+  Value heads = b.mul(headBlocks, b.index(blockShape.heads));
+  for (Selection &selection : selections) {
+    Value slots = indices[selection.index].getSizes(b, arguments).slots;
+    selection.partArrays =
+        selection.parts.createWorkspaces(b, {groupSize, tokens, heads, slots});
+  }
+  loop(divideUp(windowCount, spanWindows),
+       [&](Value span) { createSpan(span); });
+  b.create<tile::EndOp>();
+}
+
+LogicalResult ChunkMajor::lower() {
+  if (failed(collect()))
+    return failure();
+  for (InverseIndex &index : indices)
+    index.createKernels();
+  for (auto [number, selection] : llvm::enumerate(selections))
+    if (failed(createVisitKernel(program, parameters, visitShape, selection.op,
+                                 selection.parts, getVisitName(number))))
+      return failure();
+  if (failed(createRestKernel()))
+    return failure();
+  createPlan();
+  return success();
+}
+
+LogicalResult ramify::lowerChunkMajor(hsa::ProgramOp program,
+                                      const TileLimits &limits) {
+  return ChunkMajor(program, limits).lower();
+}

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- ChunkVisits.cpp - A program owns one chunk -------------------------===//
+
+#include "ChunkVisits.h"
+
+#include "KeyPasses.h"
+#include "QueryMajor.h"
+#include "QueryPlaces.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "llvm/ADT/SetVector.h"
+
+using namespace mlir;
+using namespace ramify;
+using Predicate = arith::CmpIPredicate;
+
+void ramify::addWindowArguments(SmallVectorImpl<KernelArgument> &arguments,
+                                MLIRContext *context) {
+  Type i32 = IntegerType::get(context, 32);
+  for (StringRef name : {"window", "window_first_row", "first_sequence"})
+    arguments.push_back({name.str(), i32});
+}
+
+WindowArguments ramify::takeWindowArguments(ValueRange &arguments) {
+  ValueRange own = arguments.take_back(3);
+  arguments = arguments.drop_back(3);
+  return {own[0], own[1], own[2]};
+}
+
+//===----------------------------------------------------------------------===//
+// What depends on the rows
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// The operations of a visit, in order: what is the same for all rows of a
+/// chunk, and what is not.
+struct VisitOps {
+  explicit VisitOps(hsa::ReduceOp op) : op(op) {}
+  /// Fails if something needs the result of another reduction.
+  LogicalResult collect();
+
+  SmallVector<Operation *> shared, ofRows;
+
+private:
+  LogicalResult need(Operation *inner);
+  void sortOut(Operation *inner);
+
+  hsa::ReduceOp op;
+  llvm::SetVector<Operation *> needed; ///< outside of the reduction
+  llvm::DenseSet<Value> varying;
+};
+} // namespace
+
+LogicalResult VisitOps::need(Operation *inner) {
+  for (Value operand : inner->getOperands()) {
+    Operation *definition = operand.getDefiningOp();
+    if (!definition || definition->getParentOp() == op ||
+        needed.contains(definition))
+      continue;
+    if (isa<hsa::ReduceOp>(definition))
+      return op.emitOpError(
+          "depends on the result of another reduction, which chunk_major does "
+          "not have yet when it visits the chunks");
+    if (failed(need(definition)))
+      return failure();
+    needed.insert(definition);
+  }
+  return success();
+}
+
+/// Weights and positions differ from row to row even where their type has no
+/// such axis.
+void VisitOps::sortOut(Operation *inner) {
+  bool varies =
+      isa<hsa::AtOp, hsa::QueryPositionsOp>(inner) ||
+      llvm::any_of(inner->getOperands(),
+                   [&](Value value) { return varying.contains(value); }) ||
+      llvm::any_of(inner->getResultTypes(), hasRows);
+  if (varies)
+    varying.insert(inner->result_begin(), inner->result_end());
+  (varies ? ofRows : shared).push_back(inner);
+}
+
+LogicalResult VisitOps::collect() {
+  Block &body = op.getBody().front();
+  for (Operation &inner : body)
+    if (failed(need(&inner)))
+      return failure();
+  for (Operation &outer : *op->getBlock())
+    if (needed.contains(&outer))
+      sortOut(&outer);
+  for (Operation &inner : body.without_terminator())
+    sortOut(&inner);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// The kernel
+//===----------------------------------------------------------------------===//
+
+namespace {
+class VisitKernel {
+public:
+  VisitKernel(hsa::ProgramOp program, const Parameters &parameters,
+              const TileShape &shape, hsa::ReduceOp op, SlotParts &parts,
+              StringRef name);
+  LogicalResult emit();
+
+private:
+  void emitProgramPlace();
+  LogicalResult emitItemWalk(VisitOps &ops);
+  LogicalResult emitTile(VisitOps &ops, Value at);
+  void emitRows(Value at);
+  FailureOr<Tiles> emitBody(VisitOps &ops);
+  PartPlace getPlace();
+
+  TileBuilder b;
+  BodyEmitter emitter;
+  const Parameters &parameters;
+  const TileShape &shape;
+  hsa::ReduceOp op;
+  hsa::SelectedOp selected;
+  SlotParts &parts;
+  tile::KernelOp kernel;
+
+  SmallVector<Value> arrays; ///< of the index
+  SmallVector<Value> partArrays;
+  WindowArguments window;
+  Value item, rowBlock, group; ///< index; `group` the sequence in the launch
+  SmallVector<Value> region;   ///< sequence, window, head
+  Value slots, queries;        ///< i32
+  std::optional<QueryPlaces> places;
+  PartitionSize size;
+  ItemEntries entries;
+  Chunk chunk;
+  Value localQuery; ///< i32 vector, from the window's first
+  int64_t keys = 0;
+};
+} // namespace
+
+VisitKernel::VisitKernel(hsa::ProgramOp program, const Parameters &parameters,
+                         const TileShape &shape, hsa::ReduceOp op,
+                         SlotParts &parts, StringRef name)
+    : b(op.getLoc(), program), emitter(b, program, shape),
+      parameters(parameters), shape(shape), op(op),
+      selected(op.getDomain().getDefiningOp<hsa::SelectedOp>()), parts(parts) {
+  MLIRContext *context = b.getContext();
+  SmallVector<KernelArgument> arguments;
+  for (StringRef array : {"starts", "item_starts", "item_chunks", "entries"})
+    arguments.push_back({array.str(), InverseIndex::getArrayType(context)});
+  for (auto [number, type] : llvm::enumerate(parts.getTypes()))
+    arguments.push_back({"part" + std::to_string(number), type});
+  addWindowArguments(arguments, context);
+  kernel = createKernel(emitter, parameters, name, arguments);
+  ValueRange own = kernel.getBody().getArguments().take_back(arguments.size());
+  window = takeWindowArguments(own);
+  llvm::append_range(arrays, own.take_front(4));
+  llvm::append_range(partArrays, own.drop_front(4));
+}
+
+/// Which item of which region the program has, and which of its rows.
+void VisitKernel::emitProgramPlace() {
+  Rows &rows = emitter.rows;
+  item = b.create<tile::ProgramIdOp>(tile::GridAxis::X);
+  Value y = b.create<tile::ProgramIdOp>(tile::GridAxis::Y);
+  group = b.create<tile::ProgramIdOp>(tile::GridAxis::Z);
+  rows.batch = b.add(group, b.toIndex(window.sequence));
+  Value heads = b.div(y, shape.rowBlocks);
+  rowBlock = b.rem(y, shape.rowBlocks);
+  rows.firstHead = b.mul(heads, b.index(shape.heads));
+  rows.keyHead = b.div(rows.firstHead, shape.group);
+  Value head = getSelectionHead(emitter, selected);
+  region = {rows.batch, b.toIndex(window.number), head};
+  Value indices = emitter.get(selected.getIndices());
+  slots = b.toI32(b.create<memref::DimOp>(indices, b.index(3)));
+  Value query = emitter.get(parameters.getQuery());
+  queries = b.toI32(b.create<memref::DimOp>(query, b.index(1)));
+  if (parameters.asksForPositions() || parameters.hasPadding())
+    places.emplace(emitter, parameters, kernel, rows.batch, queries);
+}
+
+/// The rows of the tile whose first entry is `at`, an i32.
+void VisitKernel::emitRows(Value at) {
+  Rows &rows = emitter.rows;
+  int64_t ofEntry = shape.positions * shape.heads;
+  Value number = b.iota(shape.rows);
+  Value within = number, place = b.splat(at, {shape.rows});
+  if (shape.entries > 1) {
+    within = b.rem(number, ofEntry);
+    place = b.add(place, b.div(number, ofEntry));
+  } else if (shape.rowBlocks > 1) {
+    within = b.add(number, b.mul(b.toI32(rowBlock), b.i32(shape.rows)));
+  }
+  rows.inside = b.compare(Predicate::slt, place, entries.end);
+  if (shape.hasPaddedRows())
+    rows.inside = b.both(
+        rows.inside,
+        shape.entries > 1
+            ? b.compare(Predicate::slt, number, b.i32(shape.entries * ofEntry))
+            : b.compare(Predicate::slt, within, b.i32(ofEntry)));
+  SmallVector<Value> indices(region);
+  indices.push_back(place);
+  Value entry = b.create<tile::LookupOp>(number.getType(), arrays[3], indices,
+                                         rows.inside);
+  Value divisor = b.splat(slots, {shape.rows});
+  chunk.slot = b.create<arith::RemUIOp>(entry, divisor);
+  Value localRow = b.create<arith::DivUIOp>(entry, divisor);
+  rows.block = b.add(localRow, window.firstRow);
+  rows.head = b.add(b.rem(within, shape.heads), b.toI32(rows.firstHead));
+  rows.query = rows.block;
+  localQuery = localRow;
+  if (!shape.hasOnePosition()) {
+    Value position = b.div(within, shape.heads);
+    Value positions = b.i32(shape.positions);
+    rows.query = b.add(b.mul(rows.block, positions), position);
+    localQuery = b.add(b.mul(localRow, positions), position);
+    rows.inside =
+        b.both(rows.inside, b.compare(Predicate::slt, rows.query, queries));
+  }
+  if (!places)
+    return;
+  rows.time = places->at(rows.query, rows.inside);
+  // Padding rows visit nothing.
+  if (places->havePadding())
+    rows.inside =
+        b.both(rows.inside, b.compare(Predicate::sge, rows.time, b.i32(0)));
+}
+
+FailureOr<Tiles> VisitKernel::emitBody(VisitOps &ops) {
+  Tiles empty = parts.getEmpty(emitter);
+  emitter.chunk = &chunk;
+  bool inPasses = shape.getTilesAtOnce(keys) < shape.getKeyTiles(keys);
+  for (Operation *inner : ops.ofRows)
+    if ((!inPasses || inner->getParentOp() != op) &&
+        failed(emitter.emit(inner)))
+      return failure();
+  b.setLoc(op.getLoc());
+  if (inPasses)
+    return emitInPasses(emitter, op, keys, chunk, empty);
+  return emitter.emitAccumulation(op, empty);
+}
+
+LogicalResult VisitKernel::emitTile(VisitOps &ops, Value at) {
+  emitRows(at);
+  FailureOr<Tiles> after = emitBody(ops);
+  if (failed(after))
+    return failure();
+  PartPlace place{group,      localQuery,          emitter.rows.head,
+                  chunk.slot, emitter.rows.inside, Value()};
+  parts.store(emitter, *after, partArrays, place);
+  return success();
+}
+
+/// The chunk's own values once, then tile after tile of its entries.
+LogicalResult VisitKernel::emitItemWalk(VisitOps &ops) {
+  entries = emitItem(b, item, region, arrays);
+  chunk = getChunk(emitter, entries.chunk, keys, size);
+  emitter.chunk = &chunk;
+  bool inPasses = shape.getTilesAtOnce(keys) < shape.getKeyTiles(keys);
+  for (Operation *inner : ops.shared)
+    if ((!inPasses || inner->getParentOp() != op) &&
+        failed(emitter.emit(inner)))
+      return failure();
+  b.setLoc(op.getLoc());
+  auto loop = b.create<scf::ForOp>(
+      b.toIndex(entries.begin), b.toIndex(entries.end), b.index(shape.entries));
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  return emitTile(ops, b.toI32(loop.getInductionVar()));
+}
+
+LogicalResult VisitKernel::emit() {
+  VisitOps ops(op);
+  if (failed(ops.collect()))
+    return failure();
+  StringRef partition = selected.getType().getPartition();
+  keys = emitter.program.getChunkSize(partition);
+  if (!keys)
+    return op.emitOpError() << "visits the partition \"" << partition
+                            << "\", whose chunk size no parameter tells";
+  emitProgramPlace();
+  size = getPartitionSize(
+      b, emitter.program, partition,
+      [&](Value value) { return emitter.get(value); }, emitter.rows.batch);
+  SmallVector<Value> last(region);
+  last.push_back(b.toIndex(size.chunks));
+  Value count = b.create<memref::LoadOp>(arrays[1], last);
+  auto branch =
+      b.create<scf::IfOp>(b.compare(Predicate::slt, b.toI32(item), count),
+                          /*withElseRegion=*/false);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(branch.thenBlock());
+    if (failed(emitItemWalk(ops)))
+      return failure();
+  }
+  b.setLoc(op.getLoc());
+  b.create<tile::EndOp>();
+  return success();
+}
+
+LogicalResult ramify::createVisitKernel(hsa::ProgramOp program,
+                                        const Parameters &parameters,
+                                        const TileShape &shape,
+                                        hsa::ReduceOp op, SlotParts &parts,
+                                        StringRef name) {
+  return VisitKernel(program, parameters, shape, op, parts, name).emit();
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- InverseIndex.h - The queries of each chunk ---------------*- C++ -*-===//
+//
+// A selection lists the chunks of each query block; chunk-major schedules need
+// the blocks of each chunk. A region is a window of W rows of the selection,
+// for one sequence and one head of the selection. It has arrays of its own,
+//
+//     entries     [B, windows, heads, W * K]   its picks, chunk by chunk
+//     starts      [B, windows, heads, C + 1]   the first entry of each chunk
+//     item_chunks [B, windows, heads, items]   the chunk of each item
+//     item_starts [B, windows, heads, C + 1]   the first item of each chunk
+//
+// An entry is row * K + slot, with rows counted from the window's first; those
+// of a chunk ascend, and a chunk that a row holds twice is listed twice. An
+// item is up to `kItemEntries` entries of one chunk: the work of one program,
+// so that a chunk that every query selects is spread over many programs and one
+// that none selects costs nothing. The last of `starts` and `item_starts` say
+// how many entries and items there are.
+//
+// Four launches, without a look at the device in between:
+//
+//     count   each pick takes a ticket from its chunk's counter
+//     scan    counters become the first places of entries and items
+//     place   each pick goes to its chunk's first place + its ticket
+//     sort    the entries of an item go to their ranks in the chunk's list
+//
+// Tickets come in any order; the ranks are then the same each time.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef RAMIFY_LIB_CONVERSION_HSATOTILE_INVERSEINDEX_H
+#define RAMIFY_LIB_CONVERSION_HSATOTILE_INVERSEINDEX_H
+
+#include "Schedule.h"
+
+namespace ramify {
+
+/// Entries of an item at most.
+inline constexpr int64_t kItemEntries = 64;
+
+/// The windows that an index is made for; values of a plan.
+struct Windows {
+  mlir::Value rows;  ///< index: W
+  mlir::Value count; ///< index: windows of the index
+};
+
+/// What the size of a window follows from; values of a plan.
+struct SelectionSizes {
+  mlir::Value batch, rows, heads, slots; ///< index: those of the indices
+  mlir::Value chunks;                    ///< index
+};
+
+/// W: enough rows that a chunk of random picks has some in each window, not
+/// more than there are. `positions` queries share a row.
+mlir::Value chooseWindowRows(TileBuilder &b, const SelectionSizes &sizes,
+                             int64_t positions);
+
+/// The item of number `number` in a region: one chunk and some of its entries.
+struct ItemEntries {
+  mlir::Value chunk;         ///< i32
+  mlir::Value begin, end;    ///< i32: the item's entries
+  mlir::Value first, behind; ///< i32: those of the chunk
+};
+/// `region` is window's sequence, number and head; `arrays` are starts,
+/// item_starts and item_chunks.
+ItemEntries emitItem(TileBuilder &b, mlir::Value number,
+                     mlir::ValueRange region, mlir::ValueRange arrays);
+
+class InverseIndex {
+public:
+  /// The index of `selected`, whose indices are a parameter.
+  InverseIndex(hsa::ProgramOp program, const Parameters &parameters,
+               const TileShape &shape, hsa::SelectedOp selected);
+
+  /// Writes the kernels, before the program.
+  void createKernels();
+
+  /// The sizes in a plan with the arguments `arguments`.
+  SelectionSizes getSizes(TileBuilder &b, mlir::ValueRange arguments);
+
+  /// Makes the arrays in that plan: as results of the call if `exported`, else
+  /// as workspaces.
+  void createArrays(TileBuilder &b, mlir::ValueRange arguments,
+                    const SelectionSizes &sizes, const Windows &windows,
+                    bool exported);
+
+  /// Launches that fill the arrays for windows from `window`, an index, on.
+  void launch(TileBuilder &b, mlir::Value window);
+
+  /// The arrays in a plan: starts, item_starts, item_chunks, entries.
+  llvm::ArrayRef<mlir::Value> getArrays() const {
+    return llvm::ArrayRef(arrays).take_front(4);
+  }
+  /// Items of a region at most, an index.
+  mlir::Value getItems() const { return items; }
+
+  static mlir::MemRefType getArrayType(mlir::MLIRContext *context);
+
+private:
+  std::string getName(llvm::StringRef kernel);
+
+  hsa::ProgramOp program;
+  const Parameters &parameters;
+  const TileShape &shape;
+  hsa::SelectedOp selected;
+
+  // Of the plan.
+  llvm::SmallVector<mlir::Value> arguments, arrays;
+  mlir::Value picks, items;
+  SelectionSizes sizes;
+  Windows windows;
+};
+
+/// The first selection that a reduction of `program` visits, or null.
+hsa::SelectedOp findSelection(hsa::ProgramOp program);
+
+} // namespace ramify
+
+#endif // RAMIFY_LIB_CONVERSION_HSATOTILE_INVERSEINDEX_H

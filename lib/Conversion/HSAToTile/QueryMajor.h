@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- QueryMajor.h - What owners of a query block do -----------*- C++ -*-===//
+//
+// Parts of query_major that other schedules have launches of: a program holds
+// the rows of one query block and visits chunks, or what is left of the visits.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef RAMIFY_LIB_CONVERSION_HSATOTILE_QUERYMAJOR_H
+#define RAMIFY_LIB_CONVERSION_HSATOTILE_QUERYMAJOR_H
+
+#include "Schedule.h"
+
+namespace ramify {
+
+/// The rows of program (x, y, z): query block x / rowBlocks, behind
+/// `firstBlock`, heads y and sequence z, behind `firstSequence`; i32, or null
+/// for 0.
+void emitQueryRows(BodyEmitter &emitter, const Parameters &parameters,
+                   tile::KernelOp kernel, mlir::Value firstBlock = nullptr,
+                   mlir::Value firstSequence = nullptr);
+
+/// A reduction, chunk by chunk.
+mlir::LogicalResult emitQueryReduce(BodyEmitter &emitter, hsa::ReduceOp op);
+
+/// The accumulators after a slot (an index) that holds a chunk (an i32), from
+/// those before it.
+using SlotVisit = llvm::function_ref<mlir::FailureOr<Tiles>(
+    mlir::Value slot, mlir::Value chunk, mlir::ValueRange before)>;
+
+/// A loop over the slots of the block that hold one of `chunks` chunks.
+mlir::LogicalResult emitSlots(BodyEmitter &emitter, hsa::SelectedOp selected,
+                              mlir::Value chunks, Tiles &states,
+                              SlotVisit visit);
+
+/// What the accumulators of `op` are before it, and after it.
+Tiles getStates(BodyEmitter &emitter, hsa::ReduceOp op);
+void setResults(BodyEmitter &emitter, hsa::ReduceOp op,
+                llvm::ArrayRef<mlir::Value> states);
+
+/// The head of the selection tensor that the program's rows share: an index.
+mlir::Value getSelectionHead(BodyEmitter &emitter, hsa::SelectedOp selected);
+
+/// Indices per query head need a program for each query head.
+mlir::LogicalResult checkHeads(hsa::ProgramOp program, const TileShape &shape);
+
+} // namespace ramify
+
+#endif // RAMIFY_LIB_CONVERSION_HSATOTILE_QUERYMAJOR_H

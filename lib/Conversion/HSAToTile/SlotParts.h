@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- SlotParts.h - What each slot contributes, in memory ------*- C++ -*-===//
+//
+// A schedule that does not visit the chunks of a query one after the other
+// keeps what each visit contributes apart, and a later launch combines the
+// parts in the order of the slots: the same bits each time. Parts of an
+// accumulator are what its monoid makes of a single visit,
+//
+//     sum, max, min     [sequences, queries, HQ, K]      of a row
+//                       [sequences, queries, HQ, K, D]   of a row with a dim
+//                       axis
+//     softmax           three: maximum (to base 2), sum, weighted values
+//
+// for the queries of one window. Rows are f32; values with a dim axis are bf16
+// where the queries are, which halves what is written and read.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef RAMIFY_LIB_CONVERSION_HSATOTILE_SLOTPARTS_H
+#define RAMIFY_LIB_CONVERSION_HSATOTILE_SLOTPARTS_H
+
+#include "Schedule.h"
+
+namespace ramify {
+
+/// Where the parts of a program's rows stand.
+struct PartPlace {
+  mlir::Value sequence; ///< index, counted from the window's first
+  mlir::Value query; ///< index or i32 vector, counted from the window's first
+  mlir::Value head;  ///< index or i32 vector
+  mlir::Value slot;  ///< index or i32 vector
+  mlir::Value mask;  ///< which rows; null for all
+  mlir::Value firstQuery; ///< index: that of the first row, where numbers that
+                          ///< all rows share are read
+};
+
+class SlotParts {
+public:
+  /// The parts of the accumulators of `op`.
+  SlotParts(hsa::ProgramOp program, hsa::ReduceOp op, mlir::Type queryElement);
+
+  /// Fails, saying why, if an accumulator cannot be kept in parts.
+  mlir::LogicalResult verify();
+
+  /// The arrays in memory, as arguments of kernels.
+  llvm::ArrayRef<mlir::MemRefType> getTypes() const { return types; }
+  /// Bytes of all parts of one query head and slot.
+  int64_t getBytes() const;
+
+  /// Workspaces in a plan, for so many sequences, queries, heads and slots.
+  llvm::SmallVector<mlir::Value> createWorkspaces(TileBuilder &b,
+                                                  mlir::ValueRange sizes) const;
+
+  /// The states before any visit, as tiles of `emitter`'s shape.
+  Tiles getEmpty(BodyEmitter &emitter);
+
+  /// Writes the states after one visit.
+  void store(BodyEmitter &emitter, mlir::ValueRange states,
+             mlir::ValueRange arrays, const PartPlace &place);
+
+  /// Reads a part and combines `before` with it.
+  Tiles combine(BodyEmitter &emitter, mlir::ValueRange before,
+                mlir::ValueRange arrays, const PartPlace &place);
+
+private:
+  /// What a part is: a number of each row, or a tile with a dim axis.
+  struct Part {
+    mlir::Type named; ///< in the program
+    bool isScalar;
+  };
+  void addPart(mlir::Type named, mlir::Type element);
+  mlir::Value load(BodyEmitter &emitter, const Part &part, mlir::Value array,
+                   const PartPlace &place);
+
+  hsa::ReduceOp op;
+  llvm::SmallVector<Part> parts;
+  llvm::SmallVector<mlir::MemRefType> types;
+};
+
+} // namespace ramify
+
+#endif // RAMIFY_LIB_CONVERSION_HSATOTILE_SLOTPARTS_H
