@@ -411,13 +411,14 @@ void Assignment::placeYields(Operation *op) {
 /// before anything is placed.
 static LogicalResult refuseUnplaced(KernelOp kernel) {
   WalkResult result = kernel.walk([](Operation *op) -> WalkResult {
-    if (isa<TransposeOp, RankOp, ReduceIntoOp, ScratchOp, DrainOp, SignalOp,
-            AwaitOp>(op))
+    if (isa<TransposeOp, RankOp, ReduceIntoOp, FetchAddOp, ScratchOp, DrainOp,
+            SignalOp, AwaitOp>(op))
       return op->emitOpError("has no lowering to the GPU");
     // Rows are ordered in quads, which hold eight columns.
+    SmallVector<Value> values(op->getOperands());
+    llvm::append_range(values, op->getResults());
     if (isa<ScanOp, SortOp, TopKOp>(op))
-      for (Value value :
-           llvm::concat<Value>(op->getOperands(), op->getResults()))
+      for (Value value : values)
         if (RankedTensorType type = tensorType(value);
             type.getDimSize(type.getRank() - 1) % 8 ||
             (type.getRank() == 1 && !isa<TopKOp>(op)))
