@@ -85,6 +85,7 @@ private:
   ScopedDiagnosticHandler handler;
   OwningOpRef<ModuleOp> module;
   const GPUTarget *gpu = nullptr; ///< null for the CPU
+  unsigned results = 0;           ///< of the program as it is given
   bool isPlaced = false; ///< the text has placed kernels, and no program
   runtime::Plan plan;
 };
@@ -124,6 +125,7 @@ bool Compilation::parse(std::string_view text) {
     return fail(
         "expected one hsa.program, found " +
         std::to_string(std::distance(programs.begin(), programs.end())));
+  results = (*programs.begin()).getNumResults();
   return true;
 }
 
@@ -144,7 +146,8 @@ bool Compilation::toHSA() {
          (takeSaved(), true);
 }
 
-/// Notes, before the program is gone, which results its gradient needs.
+/// Notes, before the program is gone, which results its gradient needs, and how
+/// many there were before those that it added.
 void Compilation::takeSaved() {
   auto program = *module->getOps<hsa::ProgramOp>().begin();
   auto numbers = program->getAttrOfType<DenseI64ArrayAttr>(hsa::kSavedAttrName);
@@ -154,6 +157,7 @@ void Compilation::takeSaved() {
   for (int64_t number : numbers.asArrayRef())
     list += (list.empty() ? "" : ",") + std::to_string(number);
   plan.notes.emplace_back("saved", list);
+  plan.notes.emplace_back("results", std::to_string(results));
 }
 
 bool Compilation::toTile() {

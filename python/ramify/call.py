@@ -9,7 +9,7 @@ turns the dispatcher's request for a kernel back into what the front end compile
 from __future__ import annotations
 
 import numbers
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -33,8 +33,13 @@ def _query_block(rows: str) -> str:
     return f"q_block + (q_block == 0) * max(1, ceildiv(L, max({rows}, 1)))"
 
 
-def runtime_signature(signature: Signature) -> _runtime.Signature:
-    """The dispatcher's view of a function, with the reserved keywords of every call."""
+def runtime_signature(
+    signature: Signature, more: Sequence[dict[str, Any]] = ()
+) -> _runtime.Signature:
+    """The dispatcher's view of a function, with the reserved keywords of every call.
+
+    `more` are further arguments, as the dispatcher has them: of a gradient, say.
+    """
     parameters = [_parameter(signature, p) for p in signature.parameters.values()]
     own = {p["name"] for p in parameters}
     reserved: list[dict[str, Any]] = [
@@ -53,6 +58,7 @@ def runtime_signature(signature: Signature) -> _runtime.Signature:
         },
     ]
     parameters += [{**p, "keyword_only": True} for p in reserved if p["name"] not in own]
+    parameters += more
     checks = list(_checks(signature))
     keys = [_block_key(signature)]
     return _runtime.Signature(signature.name, parameters, checks=checks, keys=keys)
@@ -113,7 +119,9 @@ def _places(signature: Signature, request: Mapping[str, Any]) -> Places:
 def is_aligned(signature: Signature, request: Mapping[str, Any]) -> bool:
     """Whether all arrays whose rows are copied may be read 16 bytes at a time."""
     arrays = request["arrays"]
-    return all(arrays[p.name]["aligned"] for p in signature.arrays if _dim_axis(p) is not None)
+    more = [name for name in arrays if name not in signature.parameters]
+    own = [p.name for p in signature.arrays if _dim_axis(p) is not None]
+    return all(arrays[name]["aligned"] for name in own + more)
 
 
 def chunk_sizes(signature: Signature, constants: Mapping[str, Any]) -> dict[str, int]:

@@ -140,9 +140,15 @@ def compiler_options(
 
 
 def plan_for(
-    signature: Signature, request: Mapping[str, Any], options: Options, statistics: Statistics
+    signature: Signature,
+    request: Mapping[str, Any],
+    options: Options,
+    statistics: Statistics,
+    **derivative: str,
 ) -> _runtime.Plan:
     """The plan of a request, from this process, the disk, or the compiler.
+
+    `derivative` is "forward" or "backward" for a plan of the function's gradient by `wrt`.
 
     Raises
     ------
@@ -153,7 +159,7 @@ def plan_for(
     """
     start = time.perf_counter()
     lowered = program(signature, request)
-    chosen = compiler_options(signature, options, request, target_of(request))
+    chosen = compiler_options(signature, options, request, target_of(request)) | derivative
     key = _key(lowered, chosen)
     seconds = {"front end": time.perf_counter() - start}
     with _lock:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,8 @@ from .call import (
     runtime_signature,
 )
 from .compiler import Options, Statistics, compiler_options, plan_for, program, target_of, translate
-from .errors import ArgumentError, ArgumentTypeError
+from .derivative import Derivative, differentiable, explained
+from .errors import ArgumentError, ArgumentTypeError, CompileError
 from .explain import explain
 from .frontend import Signature, watch
 from .reference import context
@@ -30,7 +31,8 @@ from .reference import run as reference
 if TYPE_CHECKING:
     from .torch import Operator
 
-LEVELS = ("hsa", "tile", "placed", "llvm", "ptx", "asm", "plan")
+DERIVATIVES = ("forward", "backward")
+LEVELS = (*DERIVATIVES, "hsa", "tile", "placed", "llvm", "ptx", "asm", "plan")
 
 
 class JitFunction(_runtime.Callable):
@@ -68,6 +70,8 @@ class JitFunction(_runtime.Callable):
         self._options = options or Options()
         self._statistics = Statistics()
         self._operator: Any = None
+        self._derivatives: dict[tuple[str, ...], Derivative] = {}
+        self.own_gradient: Callable[..., Mapping[str, Any]] | None = None
         functools.update_wrapper(self, function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -93,16 +97,26 @@ class JitFunction(_runtime.Callable):
         args, kwargs = self._reserved(args, kwargs)
         return self._dispatcher.prepare(*args, **kwargs)
 
-    def ir(self, level: str, *args: Any, target: str | None = None, **kwargs: Any) -> str:
+    def ir(
+        self,
+        level: str,
+        *args: Any,
+        target: str | None = None,
+        wrt: Iterable[str] | str = (),
+        **kwargs: Any,
+    ) -> str:
         """The program of a call at one level of the compiler.
 
         Parameters
         ----------
         level : str
-            "hsa", "tile", "placed" (GPU), "llvm", "ptx" (GPU), "asm" (CPU), or "plan".
+            "hsa", "tile", "placed" (GPU), "llvm", "ptx" (GPU), "asm" (CPU), or "plan"; "forward"
+            and "backward" are the programs of the gradient by `wrt`.
         target : str, optional
             "cpu", "sm_80", "sm_90a", ...; that of the arrays' device unless given. No device is
             needed.
+        wrt : iterable of str
+            Parameters, for "forward" and "backward"; all float arrays unless given.
         """
         if level not in LEVELS:
             raise ArgumentError(
@@ -117,7 +131,14 @@ class JitFunction(_runtime.Callable):
             )
         target = target or _default_target(level, request)
         chosen = compiler_options(self.signature, self._options, request, target)
-        return translate(program(self.signature, request), level, chosen)
+        if level in DERIVATIVES:
+            names = self.derivative(wrt or differentiable(self.signature)).wrt
+            chosen |= {"derivative": level, "wrt": ",".join(names)}
+            level = "hsa"
+        try:
+            return translate(program(self.signature, request), level, chosen)
+        except CompileError as error:
+            raise explained(self, error) from None
 
     def explain(self, *args: Any, **kwargs: Any) -> str:
         """What a call will do, before it runs: schedule, launches, arithmetic, bytes."""
@@ -156,15 +177,64 @@ class JitFunction(_runtime.Callable):
         """Where this function's kernels came from, and what the last compilation took."""
         return self._statistics
 
+    def derivative(self, wrt: Iterable[str] | str) -> Derivative:
+        """The gradients by some parameters: a forward run that saves, and a backward run.
+
+        Parameters
+        ----------
+        wrt : iterable of str
+            Names of float array parameters, or one name.
+
+        Examples
+        --------
+        >>> d = hsa.derivative(("q", "k", "v", "weights"))
+        >>> o, saved = d.forward(q, k, v, weights, indices, chunk_size=64, scale=0.125)
+        >>> dq, dk, dv, dw = d.backward(saved, do, q, k, v, weights, indices, chunk_size=64,
+        ...                             scale=0.125)
+
+        Raises
+        ------
+        GradientError
+            If a parameter has no gradient.
+        """
+        names = (wrt,) if isinstance(wrt, str) else tuple(wrt)
+        if names not in self._derivatives:
+            self._derivatives[names] = Derivative(self, names)
+        return self._derivatives[names]
+
+    def gradient(
+        self, function: Callable[..., Mapping[str, Any]]
+    ) -> Callable[..., Mapping[str, Any]]:
+        """Decorate a gradient of one's own, which replaces the compiler's.
+
+        It is called with the gradients of the results, the results, and the arguments of the
+        call, and returns a mapping from names of parameters to their gradients:
+
+        >>> @clipped.gradient
+        ... def _(d_out, out, q, k, **options):
+        ...     return {"q": ..., "k": ...}
+        """
+        if not callable(function):
+            raise ArgumentTypeError(
+                f"{self.signature.name}.gradient(): expected a function, found {function!r}."
+            )
+        self.own_gradient = function
+        return function
+
     @functools.cached_property
     def _dispatcher(self) -> _runtime.Dispatcher:
+        signature = runtime_signature(self.signature)
+        return self._make_dispatcher(signature, self._plan, self._call_operator)
+
+    def _make_dispatcher(
+        self,
+        signature: _runtime.Signature,
+        plan: Callable[[Mapping[str, Any]], _runtime.Plan],
+        on_grad: Callable[..., Any],
+    ) -> _runtime.Dispatcher:
         self.signature.check_entry()
-        return _runtime.Dispatcher(
-            runtime_signature(self.signature),
-            self._plan,
-            self._call_operator,
-            functools.partial(watch, self.__ramify_function__),
-        )
+        watched = functools.partial(watch, self.__ramify_function__)
+        return _runtime.Dispatcher(signature, plan, on_grad, watched)
 
     def _call_indirect(self, *args: Any, **kwargs: Any) -> Any:
         """A call with keywords that Python acts on first."""

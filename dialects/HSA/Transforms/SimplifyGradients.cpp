@@ -249,6 +249,25 @@ struct SumOfProductWithDot : OpRewritePattern<FoldOp> {
   }
 };
 
+/// A sum over keys and rows to a sum over rows of the sums over keys.
+struct SumOverKeysFirst : OpRewritePattern<FoldOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(FoldOp op,
+                                PatternRewriter &rewriter) const override {
+    SmallVector<Axis> columns, rows;
+    for (Axis axis : op.getOver().getAxes())
+      (axis == Axis::Pos || axis == Axis::Head ? rows : columns)
+          .push_back(axis);
+    if (op.getMonoid() != Monoid::Sum || !op.getChunk() || rows.empty())
+      return failure();
+    Value sums =
+        createSum(rewriter, op.getLoc(), op.getInput(), columns, op.getChunk());
+    rewriter.replaceOp(op,
+                       createSum(rewriter, op.getLoc(), sums, rows, Value()));
+    return success();
+  }
+};
+
 /// A sum over rows or dim of what each visit yields, once behind the reduction.
 struct SumBehindReduce : OpRewritePattern<ReduceOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -315,5 +334,6 @@ void ramify::hsa::populateSimplifyGradientsPatterns(
     RewritePatternSet &patterns) {
   patterns.add<RoundingOfWidening, FactorsFirst, FactorOutOfDifference,
                FactorOutOfDot, FactorOutOfSum, SumOfProductWithDot,
-               SumBehindReduce, SumIntoAdd>(patterns.getContext());
+               SumOverKeysFirst, SumBehindReduce, SumIntoAdd>(
+      patterns.getContext());
 }

@@ -30,10 +30,10 @@ static bool isPortable(Operation *op) {
   return isArithmetic(op) ||
          isa<scf::ForOp, scf::IfOp, scf::YieldOp, memref::DimOp,
              memref::ExpandShapeOp, memref::LoadOp, memref::StoreOp,
-             tensor::SplatOp, ProgramIdOp, IotaOp, BroadcastOp, ReduceOp, DotOp,
-             GatherOp, LookupOp, ScatterOp, TransposeOp, ScanOp, RankOp, SortOp,
-             TopKOp, ReduceIntoOp, FetchAddOp, ScratchOp, DrainOp, SignalOp,
-             AwaitOp, EndOp>(op);
+             tensor::SplatOp, tensor::ExtractOp, ProgramIdOp, IotaOp,
+             BroadcastOp, ReduceOp, DotOp, GatherOp, LookupOp, ScatterOp,
+             TransposeOp, ScanOp, RankOp, SortOp, TopKOp, ReduceIntoOp,
+             FetchAddOp, ScratchOp, DrainOp, SignalOp, AwaitOp, EndOp>(op);
 }
 
 static bool isPlaced(Operation *op) {

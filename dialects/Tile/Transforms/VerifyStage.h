@@ -12,7 +12,7 @@
 // (S3) a kernel's arguments are arrays and scalars;
 // (S4) a kernel holds arith, math, scf.for, scf.if, memref.dim, .load and
 // .store,
-//      tensor.splat and the operations of its stage;
+//      tensor.splat, tensor.extract and the operations of its stage;
 // (S5) a constant tile is the same everywhere.
 //
 // Portable, where a lowering to threads or to vectors starts:

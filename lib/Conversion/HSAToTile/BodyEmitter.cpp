@@ -32,10 +32,11 @@ LogicalResult BodyEmitter::emit(Operation *op) {
       .Case<hsa::LoadOp, hsa::ChunkOp, hsa::AtOp, hsa::QueryPositionsOp,
             hsa::KeyPositionsOp, hsa::ChunkIndexOp, hsa::BroadcastOp,
             hsa::IdentityOp, hsa::DotOp, hsa::FoldOp, hsa::SoftmaxOp,
-            hsa::OnlineSoftmaxOp, hsa::PushOp, hsa::ValueOp, hsa::LseOp>(
+            hsa::OnlineSoftmaxOp, hsa::PushOp, hsa::ValueOp, hsa::LseOp,
+            hsa::AddOp, hsa::DetachOp, hsa::MaskOp>(
           [&](auto typed) { return emitOp(typed); })
       .Case<hsa::SelectedOp, hsa::WindowOp, hsa::OwnOp, hsa::FirstOp,
-            hsa::EveryOp>([](auto) { return success(); })
+            hsa::EveryOp, hsa::ZerosOp>([](auto) { return success(); })
       .Case([&](arith::ConstantOp constant) { return emitConstant(constant); })
       .Case([&](math::ExpOp exp) { return emitExp(exp); })
       .Case([&](math::AbsIOp abs) { return emitAbs(abs); })
@@ -310,6 +311,8 @@ bool BodyEmitter::isZeroAtInvalidKeys(Value value) const {
   Operation *op = value.getDefiningOp();
   if (auto softmax = dyn_cast_or_null<hsa::SoftmaxOp>(op))
     return softmax.getOver() == Axis::Key;
+  if (isa_and_nonnull<hsa::MaskOp>(op))
+    return true;
   if (isa_and_nonnull<arith::ExtFOp, arith::TruncFOp>(op))
     return isZeroAtInvalidKeys(op->getOperand(0));
   if (isa_and_nonnull<arith::MulFOp>(op))

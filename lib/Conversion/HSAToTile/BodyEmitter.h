@@ -95,6 +95,15 @@ public:
   static bool isMerge(hsa::ReduceOp op, unsigned index);
   mlir::LogicalResult emitMerge(hsa::ReduceOp op, unsigned index,
                                 mlir::MutableArrayRef<mlir::Value> state);
+  /// Adds what a visit yields for sums over all blocks, each in memory.
+  mlir::LogicalResult emitSums(hsa::ReduceOp op, unsigned index);
+  /// Says where sums are in memory, and those that they are made from.
+  void setSums(mlir::Value sums, mlir::Value memory);
+  /// Whether a sum over rows is left to memory: its value still has the rows.
+  bool leavesRows(hsa::FoldOp op) const {
+    return op.getMonoid() == hsa::Monoid::Sum &&
+           getRowSum(op.getInput().getType(), op.getOver()) == RowSum::Mixed;
+  }
   /// How many tiles an accumulator is, and all of an operation's as one list.
   static unsigned countStates(mlir::Type type);
 
@@ -152,11 +161,48 @@ private:
   mlir::LogicalResult emitMatrixProduct(hsa::DotOp op, mlir::Value left,
                                         mlir::Value right);
   mlir::LogicalResult emitSumOfProducts(hsa::DotOp op);
-  mlir::LogicalResult foldTiles(mlir::Operation *op, hsa::Monoid monoid,
-                                Tiles tiles, mlir::Type type, hsa::Axis over);
   mlir::FailureOr<int64_t> getTileAxis(mlir::Operation *op, mlir::Type type,
                                        hsa::Axis over);
   mlir::Value maskDim(mlir::Value value, mlir::Value tile, double neutral);
+
+  // EmitRows.cpp
+  /// Which of a type's rows a sum is over: of none that are several, of all, or
+  /// of some that are not told apart in a tile.
+  enum class RowSum { None, All, Mixed };
+  RowSum getRowSum(mlir::Type type, hsa::AxesAttr over) const;
+  mlir::LogicalResult checkRowSum(mlir::Operation *op, mlir::Type type,
+                                  hsa::AxesAttr over);
+  mlir::Value maskInside(mlir::Value tile, double neutral);
+  mlir::Value foldRows(hsa::Monoid monoid, mlir::Value tile, mlir::Type type,
+                       hsa::AxesAttr over);
+  mlir::LogicalResult foldTiles(mlir::Operation *op, hsa::Monoid monoid,
+                                Tiles tiles, mlir::Type type,
+                                hsa::AxesAttr over);
+  mlir::LogicalResult emitProductOfRows(hsa::DotOp op, bool &done);
+
+  // EmitGradients.cpp
+  mlir::LogicalResult emitOp(hsa::AddOp op);
+  mlir::LogicalResult emitOp(hsa::DetachOp op);
+  mlir::LogicalResult emitOp(hsa::MaskOp op);
+  void addInto(mlir::Value memory, mlir::Value value, mlir::ValueRange indices,
+               mlir::Value mask);
+  void addScalar(mlir::Value memory, mlir::Value value,
+                 mlir::ValueRange indices);
+  mlir::Value getOnce(mlir::Type type);
+  mlir::Value maskOnce(mlir::Value tile, mlir::Type type);
+  mlir::LogicalResult addWeights(hsa::WeightsType role, mlir::Value memory,
+                                 mlir::Value value);
+  mlir::LogicalResult addChunks(mlir::Value memory, mlir::Value value);
+  mlir::LogicalResult addArray(mlir::Operation *op, hsa::ArrayType role,
+                               mlir::Value memory, mlir::Value value);
+  mlir::LogicalResult addPart(mlir::Operation *op, mlir::Value memory,
+                              mlir::Value tile, mlir::Type type,
+                              llvm::SmallVector<mlir::Value> indices,
+                              unsigned part);
+  llvm::SmallVector<mlir::Value> getArrayIndices(hsa::ArrayType role,
+                                                 unsigned part);
+  mlir::LogicalResult addToSums(mlir::Operation *op, mlir::Value result,
+                                mlir::Value value);
 
   // EmitSoftmax.cpp
   mlir::LogicalResult emitOp(hsa::SoftmaxOp op);
@@ -169,11 +215,16 @@ private:
   mlir::LogicalResult emitOp(hsa::LseOp op);
 
   llvm::DenseMap<mlir::Value, Tiles> values;
+  llvm::DenseMap<mlir::Value, mlir::Value> sums; ///< in memory
 };
 
 /// A running softmax with another one: maximum (to base 2), sum and values
 /// each.
 Tiles combineStates(TileBuilder &b, mlir::ValueRange lhs, mlir::ValueRange rhs);
+/// Whether `value` comes straight from memory, so that its padding is zero.
+bool isRead(mlir::Value value);
+/// Gives two operands of a matrix product one type: the narrower.
+void matchElements(TileBuilder &b, mlir::Value &lhs, mlir::Value &rhs);
 
 /// The value of an empty reduction.
 double getNeutral(hsa::Monoid monoid);

@@ -7,8 +7,7 @@ using namespace mlir;
 using namespace ramify;
 using hsa::Axis;
 
-/// Whether `value` comes straight from memory, so that its padding is zero.
-static bool isRead(Value value) {
+bool ramify::isRead(Value value) {
   while (value.getDefiningOp<arith::ExtFOp>())
     value = value.getDefiningOp()->getOperand(0);
   return value.getDefiningOp<hsa::LoadOp>() ||
@@ -26,18 +25,6 @@ Value BodyEmitter::maskDim(Value value, Value tile, double neutral) {
   return b.choose(b.repeat(inside, 0, type), tile, b.full(type, neutral));
 }
 
-/// The one axis that is reduced.
-template <typename Op> static Axis getOver(Op op) {
-  return op.getOver().getAxes()[0];
-}
-
-static LogicalResult verifyOneAxis(Operation *op, hsa::AxesAttr over) {
-  if (over.getAxes().size() == 1)
-    return success();
-  return op->emitOpError("goes over several axes, which this schedule cannot "
-                         "do");
-}
-
 //===----------------------------------------------------------------------===//
 // dot
 //===----------------------------------------------------------------------===//
@@ -51,8 +38,7 @@ static Value toElement(TileBuilder &b, Value tile, Type element) {
   return b.create<arith::TruncFOp>(type, tile);
 }
 
-/// Two operands of a matrix product have one type: the narrower.
-static void matchElements(TileBuilder &b, Value &lhs, Value &rhs) {
+void ramify::matchElements(TileBuilder &b, Value &lhs, Value &rhs) {
   Type left = getElementTypeOrSelf(lhs), right = getElementTypeOrSelf(rhs);
   Type element = left.isF32() ? right : left;
   lhs = toElement(b, lhs, element);
@@ -62,7 +48,9 @@ static void matchElements(TileBuilder &b, Value &lhs, Value &rhs) {
 /// The dot as sides of a matrix product: rows on the left, none on the right,
 /// and an axis on each that the other does not have.
 static std::optional<std::pair<Value, Value>> asMatrixProduct(hsa::DotOp op) {
-  Axis other = getOver(op) == Axis::Dim ? Axis::Key : Axis::Dim;
+  if (op.getOver().getAxes().size() != 1)
+    return std::nullopt;
+  Axis other = op.getOver().contains(Axis::Dim) ? Axis::Key : Axis::Dim;
   auto fits = [&](Value left, Value right) {
     return hasRows(left.getType()) && !hasAxis(left.getType(), other) &&
            !hasRows(right.getType()) && hasAxis(right.getType(), other);
@@ -78,7 +66,7 @@ LogicalResult BodyEmitter::emitMatrixProduct(hsa::DotOp op, Value left,
                                              Value right) {
   Type type = shape.getTile(op.getResult().getType());
   Tiles tiles, lefts = getTiles(left);
-  bool overKey = getOver(op) == Axis::Key;
+  bool overKey = op.getOver().contains(Axis::Key);
   if (overKey && !isZeroAtInvalidKeys(left)) {
     FailureOr<Tiles> masked = maskKeys(op, lefts, left.getType(), 0);
     if (failed(masked))
@@ -113,25 +101,26 @@ LogicalResult BodyEmitter::emitSumOfProducts(hsa::DotOp op) {
   for (unsigned part = 0; part < countParts(full); ++part) {
     auto take = [&](Value value, Tiles &tiles) {
       Value tile = tiles[tiles.size() > 1 ? part : 0];
-      if (getOver(op) == Axis::Dim)
+      if (op.getOver().contains(Axis::Dim))
         tile = maskDim(value, tile, 0);
       return emitBroadcast(toElement(b, tile, element), value.getType(), full);
     };
     Value left = take(op.getLhs(), lhs);
     products.push_back(b.mulf(left, take(op.getRhs(), rhs)));
   }
-  if (getOver(op) == Axis::Key) {
+  if (op.getOver().contains(Axis::Key)) {
     FailureOr<Tiles> masked = maskKeys(op, products, full, 0);
     if (failed(masked))
       return failure();
     products = *masked;
   }
-  return foldTiles(op, hsa::Monoid::Sum, products, full, getOver(op));
+  return foldTiles(op, hsa::Monoid::Sum, products, full, op.getOver());
 }
 
 LogicalResult BodyEmitter::emitOp(hsa::DotOp op) {
-  if (failed(verifyOneAxis(op, op.getOver())))
-    return failure();
+  bool done = false;
+  if (failed(emitProductOfRows(op, done)) || done)
+    return success(done);
   if (auto sides = asMatrixProduct(op))
     return emitMatrixProduct(op, sides->first, sides->second);
   return emitSumOfProducts(op);
@@ -140,25 +129,6 @@ LogicalResult BodyEmitter::emitOp(hsa::DotOp op) {
 //===----------------------------------------------------------------------===//
 // fold
 //===----------------------------------------------------------------------===//
-
-/// Reduces tiles of the named type `type` along `over` and sets `op`'s result.
-LogicalResult BodyEmitter::foldTiles(Operation *op, hsa::Monoid monoid,
-                                     Tiles tiles, Type type, Axis over) {
-  FailureOr<int64_t> axis = getTileAxis(op, type, over);
-  if (failed(axis))
-    return failure();
-  // Keys are spread over the tiles; any other axis is whole in each.
-  Tiles folded;
-  for (Value tile : tiles) {
-    Value one = b.reduce(getCombine(monoid), tile, *axis);
-    if (over == Axis::Key && !folded.empty())
-      folded[0] = emitCombine(b, monoid, folded[0], one);
-    else
-      folded.push_back(one);
-  }
-  set(op->getResult(0), folded);
-  return success();
-}
 
 /// The axis of the tile that holds `over`.
 FailureOr<int64_t> BodyEmitter::getTileAxis(Operation *op, Type type,
@@ -176,20 +146,19 @@ FailureOr<int64_t> BodyEmitter::getTileAxis(Operation *op, Type type,
 }
 
 LogicalResult BodyEmitter::emitOp(hsa::FoldOp op) {
-  if (failed(verifyOneAxis(op, op.getOver())))
-    return failure();
   double neutral = getNeutral(op.getMonoid());
   Tiles tiles = getTiles(op.getInput());
-  if (getOver(op) == Axis::Key) {
-    FailureOr<Tiles> masked =
-        maskKeys(op, tiles, op.getInput().getType(), neutral);
+  Type type = op.getInput().getType();
+  bool isZero =
+      op.getMonoid() == hsa::Monoid::Sum && isZeroAtInvalidKeys(op.getInput());
+  if (op.getOver().contains(Axis::Key) && !isZero) {
+    FailureOr<Tiles> masked = maskKeys(op, tiles, type, neutral);
     if (failed(masked))
       return failure();
     tiles = *masked;
-  } else if (getOver(op) == Axis::Dim) {
+  }
+  if (op.getOver().contains(Axis::Dim))
     for (Value &tile : tiles)
       tile = maskDim(op.getInput(), tile, neutral);
-  }
-  return foldTiles(op, op.getMonoid(), tiles, op.getInput().getType(),
-                   getOver(op));
+  return foldTiles(op, op.getMonoid(), tiles, type, op.getOver());
 }

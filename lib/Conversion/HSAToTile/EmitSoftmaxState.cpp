@@ -127,11 +127,15 @@ LogicalResult BodyEmitter::emitOp(hsa::LseOp op) {
 //===----------------------------------------------------------------------===//
 
 unsigned BodyEmitter::countStates(Type type) {
+  if (isa<hsa::SumsType>(type))
+    return 0;
   return isa<hsa::SoftmaxStateType>(type) ? 3 : 1;
 }
 
 /// Whether a visit without valid keys yields zero.
 static bool isZeroWithoutKeys(Value value) {
+  if (value.getDefiningOp<hsa::MaskOp>())
+    return true;
   if (auto dot = value.getDefiningOp<hsa::DotOp>())
     return dot.getOver().contains(Axis::Key);
   if (auto product = value.getDefiningOp<arith::MulFOp>())
@@ -145,7 +149,9 @@ static Value maskRows(TileBuilder &b, const Chunk &chunk, Value tile,
                       double neutral) {
   if (!chunk.visited)
     return tile;
-  auto type = cast<RankedTensorType>(tile.getType());
+  auto type = dyn_cast<RankedTensorType>(tile.getType());
+  if (!type)
+    return tile; // a sum over rows, which were masked
   Value visited = chunk.visited(b);
   return b.choose(b.repeat(visited, 1, type), tile, b.full(type, neutral));
 }
@@ -170,6 +176,10 @@ LogicalResult BodyEmitter::emitMerge(hsa::ReduceOp op, unsigned index,
   return success();
 }
 
+LogicalResult BodyEmitter::emitSums(hsa::ReduceOp op, unsigned index) {
+  return addToSums(op, op.getResult(index), op.getYielded(index)[0]);
+}
+
 FailureOr<Tiles> BodyEmitter::emitAccumulation(hsa::ReduceOp op,
                                                ValueRange before, bool merged) {
   Tiles after(before.begin(), before.end());
@@ -180,7 +190,11 @@ FailureOr<Tiles> BodyEmitter::emitAccumulation(hsa::ReduceOp op,
     unsigned count = countStates(op.getResult(index).getType());
     MutableArrayRef<Value> slots = rest.take_front(count);
     rest = rest.drop_front(count);
-    if (isMerge(op, index)) {
+    if (isa<hsa::SumsType>(op.getResult(index).getType())) {
+      if (!(merged && hasAxis(yielded[0].getType(), Axis::Key)) &&
+          failed(emitSums(op, index)))
+        return failure();
+    } else if (isMerge(op, index)) {
       if (!merged && failed(emitMerge(op, index, slots)))
         return failure();
     } else if (monoid == hsa::Monoid::Softmax) {

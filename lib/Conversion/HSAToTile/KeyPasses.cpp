@@ -27,6 +27,7 @@ private:
   struct Pass {
     SmallVector<Operation *> reductions;       ///< in program order
     SmallVector<unsigned> merges;              ///< accumulators
+    SmallVector<unsigned> sums;                ///< accumulators in memory
     llvm::SmallPtrSet<Operation *, 16> needed; ///< with a key axis, for these
   };
 
@@ -103,13 +104,17 @@ void KeyPasses::findPasses() {
   for (unsigned index = 0; index < op.getNumResults(); ++index)
     if (BodyEmitter::isMerge(op, index))
       getPass(getKnown(op.getYielded(index))).merges.push_back(index);
+    else if (isa<hsa::SumsType>(op.getResult(index).getType()) &&
+             hasAxis(op.getYielded(index)[0].getType(), Axis::Key))
+      getPass(getKnown(op.getYielded(index))).sums.push_back(index);
   for (Pass &pass : passes) {
     for (Operation *reduction : pass.reductions)
       for (Value operand : reduction->getOperands())
         need(pass, operand);
-    for (unsigned index : pass.merges)
-      for (Value value : op.getYielded(index))
-        need(pass, value);
+    for (ArrayRef<unsigned> indices : {pass.merges, pass.sums})
+      for (unsigned index : indices)
+        for (Value value : op.getYielded(index))
+          need(pass, value);
   }
 }
 
@@ -193,6 +198,9 @@ FailureOr<Tiles> KeyPasses::emitTile(Pass &pass, Value number,
       return failure();
     llvm::append_range(after, state);
   }
+  for (unsigned index : pass.sums)
+    if (failed(emitter.emitSums(op, index)))
+      return failure();
   return after;
 }
 
@@ -212,7 +220,8 @@ LogicalResult KeyPasses::emitPass(Pass &pass, Tiles &states) {
         emitTile(pass, loop.getInductionVar(), loop.getRegionIterArgs());
     if (failed(after))
       return failure();
-    b.create<scf::YieldOp>(*after);
+    if (!after->empty())
+      b.create<scf::YieldOp>(*after);
   }
   ValueRange results = loop.getResults();
   for (Operation *reduction : pass.reductions) {

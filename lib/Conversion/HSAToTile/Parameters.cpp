@@ -243,7 +243,11 @@ void Parameters::addStart() {
 void Parameters::addResults() {
   constexpr int64_t any = ShapedType::kDynamic;
   for (Type type : program.getResultTypes()) {
-    if (int64_t slots = getSize(type, Axis::Slot)) {
+    if (auto sums = dyn_cast<hsa::SumsType>(type)) {
+      auto array = cast<MemRefType>(getMemoryType(sums.getRole()));
+      results.push_back(MemRefType::Builder(array).setElementType(
+          Float32Type::get(program.getContext())));
+    } else if (int64_t slots = getSize(type, Axis::Slot)) {
       results.push_back(
           getArray({any, any, any, slots}, getElementTypeOrSelf(type)));
     } else if (int64_t dim = getSize(type, Axis::Dim)) {

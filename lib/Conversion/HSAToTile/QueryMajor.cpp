@@ -177,6 +177,12 @@ static std::pair<Value, Value> emitSlot(BodyEmitter &emitter,
   return {index, b.compare(Predicate::ult, index, chunks)};
 }
 
+/// Loops and branches without results have their yields already.
+static void yield(TileBuilder &b, ValueRange values) {
+  if (!values.empty())
+    b.create<scf::YieldOp>(values);
+}
+
 /// A loop over numbers with the accumulators carried along.
 static LogicalResult
 emitLoop(TileBuilder &b, Value low, Value high, Tiles &states,
@@ -188,7 +194,7 @@ emitLoop(TileBuilder &b, Value low, Value high, Tiles &states,
       turn(loop.getInductionVar(), loop.getRegionIterArgs());
   if (failed(after))
     return failure();
-  b.create<scf::YieldOp>(*after);
+  yield(b, *after);
   states.assign(loop.getResults().begin(), loop.getResults().end());
   return success();
 }
@@ -205,12 +211,12 @@ LogicalResult ramify::emitSlots(BodyEmitter &emitter, hsa::SelectedOp selected,
                             /*withElseRegion=*/true);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(branch.elseBlock());
-    b.create<scf::YieldOp>(before);
+    yield(b, before);
     b.setInsertionPointToStart(branch.thenBlock());
     FailureOr<Tiles> after = visit(slot, index, before);
     if (failed(after))
       return failure();
-    b.create<scf::YieldOp>(*after);
+    yield(b, *after);
     return Tiles(branch.getResults().begin(), branch.getResults().end());
   };
   return emitLoop(b, b.index(0), slots, states, turn);
@@ -312,7 +318,7 @@ LogicalResult ramify::lowerQueryMajor(hsa::ProgramOp program,
     return failure();
   emitResults(emitter, kernel,
               cast<hsa::ReturnOp>(program.getBody().front().getTerminator()));
-  createPlan(
+  return createPlan(
       b, program, parameters, kernel, [&](TileBuilder &plan, PlanSizes sizes) {
         Value last = plan.index(shape.positions - 1);
         Value blocks =
@@ -323,5 +329,4 @@ LogicalResult ramify::lowerQueryMajor(hsa::ProgramOp program,
         return std::array<Value, 3>{
             blocks, plan.div(sizes.queryHeads, shape.heads), sizes.batch};
       });
-  return success();
 }

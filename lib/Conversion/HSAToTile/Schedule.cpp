@@ -26,6 +26,11 @@ static tile::KernelOp createKernelWith(BodyEmitter &emitter, StringRef name,
   b.setInsertionPointToStart(body);
   for (BlockArgument parameter : emitter.program.getBody().getArguments())
     emitter.set(parameter, {body->getArgument(parameter.getArgNumber())});
+  Operation *results = emitter.program.getBody().front().getTerminator();
+  unsigned first = body->getNumArguments() - results->getNumOperands();
+  for (auto [index, result] : llvm::enumerate(results->getOperands()))
+    if (isa<hsa::SumsType>(result.getType()))
+      emitter.setSums(result, body->getArgument(first + index));
   return kernel;
 }
 
@@ -83,6 +88,8 @@ void ramify::emitResults(BodyEmitter &emitter, tile::KernelOp kernel,
   Block &body = kernel.getBody().front();
   unsigned first = body.getNumArguments() - results.getNumOperands();
   for (auto [index, result] : llvm::enumerate(results.getOperands())) {
+    if (isa<hsa::SumsType>(result.getType()))
+      continue; // added to already
     Value target = body.getArgument(first + index);
     Value tile = clearPadding(emitter, emitter.get(result), result.getType());
     Type element = cast<MemRefType>(target.getType()).getElementType();
@@ -107,6 +114,103 @@ static PlanSizes getPlanSizes(TileBuilder &b, Value query) {
   return {dim(0), dim(1), dim(2)};
 }
 
+namespace {
+/// The results of a plan, and what its kernel writes to instead of them.
+struct Results {
+  SmallVector<Value> results, targets;
+};
+} // namespace
+
+/// The array of the first parameter with that role: its sums have its shape.
+static Value findArray(hsa::ProgramOp program, Block *plan, Type role) {
+  for (auto [index, type] : llvm::enumerate(program.getArgumentTypes()))
+    if (type == role)
+      return plan->getArgument(index);
+  return {};
+}
+
+/// Sums begin with zeros: a result of f32, else a workspace.
+static LogicalResult addSums(TileBuilder &b, hsa::ProgramOp program,
+                             Block *plan, Type role, Type memory,
+                             Results &made) {
+  Value array = findArray(program, plan, role);
+  if (!array)
+    return program.emitOpError()
+           << "returns sums of " << role << ", which no parameter is";
+  SmallVector<Value> shape;
+  for (int64_t axis = 0; axis < cast<MemRefType>(memory).getRank(); ++axis)
+    shape.push_back(b.create<memref::DimOp>(array, b.index(axis)));
+  Type own = MemRefType::Builder(cast<MemRefType>(memory))
+                 .setElementType(getElementTypeOrSelf(getMemoryType(role)));
+  made.results.push_back(b.create<tile::ResultOp>(own, shape));
+  if (own == memory) {
+    made.targets.push_back(made.results.back());
+    b.create<tile::MemsetOp>(made.targets.back(), 0);
+    return success();
+  }
+  made.targets.push_back(
+      b.create<tile::WorkspaceOp>(memory, shape, /*zero=*/true));
+  return success();
+}
+
+/// Of a result over the rows of query blocks, or over slots: a selection has a
+/// row for each query block, of one head or all.
+static SmallVector<Value> getRowsShape(TileBuilder &b, hsa::ProgramOp program,
+                                       Type type, Type memory,
+                                       const PlanSizes &sizes) {
+  SmallVector<Value> shape = {sizes.batch, sizes.queries, sizes.queryHeads};
+  if (hasAxis(type, Axis::Slot)) {
+    int64_t positions = std::max<int64_t>(getSize(type, Axis::Pos), 1);
+    shape[1] = b.div(
+        b.createOrFold<arith::AddIOp>(sizes.queries, b.index(positions - 1)),
+        positions);
+    if (!hasAxis(type, Axis::Head))
+      shape[2] = b.div(sizes.queryHeads, program.getGroup());
+  }
+  auto array = cast<MemRefType>(memory);
+  if (array.getRank() == 4)
+    shape.push_back(b.index(array.getDimSize(3)));
+  return shape;
+}
+
+static FailureOr<Results> addResults(TileBuilder &b, hsa::ProgramOp program,
+                                     Block *plan, const Parameters &parameters,
+                                     const PlanSizes &sizes) {
+  Results made;
+  for (auto [type, memory] :
+       llvm::zip(program.getResultTypes(), parameters.getResultTypes())) {
+    if (auto sums = dyn_cast<hsa::SumsType>(type)) {
+      if (failed(addSums(b, program, plan, sums.getRole(), memory, made)))
+        return failure();
+      continue;
+    }
+    made.results.push_back(b.create<tile::ResultOp>(
+        memory, getRowsShape(b, program, type, memory, sizes)));
+    made.targets.push_back(made.results.back());
+  }
+  return made;
+}
+
+/// Rounds the workspaces that stand for narrower results.
+static void convertResults(TileBuilder &b, tile::PlanOp plan,
+                           const Results &made) {
+  for (auto [index, result] : llvm::enumerate(made.results)) {
+    Value target = made.targets[index];
+    if (target == result)
+      continue;
+    std::string name =
+        (plan.getSymName().drop_back(4) + "round" + Twine(index)).str();
+    {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPoint(plan);
+      createConversion(b, name, target.getType(), result.getType());
+    }
+    Value grid = getConversionGrid(b, result);
+    b.create<tile::LaunchOp>(name, grid, b.index(1), b.index(1),
+                             ValueRange{target, result});
+  }
+}
+
 tile::PlanOp ramify::createEmptyPlan(TileBuilder &b, hsa::ProgramOp program,
                                      const Parameters &parameters) {
   b.setLoc(program.getLoc());
@@ -122,7 +226,7 @@ tile::PlanOp ramify::createEmptyPlan(TileBuilder &b, hsa::ProgramOp program,
   return plan;
 }
 
-void ramify::createPlan(
+LogicalResult ramify::createPlan(
     TileBuilder &b, hsa::ProgramOp program, const Parameters &parameters,
     tile::KernelOp kernel,
     function_ref<std::array<Value, 3>(TileBuilder &, PlanSizes)> getGrid) {
@@ -130,25 +234,14 @@ void ramify::createPlan(
   Block *body = &plan.getBody().front();
   PlanSizes sizes =
       getPlanSizes(b, body->getArgument(parameters.getQuery().getArgNumber()));
+  FailureOr<Results> made = addResults(b, program, body, parameters, sizes);
+  if (failed(made))
+    return failure();
   SmallVector<Value> operands(body->getArguments());
-  for (auto [type, result] :
-       llvm::zip_equal(program.getResultTypes(), parameters.getResultTypes())) {
-    SmallVector<Value> shape = {sizes.batch, sizes.queries, sizes.queryHeads};
-    // A selection has a row for each query block, of one head or all.
-    if (hasAxis(type, hsa::Axis::Slot)) {
-      int64_t positions = std::max<int64_t>(getSize(type, hsa::Axis::Pos), 1);
-      shape[1] = b.div(
-          b.createOrFold<arith::AddIOp>(sizes.queries, b.index(positions - 1)),
-          positions);
-      if (!hasAxis(type, hsa::Axis::Head))
-        shape[2] = b.div(sizes.queryHeads, program.getGroup());
-    }
-    auto array = cast<MemRefType>(result);
-    if (array.getRank() == 4)
-      shape.push_back(b.index(array.getDimSize(3)));
-    operands.push_back(b.create<tile::ResultOp>(result, shape));
-  }
+  llvm::append_range(operands, made->targets);
   auto [x, y, z] = getGrid(b, sizes);
   b.create<tile::LaunchOp>(kernel.getSymName(), x, y, z, operands);
+  convertResults(b, plan, *made);
   b.create<tile::EndOp>();
+  return success();
 }

@@ -77,9 +77,15 @@ struct PlanSizes {
   mlir::Value batch, queries, queryHeads;
 };
 
+/// A kernel that rounds the f32 array `from` to `to`, of the same shape, and
+/// how many programs it takes, all along x.
+tile::KernelOp createConversion(TileBuilder &b, llvm::StringRef name,
+                                mlir::Type from, mlir::Type to);
+mlir::Value getConversionGrid(TileBuilder &b, mlir::Value result);
+
 /// A plan with the program's parameters as arguments, the allocation of its
 /// results and one launch of `kernel` over the grid that `getGrid` gives.
-void createPlan(
+mlir::LogicalResult createPlan(
     TileBuilder &b, hsa::ProgramOp program, const Parameters &parameters,
     tile::KernelOp kernel,
     llvm::function_ref<std::array<mlir::Value, 3>(TileBuilder &, PlanSizes)>

@@ -232,7 +232,7 @@ LogicalResult ramify::lowerStreamed(hsa::ProgramOp program,
       failed(emitStreamResults(emitter, kernel, results)))
     return failure();
   setAlignment(kernel);
-  createPlan(
+  return createPlan(
       b, program, parameters, kernel, [&](TileBuilder &plan, PlanSizes sizes) {
         Value last = plan.index(shape->rows - 1);
         Value blocks = plan.div(
@@ -240,5 +240,4 @@ LogicalResult ramify::lowerStreamed(hsa::ProgramOp program,
         return std::array<Value, 3>{
             blocks, plan.div(sizes.queryHeads, shape->heads), sizes.batch};
       });
-  return success();
 }

@@ -85,6 +85,11 @@ LogicalResult KernelEmitter::emitOp(Operation *op) {
         emitStore(store);
         return success();
       })
+      .Case([&](tile::TransposeOp transpose) {
+        emitTranspose(transpose);
+        return success();
+      })
+      .Case([&](tile::ReduceIntoOp reduce) { return emitReduceInto(reduce); })
       .Default([&](Operation *other) { return emitScalarOp(other); });
 }
 

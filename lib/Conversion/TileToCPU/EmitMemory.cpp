@@ -100,6 +100,8 @@ static bool isWantedAs(Value tile, bool asRows, llvm::DenseSet<Value> &seen) {
     Operation *user = use.getOwner();
     if (auto dot = dyn_cast<tile::DotOp>(user))
       return (&use == &dot.getRhsMutable()) == asRows;
+    if (isa<tile::TransposeOp, tile::ReduceIntoOp>(user))
+      return asRows;
     if (isLazy(user))
       return isWantedAs(user->getResult(0), asRows, seen);
     if (isa<scf::YieldOp>(user) && isLazy(user->getParentOp()))

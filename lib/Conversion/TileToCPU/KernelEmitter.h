@@ -232,6 +232,12 @@ private:
   void storeElement(Type elementType, Value value, Value pointer);
   Value allTrue(Value mask, int64_t count);
 
+  // Rows of one tile that are columns of another, and sums in memory
+  // (EmitReduceInto.cpp).
+  void emitTranspose(tile::TransposeOp op);
+  LogicalResult emitReduceInto(tile::ReduceIntoOp op);
+  void combineInto(tile::ReduceIntoOp op, Value value, Value pointer);
+
   // Between rows of arrays and columns of tiles (EmitTranspose.cpp).
   void gatherColumns(tile::GatherOp op);
   void gatherBlocks(tile::GatherOp op, Value place);

@@ -87,6 +87,10 @@ class Builder:
         """An operation on one value of the same type."""
         return self.tensor(f"{op} {{0}} : {x.type}", (x.ssa,), x.type)
 
+    def detach(self, x: Tensor) -> Tensor:
+        """The value, as a constant to differentiation."""
+        return self.unary("hsa.detach", x)
+
     def binary(self, op: str, a: Tensor, b: Tensor) -> Tensor:
         """An operation on two values of equal type."""
         result = self.tensor(f"{op} {{0}}, {{1}} : {a.type}", (a.ssa, b.ssa), a.type)

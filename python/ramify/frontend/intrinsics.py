@@ -141,7 +141,7 @@ def logsumexp(call: Call) -> FrontValue:
         return b.tensor(text, (x.ssa,), result)
     highest = b.fold("max", x, over)
     zero = b.constant(0.0, highest.type)
-    base = b.select(is_minus_infinity(b, highest), zero, highest)
+    base = b.detach(b.select(is_minus_infinity(b, highest), zero, highest))
     shifted = b.binary("arith.subf", x, b.broadcast(base, x.type.axes))
     total = b.fold("sum", b.unary("math.exp", shifted), over)
     return b.binary("arith.addf", b.unary("math.log", total), base)

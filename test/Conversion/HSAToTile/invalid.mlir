@@ -29,12 +29,13 @@ hsa.program @heads(%q: !hsa.query<f32, pos = 1, head = 4, dim = 16>, %k: !hsa.ch
 // -----
 
 #o = #hsa.axes<pos, head, dim>
-hsa.program @scalar(%q: !hsa.query<f32, pos = 1, head = 4, dim = 16>, %a: !hsa.array<f32, [dim = 16]>) -> tensor<1x4x16xf32, #o> attributes {group = 4 : i64} {
-  %x = hsa.load %a : !hsa.array<f32, [dim = 16]> -> tensor<16xf32, #hsa.axes<dim>>
-  // expected-error@+1 {{to a scalar, but only a value with another axis can be reduced}}
-  %s = hsa.fold sum %x over dim : tensor<16xf32, #hsa.axes<dim>> -> f32
-  %b = hsa.broadcast %s : f32 to tensor<1x4x16xf32, #o>
-  hsa.return %b : tensor<1x4x16xf32, #o>
+#h = #hsa.axes<pos, dim>
+hsa.program @heads(%q: !hsa.query<f32, pos = 2, head = 4, dim = 16>) -> tensor<2x4x16xf32, #o> attributes {group = 4 : i64} {
+  %x = hsa.load %q : !hsa.query<f32, pos = 2, head = 4, dim = 16> -> tensor<2x4x16xf32, #o>
+  // expected-error@+1 {{which this schedule can do only where the result is a gradient}}
+  %s = hsa.fold sum %x over head : tensor<2x4x16xf32, #o> -> tensor<2x16xf32, #h>
+  %b = hsa.broadcast %s : tensor<2x16xf32, #h> to tensor<2x4x16xf32, #o>
+  hsa.return %b : tensor<2x4x16xf32, #o>
 }
 
 // -----

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- EmitGradients.cpp - Sums over all blocks, masks --------------------===//
+//
+// `!hsa.sums` are arrays in memory that begin with zeros and to which all
+// programs add, in any order. What a visit or a block adds is a tile, a vector
+// or a scalar; rows that stand for the same element meet there.
+//
+//===----------------------------------------------------------------------===//
+
+#include "BodyEmitter.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+using namespace ramify;
+using hsa::Axis;
+using Predicate = arith::CmpIPredicate;
+
+//===----------------------------------------------------------------------===//
+// Where sums are
+//===----------------------------------------------------------------------===//
+
+void BodyEmitter::setSums(Value sums, Value memory) {
+  while (sums && !sums.getDefiningOp<hsa::ZerosOp>()) {
+    this->sums[sums] = memory;
+    if (auto add = sums.getDefiningOp<hsa::AddOp>()) {
+      sums = add.getSums();
+      continue;
+    }
+    auto reduce = sums.getDefiningOp<hsa::ReduceOp>();
+    sums = reduce.getAccumulators()[cast<OpResult>(sums).getResultNumber()];
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Adding
+//===----------------------------------------------------------------------===//
+
+static Value both(TileBuilder &b, Value mask, Value other) {
+  return mask ? b.both(mask, other) : other;
+}
+
+void BodyEmitter::addInto(Value memory, Value value, ValueRange indices,
+                          Value mask) {
+  Type element = cast<MemRefType>(memory.getType()).getElementType();
+  if (getElementTypeOrSelf(value) != element)
+    value =
+        b.create<arith::TruncFOp>(withElement(value.getType(), element), value);
+  b.create<tile::ReduceIntoOp>(tile::Combine::Sum, value, memory, indices, mask,
+                               tile::Order::Free);
+}
+
+/// A scalar is a vector of which one element is added.
+void BodyEmitter::addScalar(Value memory, Value value, ValueRange indices) {
+  Value vector = b.splat(value, {shape.rows});
+  Value first = b.compare(Predicate::eq, b.iota(shape.rows), b.i32(0));
+  addInto(memory, vector, indices, first);
+}
+
+/// The rows of which one stands for each element of a value over `type`.
+Value BodyEmitter::getOnce(Type type) {
+  Value mask = rows.inside;
+  if (!hasAxis(type, Axis::Head) && shape.heads > 1)
+    mask = both(b, mask,
+                b.compare(Predicate::eq, rows.head, b.toI32(rows.firstHead)));
+  if (!hasAxis(type, Axis::Pos) && shape.positions > 1) {
+    Value first = b.mul(b.toI32(rows.block), b.i32(shape.positions));
+    mask = both(b, mask, b.compare(Predicate::eq, rows.query, first));
+  }
+  return mask;
+}
+
+/// What the value is before a sum over rows that was left to memory.
+static std::pair<Value, Type> skipRowSums(const BodyEmitter &emitter,
+                                          Value value) {
+  Type type = value.getType();
+  if (auto fold = value.getDefiningOp<hsa::FoldOp>())
+    if (emitter.leavesRows(fold))
+      return skipRowSums(emitter, fold.getInput());
+  return {value, type};
+}
+
+LogicalResult BodyEmitter::addWeights(hsa::WeightsType role, Value memory,
+                                      Value value) {
+  auto [part, type] = skipRowSums(*this, value);
+  hsa::Heads heads = role.getHeads();
+  Value head = heads == hsa::Heads::One     ? b.index(0)
+               : heads == hsa::Heads::Query ? rows.head
+                                            : rows.keyHead;
+  SmallVector<Value> indices = {rows.batch, rows.block, head, chunk->slot};
+  if (hasRows(type))
+    addInto(memory, get(part), indices, getOnce(type));
+  else
+    addScalar(memory, get(part), indices);
+  return success();
+}
+
+LogicalResult BodyEmitter::addChunks(Value memory, Value value) {
+  for (auto [part, tile] : llvm::enumerate(getTiles(value)))
+    addInto(memory, tile,
+            ValueRange{rows.batch, chunk->keys[part], rows.keyHead},
+            chunk->live[part]);
+  return success();
+}
+
+/// The index of each axis of `role` but a last one over dim, for one part.
+SmallVector<Value> BodyEmitter::getArrayIndices(hsa::ArrayType role,
+                                                unsigned part) {
+  SmallVector<Value> indices;
+  if (role.getBatch())
+    indices.push_back(rows.batch);
+  for (Axis axis : role.getAxes()) {
+    if (axis == Axis::Pos)
+      indices.push_back(rows.query);
+    else if (axis == Axis::Head)
+      indices.push_back(rows.head);
+    else if (axis == Axis::Chunk)
+      indices.push_back(b.toIndex(chunk->index));
+    else if (axis == Axis::Key)
+      indices.push_back(chunk->keys[part]);
+  }
+  return indices;
+}
+
+LogicalResult BodyEmitter::addArray(Operation *op, hsa::ArrayType role,
+                                    Value memory, Value value) {
+  auto [source, type] = skipRowSums(*this, value);
+  bool rowsInRole = llvm::is_contained(role.getAxes(), Axis::Pos) ||
+                    llvm::is_contained(role.getAxes(), Axis::Head);
+  bool dimInRole = llvm::is_contained(role.getAxes(), Axis::Dim);
+  for (auto [part, tile] : llvm::enumerate(getTiles(source))) {
+    SmallVector<Value> indices = getArrayIndices(role, part);
+    if (hasAxis(type, Axis::Dim) && !dimInRole) {
+      tile = b.reduce(tile::Combine::Sum, maskDim(source, tile, 0),
+                      hasRows(type) ? 1 : 0);
+      type = hsa::getNamedType(
+          hsa::dropAxes(hsa::getSizedAxes(type),
+                        hsa::AxesAttr::get(b.getContext(), {Axis::Dim})),
+          b.getF32Type());
+    }
+    if (hasRows(type) && !rowsInRole && dimInRole) {
+      tile = b.reduce(tile::Combine::Sum, maskOnce(tile, type), 0);
+      type =
+          hsa::getNamedType({hsa::getSizedAxes(type).back()}, b.getF32Type());
+    }
+    if (failed(addPart(op, memory, tile, type, indices, part)))
+      return failure();
+  }
+  return success();
+}
+
+/// Adds one tile, vector or scalar of the named type `type`.
+LogicalResult BodyEmitter::addPart(Operation *op, Value memory, Value tile,
+                                   Type type, SmallVector<Value> indices,
+                                   unsigned part) {
+  auto tileType = dyn_cast<RankedTensorType>(tile.getType());
+  if (!tileType) {
+    addScalar(memory, tile, indices);
+    return success();
+  }
+  bool keyed = hasAxis(type, Axis::Key);
+  if (keyed && hasRows(type))
+    return op->emitOpError("adds to an array that has a key axis beside pos or "
+                           "head");
+  Value mask = keyed ? chunk->live[part] : Value();
+  if (hasRows(type))
+    mask = getOnce(type);
+  int64_t dim = getSize(type, Axis::Dim);
+  if (dim && tileType.getRank() == 1) {
+    Value columns = b.iota(tileType.getDimSize(0));
+    if (shape.isPadded(dim))
+      mask = b.compare(Predicate::slt, columns, b.i32(dim));
+    indices.push_back(columns);
+  }
+  addInto(memory, tile, indices, mask);
+  return success();
+}
+
+/// Zero in rows that `getOnce` leaves out.
+Value BodyEmitter::maskOnce(Value tile, Type type) {
+  Value mask = getOnce(type);
+  if (!mask)
+    return tile;
+  auto tileType = cast<RankedTensorType>(tile.getType());
+  return b.choose(b.repeat(mask, 1, tileType), tile, b.full(tileType, 0));
+}
+
+LogicalResult BodyEmitter::addToSums(Operation *op, Value result, Value value) {
+  Value memory = sums.lookup(result);
+  if (!memory)
+    return success(); // nobody reads them
+  Type role = cast<hsa::SumsType>(result.getType()).getRole();
+  if (auto weights = dyn_cast<hsa::WeightsType>(role))
+    return addWeights(weights, memory, value);
+  if (isa<hsa::ChunksType>(role))
+    return addChunks(memory, value);
+  return addArray(op, cast<hsa::ArrayType>(role), memory, value);
+}
+
+//===----------------------------------------------------------------------===//
+// Operations
+//===----------------------------------------------------------------------===//
+
+LogicalResult BodyEmitter::emitOp(hsa::AddOp op) {
+  return addToSums(op, op.getResult(), op.getValue());
+}
+
+LogicalResult BodyEmitter::emitOp(hsa::DetachOp op) {
+  set(op.getResult(), getTiles(op.getInput()));
+  return success();
+}
+
+LogicalResult BodyEmitter::emitOp(hsa::MaskOp op) {
+  Type type = op.getInput().getType();
+  Tiles tiles = getTiles(op.getInput());
+  if (hasAxis(type, Axis::Key)) {
+    FailureOr<Tiles> masked = maskKeys(op, tiles, type, 0);
+    if (failed(masked))
+      return failure();
+    tiles = *masked;
+  } else if (chunk->visited && hasRows(type)) {
+    auto tileType = cast<RankedTensorType>(tiles[0].getType());
+    Value visited = b.repeat(chunk->visited(b), 1, tileType);
+    tiles[0] = b.choose(visited, tiles[0], b.full(tileType, 0));
+  }
+  set(op.getResult(), tiles);
+  return success();
+}

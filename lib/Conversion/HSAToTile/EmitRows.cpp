@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===- EmitRows.cpp - Sums over the rows of a tile ------------------------===//
+//
+// The axes pos and head lie in the rows of a tile, so a reduction over both
+// goes down the columns. Over one of several it would have to tell rows apart:
+// where such a sum only ends in sums over all blocks (`!hsa.sums`), the rows
+// stay as they are, and meet in memory.
+//
+// A query block that is cut over several programs has only a part of the rows
+// in each. Their sums are whole in memory, too, and nowhere else.
+//
+//===----------------------------------------------------------------------===//
+
+#include "BodyEmitter.h"
+
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using namespace ramify;
+using hsa::Axis;
+
+static constexpr Axis kRowAxes[] = {Axis::Pos, Axis::Head};
+
+/// Whether all that becomes of `value` is added to sums over all blocks.
+static bool endsInSums(Value value) {
+  return llvm::all_of(value.getUses(), [](OpOperand &use) {
+    Operation *user = use.getOwner();
+    if (isa<hsa::AddOp>(user))
+      return use.getOperandNumber() == 0;
+    if (auto fold = dyn_cast<hsa::FoldOp>(user))
+      return fold.getMonoid() == hsa::Monoid::Sum &&
+             endsInSums(fold.getResult());
+    auto yield = dyn_cast<hsa::YieldOp>(user);
+    if (!yield)
+      return false;
+    auto reduce = cast<hsa::ReduceOp>(yield->getParentOp());
+    for (unsigned index = 0; index < reduce.getNumResults(); ++index)
+      if (isa<hsa::SumsType>(reduce.getResult(index).getType()) &&
+          reduce.getYielded(index).getBeginOperandIndex() ==
+              use.getOperandNumber())
+        return true;
+    return false;
+  });
+}
+
+/// Replaces rows that stand for no query by `neutral`.
+Value BodyEmitter::maskInside(Value tile, double neutral) {
+  if (!rows.inside)
+    return tile;
+  auto type = cast<RankedTensorType>(tile.getType());
+  return b.choose(b.repeat(rows.inside, 1, type), tile, b.full(type, neutral));
+}
+
+BodyEmitter::RowSum BodyEmitter::getRowSum(Type type,
+                                           hsa::AxesAttr over) const {
+  int64_t summed = 1, kept = 1;
+  for (Axis axis : kRowAxes) {
+    int64_t size = axis == Axis::Pos ? shape.positions : shape.heads;
+    bool is = over.contains(axis);
+    if (hasAxis(type, axis))
+      (is ? summed : kept) *= size;
+    else if (hasRows(type) && size > 1)
+      return RowSum::Mixed; // each row stands there several times
+  }
+  if (summed == 1 && shape.rowBlocks == 1 && !shape.hasPaddedRows())
+    return RowSum::None;
+  return kept == 1 ? RowSum::All : RowSum::Mixed;
+}
+
+LogicalResult BodyEmitter::checkRowSum(Operation *op, Type type,
+                                       hsa::AxesAttr over) {
+  RowSum sum = getRowSum(type, over);
+  bool inSums = endsInSums(op->getResult(0));
+  if (sum == RowSum::None || inSums)
+    return success();
+  if (sum == RowSum::Mixed)
+    return op->emitOpError() << "sums some rows of " << type
+                             << " and keeps others, which this schedule can "
+                                "do only where the result is a gradient";
+  if (shape.rowBlocks > 1)
+    return op->emitOpError("reduces all rows of a query block that is cut over "
+                           "several programs");
+  return success();
+}
+
+static Value toScalar(TileBuilder &b, Value tile) {
+  auto type = dyn_cast<RankedTensorType>(tile.getType());
+  if (!type || type.getRank())
+    return tile;
+  return b.create<tensor::ExtractOp>(tile, ValueRange());
+}
+
+/// Down the rows of a vector or a tile whose named type is `type`; the result
+/// has the axes that are not in `over`.
+Value BodyEmitter::foldRows(hsa::Monoid monoid, Value tile, Type type,
+                            hsa::AxesAttr over) {
+  if (getRowSum(type, over) != RowSum::All)
+    return tile;
+  Value masked = maskInside(tile, getNeutral(monoid));
+  Value folded = toScalar(b, b.reduce(getCombine(monoid), masked, 0));
+  Type rest = hsa::getNamedType(hsa::dropAxes(hsa::getSizedAxes(type), over),
+                                getElementTypeOrSelf(type));
+  if (!hasRows(rest))
+    return folded;
+  // The rows that are left are one: each has the sum.
+  return b.repeat(folded, 0, shape.getTile(rest));
+}
+
+/// Reduces tiles of the named type `type` along `over` and sets `op`'s result.
+LogicalResult BodyEmitter::foldTiles(Operation *op, hsa::Monoid monoid,
+                                     Tiles tiles, Type type,
+                                     hsa::AxesAttr over) {
+  bool overRows = over.contains(Axis::Pos) || over.contains(Axis::Head);
+  if (overRows && failed(checkRowSum(op, type, over)))
+    return failure();
+  for (Axis axis : {Axis::Dim, Axis::Key}) {
+    if (!over.contains(axis))
+      continue;
+    // Keys are spread over the tiles; any other axis is whole in each.
+    Tiles folded;
+    for (Value tile : tiles) {
+      int64_t rank = cast<RankedTensorType>(tile.getType()).getRank();
+      bool first = rank == 1 || (axis == Axis::Key && !hasRows(type));
+      Value one = toScalar(b, b.reduce(getCombine(monoid), tile, !first));
+      if (axis == Axis::Key && !folded.empty())
+        folded[0] = emitCombine(b, monoid, folded[0], one);
+      else
+        folded.push_back(one);
+    }
+    tiles = folded;
+    auto dropped = hsa::AxesAttr::get(b.getContext(), {axis});
+    type = hsa::getNamedType(hsa::dropAxes(hsa::getSizedAxes(type), dropped),
+                             getElementTypeOrSelf(type));
+  }
+  if (overRows)
+    for (Value &tile : tiles)
+      tile = foldRows(monoid, tile, type, over);
+  set(op->getResult(0), tiles);
+  return success();
+}
+
+/// The dot as sides of a product that contracts rows: a column axis on each
+/// that the other does not have, keys first.
+static std::optional<std::pair<Value, Value>> asProductOfRows(hsa::DotOp op) {
+  auto fits = [&](Value left, Value right) {
+    return hasAxis(left.getType(), Axis::Key) &&
+           !hasAxis(left.getType(), Axis::Dim) &&
+           hasAxis(right.getType(), Axis::Dim) &&
+           !hasAxis(right.getType(), Axis::Key) &&
+           !op.getOver().contains(Axis::Key) &&
+           !op.getOver().contains(Axis::Dim);
+  };
+  for (auto [left, right] : {std::pair(op.getLhs(), op.getRhs()),
+                             std::pair(op.getRhs(), op.getLhs())})
+    if (fits(left, right) && hasRows(left.getType()) &&
+        hasRows(right.getType()))
+      return std::pair<Value, Value>(left, right);
+  return std::nullopt;
+}
+
+/// left^T right, with the rows contracted: keys become the rows of the result.
+LogicalResult BodyEmitter::emitProductOfRows(hsa::DotOp op, bool &done) {
+  auto sides = asProductOfRows(op);
+  done = bool(sides);
+  if (!done)
+    return success();
+  auto [left, right] = *sides;
+  if (failed(checkRowSum(op, left.getType(), op.getOver())))
+    return failure();
+  if (getRowSum(left.getType(), op.getOver()) == RowSum::Mixed ||
+      getRowSum(right.getType(), op.getOver()) == RowSum::Mixed)
+    return op.emitOpError() << "multiplies some rows of " << left.getType()
+                            << " and keeps others";
+  Type type = shape.getTile(op.getResult().getType());
+  Value rhs = isRead(right) ? get(right) : maskInside(get(right), 0);
+  Tiles tiles;
+  for (Value tile : getTiles(left)) {
+    Value lhs = isRead(left) ? tile : maskInside(tile, 0), own = rhs;
+    matchElements(b, lhs, own);
+    auto lhsType = cast<RankedTensorType>(lhs.getType());
+    auto turned =
+        RankedTensorType::get({lhsType.getDimSize(1), lhsType.getDimSize(0)},
+                              lhsType.getElementType());
+    Value transposed = b.create<tile::TransposeOp>(turned, lhs);
+    tiles.push_back(b.create<tile::DotOp>(type, transposed,
+                                          /*transposed=*/false, own,
+                                          b.full(type, 0)));
+  }
+  set(op.getResult(), tiles);
+  return success();
+}

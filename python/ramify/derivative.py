@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Gradients of a function: the forward run that saves for them, and the backward run.
+
+Both are plans of their own, compiled from the same text as the function. The forward run returns
+what the function returns, and what its gradient reads of it: the value and lse of a joint softmax,
+say. The backward run takes the arguments again, with gradients of the results and what was saved.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import _runtime
+from .call import runtime_signature
+from .compiler import plan_for, program
+from .errors import ArgumentError, CompileError, GradientError
+from .frontend import Result, Role, Signature
+
+if TYPE_CHECKING:
+    from .jit import JitFunction
+
+DIFFERENTIABLE = (Role.QUERY, Role.CHUNKS, Role.WEIGHTS, Role.TENSOR)
+"""What a gradient can be taken by: float arrays."""
+
+
+class Derivative:
+    """The gradients of a function by some of its parameters; see `JitFunction.derivative`.
+
+    Parameters
+    ----------
+    function : JitFunction
+        The function.
+    wrt : tuple of str
+        Names of array parameters.
+    """
+
+    def __init__(self, function: JitFunction, wrt: tuple[str, ...]) -> None:
+        self.function = function
+        self.wrt = wrt
+        self._backward: dict[tuple[tuple[str, int], ...], _runtime.Dispatcher] = {}
+        _check_names(function, wrt)
+
+    def forward(self, *args: Any, **kwargs: Any) -> tuple[Any, tuple[Any, ...]]:
+        """Run the function, and save what the gradient needs.
+
+        Returns
+        -------
+        outs : array or tuple of array
+            What the function returns.
+        saved : tuple of array
+            For `backward`. Results may be among them.
+        """
+        own = self.function
+        if own.own_gradient is not None:
+            outs = own(*args, **kwargs)
+            return outs, outs if isinstance(outs, tuple) else (outs,)
+        args, kwargs = own._reserved(args, kwargs)
+        executable = self._forward.prepare(*args, **kwargs)
+        results = self._forward(*args, **kwargs)
+        results = results if isinstance(results, tuple) else (results,)
+        count = int(executable.plan.notes["results"])
+        outs = results[:count]
+        saved = tuple(results[number] for number in saved_numbers(executable.plan))
+        return outs if count > 1 else outs[0], saved
+
+    def backward(
+        self, saved: Sequence[Any], d_outs: Any, *args: Any, **kwargs: Any
+    ) -> tuple[Any, ...]:
+        """The gradients, in the order of `wrt`.
+
+        Parameters
+        ----------
+        saved : sequence of array
+            From `forward` of the same arguments.
+        d_outs : array or tuple of array
+            The gradient of each result, of its shape and dtype; None in a tuple for zeros.
+
+        Returns
+        -------
+        tuple of array
+            Of the parameters' shapes and dtypes.
+        """
+        own = self.function
+        given = d_outs if isinstance(d_outs, tuple | list) else (d_outs,)
+        if own.own_gradient is not None:
+            outs = saved[0] if len(saved) == 1 else tuple(saved)
+            gradients = own.own_gradient(d_outs, outs, *args, **kwargs)
+            return tuple(_take(own, gradients, name) for name in self.wrt)
+        args, kwargs = own._reserved(args, kwargs)
+        more = self._gradients(given, args, kwargs)
+        more |= {f"saved_{number}": array for number, array in enumerate(saved)}
+        results = self._dispatcher(more)(*args, **kwargs, **more)
+        return results if isinstance(results, tuple) else (results,)
+
+    def _gradients(
+        self, given: Sequence[Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Gradients of the results by name, zeros for those that are None."""
+        own = self.function
+        request = self._forward.describe(*args, **kwargs)
+        results = program(own.signature, request).results
+        if len(given) != len(results):
+            raise ArgumentError(
+                f"{own.signature.name}: backward: expected gradients of {len(results)} results, "
+                f"found {len(given)}."
+            )
+        query = own.signature.of_role(Role.QUERY)[0].name
+        array: Any = {**dict(zip(own.signature.parameters, args, strict=False)), **kwargs}[query]
+        shape = [*array.shape[:2], request["sizes"]["HQ"]]
+        named = {}
+        for number, (d_out, result) in enumerate(zip(given, results, strict=True)):
+            full = [*shape, result.dim] if result.dim else shape
+            named[f"d_{number}"] = _zeros(array, full, result.dtype) if d_out is None else d_out
+        return named
+
+    def saved_results(self, *args: Any, **kwargs: Any) -> tuple[Result | int, ...]:
+        """What `forward` saves, without running or compiling code: a result's number, or what is
+        saved besides the results."""
+        own = self.function
+        args, kwargs = own._reserved(args, kwargs)
+        request = self._forward.describe(*args, **kwargs)
+        lowered = program(own.signature, request)
+        try:
+            return _saved_results(lowered.text(), len(lowered.results), ",".join(self.wrt))
+        except CompileError as error:
+            raise explained(own, error) from None
+
+    @functools.cached_property
+    def _forward(self) -> _runtime.Dispatcher:
+        own = self.function
+        return own._make_dispatcher(
+            runtime_signature(own.signature),
+            functools.partial(self._plan, "forward"),
+            self._refuse,
+        )
+
+    def _dispatcher(self, more: Mapping[str, Any]) -> _runtime.Dispatcher:
+        """The dispatcher of the backward run, with further arguments of these ranks."""
+        ranks = tuple((name, len(array.shape)) for name, array in more.items())
+        if ranks not in self._backward:
+            own = self.function
+            parameters = [_parameter(name, rank) for name, rank in ranks]
+            self._backward[ranks] = own._make_dispatcher(
+                runtime_signature(own.signature, parameters),
+                functools.partial(self._plan, "backward"),
+                self._refuse,
+            )
+        return self._backward[ranks]
+
+    def _refuse(self, *args: Any, **kwargs: Any) -> Any:
+        raise GradientError(
+            f"{self.function.signature.name}: a forward or backward run is not recorded: expected "
+            "tensors without gradients, or torch.no_grad()."
+        )
+
+    def _plan(self, mode: str, request: Mapping[str, Any]) -> _runtime.Plan:
+        own = self.function
+        try:
+            return plan_for(
+                own.signature,
+                request,
+                own._options,
+                own.statistics,
+                derivative=mode,
+                wrt=",".join(self.wrt),
+            )
+        except CompileError as error:
+            raise explained(own, error) from None
+
+
+@functools.lru_cache(maxsize=256)
+def _saved_results(text: str, count: int, wrt: str) -> tuple[Result | int, ...]:
+    from . import _compiler  # large: loaded only when something is compiled
+
+    options: dict[str, str | int | bool] = {"derivative": "forward", "wrt": wrt}
+    lines = _compiler.lower(text, "hsa", options).splitlines()
+    head = next(line for line in lines if "hsa.program" in line)
+    numbers = re.search(r"hsa\.saved = array<i64(?:: ([-\d, ]+))?>", head)
+    dtype = re.search(r"!hsa\.query<(\w+),", head)
+    assert numbers is not None and dtype is not None
+    results = re.findall(r"tensor<([\dx]+)x\w+, #(\w+)>", head.partition(" -> ")[2])
+    saved: list[Result | int] = []
+    for number in (int(part) for part in (numbers[1] or "").split(",") if part):
+        if number < count:
+            saved.append(number)
+            continue
+        axes = tuple(results[number][1].split("_"))
+        dim = int(results[number][0].split("x")[2]) if "dim" in axes else 0
+        saved.append(Result(axes, dim, dtype[1] if dim else "f32"))
+    return tuple(saved)
+
+
+def saved_numbers(plan: _runtime.Plan) -> list[int]:
+    """Which results of a forward run are saved."""
+    listed = plan.notes["saved"]
+    return [int(number) for number in listed.split(",")] if listed else []
+
+
+def explained(function: JitFunction, error: CompileError) -> GradientError | CompileError:
+    """An error of differentiation as one that shows the user's line."""
+    for message, file, line, column in error.diagnostics:
+        if "gradient" not in message:
+            continue
+        shown = f"{function.signature.name}(): {message}"
+        if line:
+            shown += f'\n  File "{file}", line {line}, column {column}'
+            text = function.signature.source.line(line)
+            shown += f"\n    {text.strip()}" if text else ""
+        return GradientError(shown)
+    return error
+
+
+def differentiable(signature: Signature) -> tuple[str, ...]:
+    """The parameters that gradients can be taken by."""
+    return tuple(p.name for p in signature.parameters.values() if p.role in DIFFERENTIABLE)
+
+
+def _check_names(function: JitFunction, wrt: tuple[str, ...]) -> None:
+    signature = function.signature
+    legal = differentiable(signature)
+    if not wrt:
+        raise GradientError(
+            f"{signature.name}.derivative(): expected parameters among {', '.join(legal)}, "
+            "found none."
+        )
+    for name in wrt:
+        if name not in signature.parameters:
+            raise ArgumentError(
+                f"{signature.name}.derivative(): there is no parameter {name!r}; expected some of "
+                f"{', '.join(legal)}."
+            )
+        if name not in legal:
+            raise GradientError(
+                f"{signature.name}.derivative(): {name} has no gradient: expected some of "
+                f"{', '.join(legal)}. A number has one if it is passed as rl.Tensor[()]."
+            )
+    if len(set(wrt)) != len(wrt):
+        raise ArgumentError(f"{signature.name}.derivative(): a parameter is named twice: {wrt}.")
+
+
+def _parameter(name: str, rank: int) -> dict[str, Any]:
+    spec: dict[str, Any] = {"name": name, "kind": "array", "keyword_only": True, "symbol": False}
+    shape = ["B", "L", "HQ!"]
+    if rank == 4:
+        return {
+            **spec,
+            "shapes": [[*shape, f"D_{name}!"]],
+            "dtypes": ["f32", "bf16", "f16"],
+            "alignment": 16,
+        }
+    return {**spec, "shapes": [shape], "dtypes": ["f32"]}
+
+
+def _zeros(like: Any, shape: list[int], dtype: str) -> Any:
+    if hasattr(like, "new_zeros"):
+        if dtype == "f32":
+            return like.new_zeros(shape).float()
+        return like.new_zeros(shape)
+    return np.zeros(shape, np.float32 if dtype == "f32" else like.dtype)
+
+
+def _take(function: JitFunction, gradients: Mapping[str, Any], name: str) -> Any:
+    if name not in gradients:
+        raise GradientError(
+            f"{function.signature.name}(): its own gradient returns none by {name}, only by "
+            f"{', '.join(gradients) or 'nothing'}."
+        )
+    return gradients[name]
