@@ -150,7 +150,6 @@ CASES: dict[str, tuple[Change, type[Exception], list[str]]] = {
         ["k", "contiguous"],
     ),
     "mixed devices": (put("k", lambda x: x.to("meta")), T, ["k", "meta"]),
-    "requires grad": (put("q", lambda x: x.requires_grad_()), rf.GradientError, ["no_grad"]),
     "sparse": (put("q", lambda x: x.to_sparse()), rf.Error, ["q"]),
     "validate finds an index": (
         lambda c: (c["indices"].__setitem__((1, 3, 0, 2), 2), c.update(validate=True)),

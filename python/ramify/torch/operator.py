@@ -17,29 +17,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..frontend import Role
-from .gradients import register_gradients
+from .gradients import Gradients
+from .library import DEVICES, LIBRARY, define, free_name
 from .schema import Schema
 from .shapes import fake_results
 
 if TYPE_CHECKING:
     from ..jit import JitFunction
 
-LIBRARY = torch.library.Library("ramify", "FRAGMENT")
-DEVICES = ("CPU", "CUDA")
 CAST = (Role.QUERY, Role.CHUNKS, Role.LANDMARKS)
 """Roles whose arrays meet in products, and so are cast together."""
-
-_taken: set[str] = set()
-
-
-def free_name(name: str) -> str:
-    """A name that no operator has yet: the function's own, or with a number."""
-    choice, number = name, 1
-    while choice in _taken:
-        number += 1
-        choice = f"{name}_{number}"
-    _taken.add(choice)
-    return choice
 
 
 class Operator:
@@ -63,7 +50,7 @@ class Operator:
         for device in DEVICES:
             LIBRARY.impl(self.name, self._run, device)
         torch.library.register_fake(f"ramify::{self.name}", self._fake, lib=LIBRARY)
-        register_gradients(self, LIBRARY)
+        self.gradients = Gradients(self)
         for device in DEVICES:
             cast = _autocast(self, device.lower())
             LIBRARY.impl(self.name, cast, f"Autocast{device}", with_keyset=True)
@@ -84,12 +71,6 @@ class Operator:
 
     def _fake(self, *args: Any, **kwargs: Any) -> list[torch.Tensor]:
         return fake_results(self.function.signature, self.schema.decode(args, kwargs))
-
-
-def define(name: str, schema: str) -> Any:
-    """Define an operator of the library."""
-    LIBRARY.define(name + schema, tags=(torch.Tag.pt2_compliant_tag,))
-    return getattr(torch.ops.ramify, name).default
 
 
 def _autocast(operator: Operator, device: str) -> Callable[..., Any]:

@@ -7,14 +7,20 @@ compiled for (dtypes, heads, head dimensions, constants) is a number.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ..compiler import translate
 from ..frontend import Lowered, Role, Signature, lower
 from ..frontend.binding import ArrayInfo, Sizes, measure, specialise, split
 from ..frontend.lower import Result
+
+if TYPE_CHECKING:
+    from ..jit import JitFunction
 
 DTYPES = {
     torch.float32: "f32",
@@ -41,6 +47,38 @@ def fake_results(signature: Signature, given: Mapping[str, Any]) -> list[torch.T
     return [
         query.new_empty(result_shape(result, sizes), dtype=TORCH_DTYPES[result.dtype])
         for result in lowered.results
+    ]
+
+
+def fake_saved(function: JitFunction, wrt: str, given: Mapping[str, Any]) -> list[torch.Tensor]:
+    """New tensors like those that a forward run saves beside the results.
+
+    The compiler tells them, in a plan without code.
+
+    Parameters
+    ----------
+    function : JitFunction
+    wrt : str
+        Parameters by which gradients are wanted, separated by commas.
+    given : mapping
+        The call's arguments by name.
+    """
+    signature = function.signature
+    lowered, _ = describe(signature, given)
+    options = {**asdict(function._options), "target": "cpu", "default_q_start": True}
+    derivative = {"derivative": "forward", "wrt": wrt}
+    text = translate(lowered, "plan", options | derivative)
+    sizes: dict[str, Any] = {}
+    for name, dims in re.findall(r"^array (\w+) \w+ \[(.*)\]", text, re.MULTILINE):
+        sizes |= zip(dims.split(", "), given[name].shape, strict=True)
+    results = re.findall(r"^result \w+ (\w+) \[(.*)\]", text, re.MULTILINE)
+    query = given[signature.of_role(Role.QUERY)[0].name]
+    return [
+        query.new_empty(
+            [int(dim) if dim.isdigit() else sizes[dim] for dim in dims.split(", ")],
+            dtype=TORCH_DTYPES[dtype],
+        )
+        for dtype, dims in results[len(lowered.results) :]
     ]
 
 
