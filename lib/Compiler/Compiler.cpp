@@ -86,7 +86,7 @@ private:
   OwningOpRef<ModuleOp> module;
   const GPUTarget *gpu = nullptr; ///< null for the CPU
   unsigned results = 0;           ///< of the program as it is given
-  bool isPlaced = false; ///< the text has placed kernels, and no program
+  bool isTile = false;            ///< the text has kernels, and no program
   runtime::Plan plan;
 };
 } // namespace
@@ -117,9 +117,8 @@ bool Compilation::parse(std::string_view text) {
   if (!module)
     return false;
   auto programs = module->getOps<hsa::ProgramOp>();
-  isPlaced =
-      gpu && programs.empty() && !module->getOps<tile::KernelOp>().empty();
-  if (isPlaced)
+  isTile = gpu && programs.empty() && !module->getOps<tile::KernelOp>().empty();
+  if (isTile)
     return true;
   if (!llvm::hasSingleElement(programs))
     return fail(
@@ -186,6 +185,18 @@ bool Compilation::takePlan() {
   return true;
 }
 
+/// True if kernels that were written by hand have layouts.
+static bool isPlaced(ModuleOp module) {
+  WalkResult result = module.walk([](Operation *op) {
+    bool found = llvm::any_of(op->getResultTypes(), [](Type type) {
+      auto tile = dyn_cast<RankedTensorType>(type);
+      return tile && tile.getEncoding();
+    });
+    return found ? WalkResult::interrupt() : WalkResult::advance();
+  });
+  return result.wasInterrupted();
+}
+
 /// Tells the kernels what the arrays' addresses and strides are multiples of,
 /// where that is less than the 16 bytes that they expect.
 void Compilation::setAlignment() {
@@ -202,9 +213,12 @@ void Compilation::setAlignment() {
 bool Compilation::toPlacedTile() {
   if (!gpu)
     return fail("the CPU has no placed tiles");
-  if (isPlaced)
-    return run([](OpPassManager &passes) {
-      passes.addPass(tile::createVerifyStagePass(tile::Stage::Placed));
+  if (isTile)
+    return run([&](OpPassManager &passes) {
+      if (isPlaced(*module))
+        passes.addPass(tile::createVerifyStagePass(tile::Stage::Placed));
+      else
+        buildPlacementPipeline(passes, *gpu, options.stages);
     });
   if (!toTile() || !takePlan())
     return false;

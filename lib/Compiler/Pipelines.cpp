@@ -7,8 +7,10 @@
 #include "dialects/HSA/Transforms/Differentiate.h"
 #include "dialects/Tile/IR/Tile.h"
 #include "dialects/Tile/Transforms/AssignLayouts.h"
+#include "dialects/Tile/Transforms/InsertBarriers.h"
 #include "dialects/Tile/Transforms/StageLeftOperands.h"
 #include "dialects/Tile/Transforms/StageThroughShared.h"
+#include "dialects/Tile/Transforms/StageTransposes.h"
 #include "dialects/Tile/Transforms/VerifyStage.h"
 #include "ramify/Conversion/ChooseResidency.h"
 #include "ramify/Conversion/HSAToTile.h"
@@ -118,6 +120,9 @@ void ramify::buildPlacementPipeline(OpPassManager &passes,
   // Before layouts: the copies it makes want layouts of their own.
   passes.addNestedPass<tile::KernelOp>(
       tile::createStageThroughSharedPass(staging));
+  // What warps transpose between them goes there too; what is there already is
+  // only read the other way.
+  passes.addNestedPass<tile::KernelOp>(tile::createStageTransposesPass());
   // Large queries are read again from shared memory rather than kept.
   passes.addNestedPass<tile::KernelOp>(tile::createStageLeftOperandsPass());
   // Rings bring conditions and indices that are often constant or the same.
@@ -128,6 +133,8 @@ void ramify::buildPlacementPipeline(OpPassManager &passes,
   // Index vectors that were made once for each layout, but with one layout.
   passes.addPass(createCanonicalizerPass());
   passes.addPass(createCSEPass());
+  // Threads wait before they read what others write.
+  passes.addNestedPass<tile::KernelOp>(tile::createInsertBarriersPass());
   // From here on every tile has a layout, or the pass that forgot it is named.
   passes.addPass(tile::createVerifyStagePass(tile::Stage::Placed));
 }
@@ -137,5 +144,5 @@ void ramify::buildGPUPipeline(OpPassManager &passes, const GPUTarget &target) {
   // for more nor takes the registers of others. Needs layouts and buffers.
   passes.addNestedPass<tile::KernelOp>(createChooseResidencyPass(target));
   // One thread's program: registers, shuffles, mma, cp.async, in LLVM.
-  passes.addPass(createTileToGPUPass());
+  passes.addPass(createTileToGPUPass(target));
 }

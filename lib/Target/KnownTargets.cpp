@@ -14,17 +14,17 @@ static constexpr int kKiB = 1024;
 static constexpr GPUTarget kTargets[] = {
     // name, capability, only this, PTX,
     //   shared: per SM, per CTA, reserved; threads and CTAs per SM,
-    //   bf16, stmatrix, tma, wgmma
-    {"sm_80", 80, false, "+ptx75", 164 * kKiB, 163 * kKiB, kKiB, 2048, 32, true,
-     false, false, false},
-    {"sm_86", 86, false, "+ptx75", 100 * kKiB, 99 * kKiB, kKiB, 1536, 16, true,
-     false, false, false},
+    //   bf16, stmatrix, reduceBF16, reduceVectors, tma, wgmma
+    {"sm_80", 80, false, "+ptx78", 164 * kKiB, 163 * kKiB, kKiB, 2048, 32, true,
+     false, false, false, false, false},
+    {"sm_86", 86, false, "+ptx78", 100 * kKiB, 99 * kKiB, kKiB, 1536, 16, true,
+     false, false, false, false, false},
     {"sm_89", 89, false, "+ptx78", 100 * kKiB, 99 * kKiB, kKiB, 1536, 24, true,
-     false, false, false},
-    {"sm_90", 90, false, "+ptx80", 228 * kKiB, 227 * kKiB, kKiB, 2048, 32, true,
-     true, true, false},
-    {"sm_90a", 90, true, "+ptx80", 228 * kKiB, 227 * kKiB, kKiB, 2048, 32, true,
-     true, true, true},
+     false, false, false, false, false},
+    {"sm_90", 90, false, "+ptx81", 228 * kKiB, 227 * kKiB, kKiB, 2048, 32, true,
+     true, true, true, true, false},
+    {"sm_90a", 90, true, "+ptx81", 228 * kKiB, 227 * kKiB, kKiB, 2048, 32, true,
+     true, true, true, true, true},
 };
 
 std::span<const GPUTarget> ramify::knownTargets() { return kTargets; }

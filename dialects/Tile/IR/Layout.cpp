@@ -182,15 +182,21 @@ Layout Layout::slice(unsigned axis) const {
   return Layout(newReg, newLane, {warps[kept]}, {repeat[kept]});
 }
 
-//===----------------------------------------------------------------------===//
-// Fragments
-//===----------------------------------------------------------------------===//
-
 static Layout::Bases swapAxes(Layout::Bases bases) {
   for (Coords &basis : bases)
     std::swap(basis[0], basis[1]);
   return bases;
 }
+
+Layout Layout::transposed() const {
+  assert(rank() == 2);
+  return Layout(swapAxes(reg), swapAxes(lane), {warps[1], warps[0]},
+                {repeat[1], repeat[0]});
+}
+
+//===----------------------------------------------------------------------===//
+// Fragments
+//===----------------------------------------------------------------------===//
 
 /// Repeats an atom given by its bases until it is a tile of that shape.
 static Layout fill(Layout::Bases reg, Layout::Bases lane, int64_t rows,
@@ -339,6 +345,18 @@ std::optional<bool> ramify::tile::ldmatrixForm(const Layout &layout,
       return transposed;
   }
   return std::nullopt;
+}
+
+Layout ramify::tile::vectorOverThreads(int64_t length, int64_t warps) {
+  Layout::Bases lane;
+  int64_t atom = 1;
+  for (; lane.size() < 5 && length % (2 * atom) == 0; atom *= 2)
+    lane.push_back({atom});
+  lane.resize(5, {0});
+  int64_t used = 1;
+  while (2 * used <= warps && length % (atom * 2 * used) == 0)
+    used *= 2;
+  return Layout({}, std::move(lane), {used}, {length / (atom * used)});
 }
 
 //===----------------------------------------------------------------------===//

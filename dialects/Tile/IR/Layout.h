@@ -123,6 +123,8 @@ public:
 
   /// The layout of a vector along the other axis.
   Layout slice(unsigned axis) const;
+  /// The same threads for the transposed tile.
+  Layout transposed() const;
 
   bool operator==(const Layout &other) const = default;
 
@@ -178,6 +180,11 @@ unsigned accessWidth(const Layout &layout, mlir::MemRefType source,
 /// A row a lane, each with all its columns: for accesses so narrow that a loop
 /// over the columns is what is left. Rows are dealt to warps as in blockedRows.
 Layout rowsInLanes(int64_t rows, int64_t columns, int64_t warps);
+
+/// A vector over all threads, lanes first, then warps, then registers. Of the
+/// warps as many as divide it take part, a power of two; the others replicate,
+/// as do lanes of a vector of fewer than 32 elements.
+Layout vectorOverThreads(int64_t length, int64_t warps);
 
 //===----------------------------------------------------------------------===//
 // Shared memory

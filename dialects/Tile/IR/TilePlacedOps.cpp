@@ -169,16 +169,32 @@ LogicalResult CopyAsyncOp::verify() {
   return getMask() ? check(getMask(), "a mask") : success();
 }
 
-LogicalResult LoadSharedOp::verify() {
-  auto source = cast<MemRefType>(getSource().getType());
-  auto tile = cast<RankedTensorType>(getResult().getType());
-  if (failed(verifyBuffer(*this, source)))
+/// Fails unless `tile` is what a stage of `buffer` holds.
+static LogicalResult verifyStage(Operation *op, MemRefType buffer,
+                                 RankedTensorType tile, bool transposed) {
+  if (failed(verifyBuffer(op, buffer)))
     return failure();
-  if (source.getElementType() != tile.getElementType() ||
-      source.getShape().drop_front() != tile.getShape())
-    return emitOpError("expected a tile of one stage of ")
-           << source << ", found " << tile;
+  SmallVector<int64_t> shape(buffer.getShape().drop_front());
+  if (transposed)
+    std::swap(shape[0], shape[1]);
+  if (buffer.getElementType() != tile.getElementType() ||
+      ArrayRef<int64_t>(shape) != tile.getShape())
+    return op->emitOpError("expected a tile of one stage of ")
+           << buffer << (transposed ? ", transposed" : "") << ", found "
+           << tile;
   return success();
+}
+
+LogicalResult LoadSharedOp::verify() {
+  return verifyStage(*this, cast<MemRefType>(getSource().getType()),
+                     cast<RankedTensorType>(getResult().getType()),
+                     getTransposed());
+}
+
+LogicalResult StoreSharedOp::verify() {
+  return verifyStage(*this, cast<MemRefType>(getTarget().getType()),
+                     cast<RankedTensorType>(getValue().getType()),
+                     /*transposed=*/false);
 }
 
 LogicalResult ConvertLayoutOp::verify() {

@@ -158,18 +158,50 @@ def Tile_BarrierOp : Tile_Op<"barrier"> {
 def Tile_LoadSharedOp : Tile_Op<"load_shared"> {
   let summary = "a stage of a shared buffer as a tile";
   let description = [{
+    With `transposed` rows of the buffer are columns of the tile.
+
     ```mlir
     %k = tile.load_shared %ring[%stage]
         : memref<2x64x64xbf16, #tile.shared<swizzle = 128, pad = 0>> -> tensor<64x64xbf16>
+    %t = tile.load_shared transposed %p[%c0]
+        : memref<1x16x64xbf16, #tile.shared<swizzle = 128, pad = 0>> -> tensor<64x16xbf16>
     ```
 
     Constraints:
     - (C1) The source is a buffer as in (C1) and (C2) of tile.alloc_shared.
-    - (C2) The result has the shape of a stage and the buffer's elements.
+    - (C2) The result has the shape of a stage, its sides exchanged if
+      `transposed`, and the buffer's elements.
   }];
-  let arguments = (ins Arg<AnyMemRef, "", [MemRead]>:$source, Index:$stage);
+  let arguments = (ins Arg<AnyMemRef, "", [MemRead]>:$source, Index:$stage,
+                       UnitAttr:$transposed);
   let results = (outs AnyRankedTensor:$result);
-  let assemblyFormat = "$source `[` $stage `]` attr-dict `:` type($source) `->` type($result)";
+  let assemblyFormat = [{
+    (`transposed` $transposed^)? $source `[` $stage `]` attr-dict
+    `:` type($source) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tile_StoreSharedOp : Tile_Op<"store_shared"> {
+  let summary = "a tile into a stage of a shared buffer";
+  let description = [{
+    A barrier must follow before another thread reads it, and must have come after
+    the last read of what was there (`tile-insert-barriers`).
+
+    ```mlir
+    tile.store_shared %p into %buffer[%c0]
+        : tensor<64x64xbf16>, memref<1x64x64xbf16, #tile.shared<swizzle = 128, pad = 0>>
+    ```
+
+    Constraints:
+    - (C1) The target is a buffer as in (C1) and (C2) of tile.alloc_shared.
+    - (C2) The value has the shape of a stage and the buffer's elements.
+  }];
+  let arguments = (ins AnyRankedTensor:$value, Arg<AnyMemRef, "", [MemWrite]>:$target,
+                       Index:$stage);
+  let assemblyFormat = [{
+    $value `into` $target `[` $stage `]` attr-dict `:` type($value) `,` type($target)
+  }];
   let hasVerifier = 1;
 }
 

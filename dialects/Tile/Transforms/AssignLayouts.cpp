@@ -3,13 +3,12 @@
 
 #include "dialects/Tile/Transforms/AssignLayouts.h"
 
-#include "dialects/Tile/IR/Layout.h"
+#include "dialects/Tile/Transforms/HomeLayouts.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Builders.h"
-#include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -17,37 +16,18 @@ using namespace ramify::tile;
 
 namespace {
 
-constexpr int64_t kRowsPerWarp = 16;
-/// Column repetitions of a vector's pretended tile; a slice drops them.
-constexpr int64_t kAnyColumns = 8;
-
 RankedTensorType tensorType(Value value) {
   return dyn_cast<RankedTensorType>(value.getType());
 }
 
-/// Costs little to make again, in another layout, from operands in that layout.
-bool isElementwise(Operation *op) {
-  return op->hasTrait<OpTrait::Elementwise>() && op->getNumResults() == 1;
-}
-
 class Assignment {
 public:
-  explicit Assignment(KernelOp kernel)
-      : kernel(kernel), builder(kernel.getContext()) {}
+  Assignment(KernelOp kernel, int64_t rowWarps)
+      : kernel(kernel), homes(kernel, rowWarps), builder(kernel.getContext()) {}
 
-  LogicalResult run();
+  void run();
 
 private:
-  // Where layouts start.
-  LogicalResult chooseWarps();
-  bool isWide(Value value);
-  bool wantsColumnWarps();
-  Layout accumulator(RankedTensorType type);
-  Layout fallback(RankedTensorType type);
-  std::optional<Layout> home(Value value);
-  Layout homeOrFallback(Value value);
-
-  // Placing.
   void placeRegions();
   Value get(Value value, const Layout &layout);
   Value make(Value value, const Layout &layout);
@@ -55,143 +35,23 @@ private:
   Value cloneFlexible(Operation *op, const Layout &layout);
   Value placeDot(DotOp op);
   Value placeReduce(ReduceOp op);
+  Value placeTranspose(TransposeOp op);
   Value placeOrder(Operation *op, unsigned result);
-  void placeScatter(ScatterOp op);
+  void placeAsItIs(Operation *op, const Layout &layout);
+  template <typename Op> void placeWrite(Op op);
+  void placeStore(StoreSharedOp op);
   void placeCopy(CopyAsyncOp op);
   void placeYields(Operation *op);
   SmallVector<Value> getAll(ValueRange values, const Layout &layout);
 
   KernelOp kernel;
+  HomeLayouts homes;
   OpBuilder builder;
-  int64_t warps = 0;       ///< that rows are dealt to
-  int64_t columnWarps = 1; ///< that columns of wide tiles are dealt to
   llvm::DenseMap<std::pair<Value, Attribute>, Value> placed;
   llvm::DenseMap<Operation *, Operation *> ordered; ///< placed anew
-  llvm::SmallPtrSet<void *, 8> visiting;
 };
 
 } // namespace
-
-//===----------------------------------------------------------------------===//
-// Where layouts start
-//===----------------------------------------------------------------------===//
-
-/// Rows of the products decide; without products, rows of what is written.
-LogicalResult Assignment::chooseWarps() {
-  int64_t rows = 0;
-  Operation *conflict = nullptr;
-  kernel.walk([&](DotOp op) {
-    int64_t found = tensorType(op.getResult()).getDimSize(0);
-    if (rows && rows != found)
-      conflict = op;
-    rows = found;
-  });
-  if (!rows)
-    kernel.walk([&](ScatterOp op) {
-      rows = std::max(rows, tensorType(op.getValue()).getDimSize(0));
-    });
-  if (conflict)
-    return conflict->emitOpError("expected ")
-           << rows << " rows as in the kernel's other products";
-  if (rows % kRowsPerWarp)
-    return kernel.emitOpError("expected a multiple of ")
-           << kRowsPerWarp << " query rows, found " << rows;
-  warps = std::max<int64_t>(1, rows / kRowsPerWarp);
-  if (warps == 1 && wantsColumnWarps())
-    columnWarps = kColumnWarps;
-  kernel->setAttr(kWarpsAttrName,
-                  builder.getI32IntegerAttr(warps * columnWarps));
-  return success();
-}
-
-/// A tile of sums that one warp would have too much of.
-bool Assignment::isWide(Value value) {
-  RankedTensorType type = tensorType(value);
-  return type && type.getRank() == 2 && type.getElementType().isF32() &&
-         type.getDimSize(0) == kRowsPerWarp &&
-         type.getDimSize(1) > kWideColumns;
-}
-
-/// True if there are wide products of f32, and no wide tile is reduced along
-/// its columns or multiplied further: that would move elements between warps.
-bool Assignment::wantsColumnWarps() {
-  bool wanted = false;
-  WalkResult result = kernel.walk([&](Operation *op) -> WalkResult {
-    if (auto reduce = dyn_cast<ReduceOp>(op))
-      return failure(reduce.getAxis() == 1 && isWide(reduce.getInput()));
-    auto dot = dyn_cast<DotOp>(op);
-    if (!dot)
-      return success();
-    bool wide = isWide(dot.getResult());
-    bool isF32 = tensorType(dot.getLhs()).getElementType().isF32();
-    wanted |= wide && isF32;
-    return failure((wide && (!isF32 || dot.getTransposed())) ||
-                   (isWide(dot.getLhs()) && home(dot.getLhs())));
-  });
-  return wanted && !result.wasInterrupted();
-}
-
-Layout Assignment::accumulator(RankedTensorType type) {
-  int64_t rows = type.getDimSize(0), columns = type.getDimSize(1);
-  Layout layout =
-      mmaAccumulator(rows, columns, rows == warps * kRowsPerWarp ? warps : 1);
-  if (columnWarps > 1 && rows == kRowsPerWarp && columns > kWideColumns)
-    return layout.dealt(1, columnWarps);
-  return layout;
-}
-
-/// For values that nothing ties to an instruction.
-Layout Assignment::fallback(RankedTensorType type) {
-  if (type.getRank() == 2)
-    return accumulator(type);
-  int64_t length = type.getDimSize(0);
-  if (length == warps * kRowsPerWarp)
-    return mmaAccumulator(length, kAnyColumns, warps).slice(1);
-  return mmaAccumulator(kRowsPerWarp, length, 1).slice(0);
-}
-
-/// The layout in which `value` is made without a movement, if something decides
-/// it.
-std::optional<Layout> Assignment::home(Value value) {
-  RankedTensorType type = tensorType(value);
-  if (!type)
-    return std::nullopt;
-  if (std::optional<Layout> known = Layout::of(type))
-    return known;
-  if (!visiting.insert(value.getAsOpaquePointer()).second)
-    return std::nullopt;
-  auto leave = llvm::make_scope_exit(
-      [&] { visiting.erase(value.getAsOpaquePointer()); });
-
-  if (auto argument = dyn_cast<BlockArgument>(value)) {
-    auto loop = cast<scf::ForOp>(argument.getOwner()->getParentOp());
-    return home(loop.getTiedLoopYieldedValue(argument)->get());
-  }
-  Operation *op = value.getDefiningOp();
-  unsigned number = cast<OpResult>(value).getResultNumber();
-  if (isa<DotOp, ScanOp, SortOp, TopKOp>(op))
-    return accumulator(type);
-  if (auto reduce = dyn_cast<ReduceOp>(op))
-    return homeOrFallback(reduce.getInput()).slice(reduce.getAxis());
-  if (auto loop = dyn_cast<scf::ForOp>(op))
-    return home(loop.getYieldedValues()[number]);
-  if (auto branch = dyn_cast<scf::IfOp>(op)) {
-    if (std::optional<Layout> found =
-            home(branch.thenYield()->getOperand(number)))
-      return found;
-    return home(branch.elseYield()->getOperand(number));
-  }
-  if (isElementwise(op))
-    for (Value operand : op->getOperands())
-      if (std::optional<Layout> found = home(operand))
-        return found;
-  return std::nullopt;
-}
-
-Layout Assignment::homeOrFallback(Value value) {
-  std::optional<Layout> found = home(value);
-  return found ? *found : fallback(tensorType(value));
-}
 
 //===----------------------------------------------------------------------===//
 // Placing
@@ -202,7 +62,7 @@ void Assignment::placeRegions() {
   SmallVector<std::pair<Value, RankedTensorType>> types;
   auto note = [&](Value value, Value other) {
     if (RankedTensorType type = tensorType(value)) {
-      Layout layout = homeOrFallback(value);
+      Layout layout = homes.homeOrFallback(value);
       types.push_back({value, layout.encode(type)});
       if (other)
         types.push_back({other, layout.encode(type)});
@@ -251,16 +111,63 @@ Value Assignment::make(Value value, const Layout &layout) {
   if (Layout::of(value.getType()))
     return value;
   Operation *op = value.getDefiningOp();
-  if (isa<DotOp, ReduceOp, ScanOp, SortOp, TopKOp>(op)) {
-    Layout own = *home(value);
-    if (!(own == layout))
-      return get(value, own);
-    if (isa<ScanOp, SortOp, TopKOp>(op))
-      return placeOrder(op, cast<OpResult>(value).getResultNumber());
-    return isa<DotOp>(op) ? placeDot(cast<DotOp>(op))
-                          : placeReduce(cast<ReduceOp>(op));
+  if (!isa<DotOp, ReduceOp, TransposeOp, ScanOp, RankOp, SortOp, TopKOp,
+           FetchAddOp>(op))
+    return cloneFlexible(op, layout);
+  Layout own = *homes.home(value);
+  if (!(own == layout))
+    return get(value, own);
+  return llvm::TypeSwitch<Operation *, Value>(op)
+      .Case([&](DotOp dot) { return placeDot(dot); })
+      .Case([&](ReduceOp reduce) { return placeReduce(reduce); })
+      .Case([&](TransposeOp transpose) { return placeTranspose(transpose); })
+      .Default([&](Operation *) {
+        if (tensorType(value).getRank() == 2)
+          return placeOrder(op, cast<OpResult>(value).getResultNumber());
+        placeAsItIs(op, layout);
+        return placed.lookup({value, layout.toAttr(builder.getContext())});
+      });
+}
+
+/// Order along rows: everything is held as accumulators are, and the ids of
+/// columns as their slice. All results are placed at once.
+Value Assignment::placeOrder(Operation *op, unsigned result) {
+  auto [entry, isNew] = ordered.try_emplace(op);
+  if (isNew) {
+    SmallVector<Value> operands;
+    for (Value operand : op->getOperands()) {
+      RankedTensorType type = tensorType(operand);
+      if (type.getRank() == 2) {
+        operands.push_back(get(operand, homes.accumulator(type)));
+        continue;
+      }
+      Value scores = cast<TopKOp>(op).getScores();
+      operands.push_back(
+          get(operand, homes.accumulator(tensorType(scores)).slice(0)));
+    }
+    builder.setInsertionPointAfter(op);
+    Operation *clone = builder.clone(*op);
+    clone->setOperands(operands);
+    for (Value value : clone->getResults())
+      value.setType(
+          homes.accumulator(tensorType(value)).encode(tensorType(value)));
+    ordered[op] = clone;
   }
-  return cloneFlexible(op, layout);
+  return ordered[op]->getResult(result);
+}
+
+/// In one layout, operands and all results.
+void Assignment::placeAsItIs(Operation *op, const Layout &layout) {
+  SmallVector<Value> operands = getAll(op->getOperands(), layout);
+  builder.setInsertionPointAfter(op);
+  Operation *clone = builder.clone(*op);
+  clone->setOperands(operands);
+  LayoutAttr attr = layout.toAttr(builder.getContext());
+  for (auto [result, made] :
+       llvm::zip_equal(op->getResults(), clone->getResults())) {
+    made.setType(layout.encode(tensorType(made)));
+    placed[{result, attr}] = made;
+  }
 }
 
 Value Assignment::cloneWith(Operation *op, const Layout &layout,
@@ -291,21 +198,22 @@ Value Assignment::cloneFlexible(Operation *op, const Layout &layout) {
 
 Value Assignment::placeDot(DotOp op) {
   RankedTensorType lhs = tensorType(op.getLhs()), rhs = tensorType(op.getRhs());
-  Layout accumulator = this->accumulator(tensorType(op.getResult()));
+  Layout accumulator = homes.accumulator(tensorType(op.getResult()));
   int64_t rows = lhs.getDimSize(0), inner = lhs.getDimSize(1);
-  Layout left = mmaAccumulator(rows, inner, warps);
+  int64_t dealt = homes.warpsFor(rows);
+  Layout left = mmaAccumulator(rows, inner, dealt);
   Layout right =
       mmaRhs16(rhs.getDimSize(0), rhs.getDimSize(1), op.getTransposed());
   if (lhs.getElementType().isF32()) {
     // An accumulator is an operand of tf32 in a permuted order of contraction;
     // what is only loaded can just as well be loaded in the usual order.
-    bool permuted = home(op.getLhs()).has_value();
+    bool permuted = homes.home(op.getLhs()).has_value();
     if (!permuted)
-      left = mmaLhsTF32(rows, inner, warps);
+      left = mmaLhsTF32(rows, inner, dealt);
     right = mmaRhsTF32(rhs.getDimSize(0), rhs.getDimSize(1), op.getTransposed(),
                        permuted);
-    if (accumulator.getWarps()[1] > 1)
-      right = right.dealt(1, columnWarps);
+    if (int64_t dealt = accumulator.getWarps()[1]; dealt > 1)
+      right = right.dealt(1, dealt);
   }
   SmallVector<Value> operands = {get(op.getLhs(), left),
                                  get(op.getRhs(), right),
@@ -314,43 +222,30 @@ Value Assignment::placeDot(DotOp op) {
 }
 
 Value Assignment::placeReduce(ReduceOp op) {
-  Layout input = homeOrFallback(op.getInput());
+  Layout input = homes.homeOrFallback(op.getInput());
   return cloneWith(op, input.slice(op.getAxis()), get(op.getInput(), input));
 }
 
-/// Order along rows: everything is held as accumulators are, and the ids of
-/// columns as their slice. All results are placed at once.
-Value Assignment::placeOrder(Operation *op, unsigned result) {
-  auto [entry, isNew] = ordered.try_emplace(op);
-  if (isNew) {
-    SmallVector<Value> operands;
-    for (Value operand : op->getOperands()) {
-      RankedTensorType type = tensorType(operand);
-      if (type.getRank() == 2) {
-        operands.push_back(get(operand, accumulator(type)));
-        continue;
-      }
-      Value scores = cast<TopKOp>(op).getScores();
-      operands.push_back(
-          get(operand, accumulator(tensorType(scores)).slice(0)));
-    }
-    builder.setInsertionPointAfter(op);
-    Operation *clone = builder.clone(*op);
-    clone->setOperands(operands);
-    for (Value value : clone->getResults())
-      value.setType(accumulator(tensorType(value)).encode(tensorType(value)));
-    ordered[op] = clone;
-  }
-  return ordered[op]->getResult(result);
+/// What is left of these moves inside warps.
+Value Assignment::placeTranspose(TransposeOp op) {
+  Layout input = homes.accumulator(tensorType(op.getInput()));
+  return cloneWith(op, homes.accumulator(op.getType()),
+                   get(op.getInput(), input));
 }
 
-void Assignment::placeScatter(ScatterOp op) {
-  Layout layout = homeOrFallback(op.getValue());
+/// Scatters and reductions: the value decides.
+template <typename Op> void Assignment::placeWrite(Op op) {
+  Layout layout = homes.homeOrFallback(op.getValue());
   Layout rows = layout.rank() == 2 ? layout.slice(1) : layout;
   op.getValueMutable().assign(get(op.getValue(), layout));
   op.getIndicesMutable().assign(getAll(op.getIndices(), rows));
   if (op.getMask())
     op.getMaskMutable().assign(get(op.getMask(), rows));
+}
+
+void Assignment::placeStore(StoreSharedOp op) {
+  op.getValueMutable().assign(
+      get(op.getValue(), homes.homeOrFallback(op.getValue())));
 }
 
 /// Pieces of `unit` elements of rows, in the first order that puts what is
@@ -380,11 +275,10 @@ void Assignment::placeCopy(CopyAsyncOp op) {
   int64_t unit =
       std::max<int64_t>(1, 8 * alignment / buffer.getElementTypeBitWidth());
   int64_t rows = buffer.getDimSize(1), columns = buffer.getDimSize(2);
-  int64_t all = warps * columnWarps;
   // cp.async has at least four bytes.
   Layout layout = unit * buffer.getElementTypeBitWidth() >= 32
-                      ? placeUnits(buffer, unit, all)
-                      : rowsInLanes(rows, columns, all);
+                      ? placeUnits(buffer, unit, homes.numWarps())
+                      : rowsInLanes(rows, columns, homes.numWarps());
   op.setLayoutAttr(layout.toAttr(builder.getContext()));
   op.getIndicesMutable().assign(getAll(op.getIndices(), layout.slice(1)));
   if (op.getMask())
@@ -407,46 +301,57 @@ void Assignment::placeYields(Operation *op) {
       place(operand, result.getType());
 }
 
-/// Operations of schedules that do not come to the GPU yet are refused by name,
-/// before anything is placed.
+/// What has no layout is refused by name, before anything is placed: rows are
+/// ordered in quads, which hold eight columns.
 static LogicalResult refuseUnplaced(KernelOp kernel) {
   WalkResult result = kernel.walk([](Operation *op) -> WalkResult {
-    if (isa<TransposeOp, RankOp, ReduceIntoOp, FetchAddOp, ScratchOp, DrainOp,
-            SignalOp, AwaitOp>(op))
-      return op->emitOpError("has no lowering to the GPU");
-    // Rows are ordered in quads, which hold eight columns.
-    SmallVector<Value> values(op->getOperands());
-    llvm::append_range(values, op->getResults());
-    if (isa<ScanOp, SortOp, TopKOp>(op))
-      for (Value value : values)
-        if (RankedTensorType type = tensorType(value);
-            type.getDimSize(type.getRank() - 1) % 8 ||
-            (type.getRank() == 1 && !isa<TopKOp>(op)))
-          return op->emitOpError("has no lowering to the GPU for ") << type;
+    if (!isa<ScanOp, SortOp, TopKOp>(op))
+      return WalkResult::advance();
+    SmallVector<Type> types(op->getOperandTypes());
+    llvm::append_range(types, op->getResultTypes());
+    for (Type type : types) {
+      auto tile = dyn_cast<RankedTensorType>(type);
+      if (tile && tile.getShape().back() % 8 &&
+          (tile.getRank() == 2 || isa<TopKOp>(op)))
+        return op->emitOpError("has no lowering to the GPU for ") << tile;
+    }
     return WalkResult::advance();
   });
   return failure(result.wasInterrupted());
 }
 
-LogicalResult Assignment::run() {
-  if (failed(refuseUnplaced(kernel)) || failed(chooseWarps()))
-    return failure();
+void Assignment::run() {
+  kernel->setAttr(kWarpsAttrName, builder.getI32IntegerAttr(homes.numWarps()));
   placeRegions();
   SmallVector<Operation *> original;
   kernel.getBody().walk<WalkOrder::PreOrder>(
       [&](Operation *op) { original.push_back(op); });
   for (Operation *op : original)
     llvm::TypeSwitch<Operation *>(op)
-        .Case([&](ScatterOp scatter) { placeScatter(scatter); })
+        .Case<ScatterOp, ReduceIntoOp>([&](auto write) { placeWrite(write); })
+        .Case([&](FetchAddOp fetch) {
+          get(fetch.getBefore(), homes.homeOrFallback(fetch.getBefore()));
+        })
+        .Case([&](StoreSharedOp store) { placeStore(store); })
         .Case([&](CopyAsyncOp copy) { placeCopy(copy); })
         .Case<scf::ForOp, scf::YieldOp>(
             [&](Operation *op) { placeYields(op); });
   // What is left without a layout has been made anew where it was wanted.
   for (Operation *op : llvm::reverse(original))
-    if (op->use_empty() && op->getNumResults() > 0 &&
-        op->getNumRegions() == 0 && tensorType(op->getResult(0)) &&
-        !Layout::of(op->getResult(0).getType()))
+    if (op->use_empty() && op->getNumResults() &&
+        llvm::all_of(op->getResults(), [](Value result) {
+          return tensorType(result) && !Layout::of(result.getType());
+        }))
       op->erase();
+}
+
+static LogicalResult assignLayouts(KernelOp kernel) {
+  if (failed(refuseUnplaced(kernel)))
+    return failure();
+  FailureOr<int64_t> rowWarps = chooseWarps(kernel);
+  if (failed(rowWarps))
+    return failure();
+  Assignment(kernel, *rowWarps).run();
   return success();
 }
 
@@ -465,7 +370,7 @@ struct AssignLayoutsPass
   }
   void runOnOperation() final {
     for (auto kernel : getOperation().getOps<KernelOp>())
-      if (failed(Assignment(kernel).run()))
+      if (failed(assignLayouts(kernel)))
         return signalPassFailure();
   }
 };

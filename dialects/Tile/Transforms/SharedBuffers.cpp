@@ -9,19 +9,36 @@ using namespace mlir;
 using namespace ramify;
 using namespace ramify::tile;
 
-static MemRefType getBufferType(RankedTensorType tile, int64_t stages) {
+static MemRefType getBufferType(RankedTensorType tile, int64_t stages,
+                                SharedAttr space) {
   return MemRefType::get({stages, tile.getDimSize(0), tile.getDimSize(1)},
-                         tile.getElementType(), AffineMap(),
-                         chooseShared(tile));
+                         tile.getElementType(), AffineMap(), space);
 }
 
 int64_t SharedBuffers::getBytes(RankedTensorType tile) {
-  return SharedLayout(getBufferType(tile, 1)).bytes();
+  return SharedLayout(getBufferType(tile, 1, chooseShared(tile))).bytes();
 }
 
 Value SharedBuffers::get(RankedTensorType tile, int64_t stages,
                          Operation *owner) {
-  MemRefType type = getBufferType(tile, stages);
+  return get(getBufferType(tile, stages, chooseShared(tile)), owner);
+}
+
+/// A swizzle keeps 16 bytes together, which are four f32 only. Where rows begin
+/// 32 bytes further in the banks, four rows of 8 columns lie in all of them.
+Value SharedBuffers::getForTranspose(RankedTensorType tile, Operation *owner) {
+  constexpr int64_t allBanks = 128, step = 32;
+  if (tile.getElementTypeBitWidth() == 16)
+    return get(tile, 1, owner);
+  int64_t rowBytes = tile.getDimSize(1) * tile.getElementTypeBitWidth() / 8;
+  int64_t pad = llvm::alignTo(rowBytes, allBanks) + step - rowBytes;
+  if (pad >= allBanks)
+    pad -= allBanks;
+  auto space = SharedAttr::get(tile.getContext(), /*swizzle=*/0, pad);
+  return get(getBufferType(tile, 1, space), owner);
+}
+
+Value SharedBuffers::get(MemRefType type, Operation *owner) {
   for (Buffer &buffer : buffers) {
     bool busy = llvm::any_of(buffer.owners, [&](Operation *other) {
       return other->isAncestor(owner) || owner->isAncestor(other);

@@ -20,6 +20,11 @@ public:
   mlir::Value get(mlir::RankedTensorType tile, int64_t stages,
                   mlir::Operation *owner);
 
+  /// For a tile that is written by rows of a product and read by columns:
+  /// four lanes that are neighbours in one are in different rows in the other.
+  mlir::Value getForTranspose(mlir::RankedTensorType tile,
+                              mlir::Operation *owner);
+
   /// Bytes of one tile in shared memory.
   static int64_t getBytes(mlir::RankedTensorType tile);
 
@@ -28,6 +33,8 @@ private:
     mlir::Value memory;
     llvm::SmallVector<mlir::Operation *> owners;
   };
+
+  mlir::Value get(mlir::MemRefType type, mlir::Operation *owner);
 
   KernelOp kernel;
   llvm::SmallVector<Buffer> buffers;

@@ -19,11 +19,13 @@ static scf::ForOp findLoop(Operation *op) {
   return dyn_cast<scf::ForOp>(parent);
 }
 
+/// As a right operand, or transposed as any: what warps cannot have by rows.
 static bool feedsProduct(GatherOp gather) {
   return llvm::any_of(gather->getUses(), [](OpOperand &use) {
+    if (isa<TransposeOp>(use.getOwner()))
+      return true;
     auto dot = dyn_cast<DotOp>(use.getOwner());
-    return dot &&
-           dot.getRhsMutable().getOperandNumber() == use.getOperandNumber();
+    return dot && &use == &dot.getRhsMutable();
   });
 }
 

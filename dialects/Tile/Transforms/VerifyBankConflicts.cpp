@@ -40,6 +40,8 @@ static LogicalResult verifyLoad(LoadSharedOp op) {
   std::optional<Layout> layout = Layout::of(type);
   if (!layout)
     return op.emitOpError("expected a result with a layout");
+  if (op.getTransposed())
+    layout = layout->transposed();
   SharedLayout shared(cast<MemRefType>(op.getSource().getType()));
   int64_t bytes = type.getElementTypeBitWidth() / 8;
   // Pairs of 16-bit elements are one word if they are neighbours in a row.
@@ -58,6 +60,25 @@ static LogicalResult verifyLoad(LoadSharedOp op) {
   return success();
 }
 
+/// Two neighbours in a row at once, as words or, the same to the banks, as rows
+/// of stmatrix.
+static LogicalResult verifyStore(StoreSharedOp op) {
+  constexpr unsigned atOnce = 2;
+  std::optional<Layout> layout = Layout::of(op.getValue().getType());
+  if (!layout)
+    return op.emitOpError("expected a value with a layout");
+  auto buffer = cast<MemRefType>(op.getTarget().getType());
+  SharedLayout shared(buffer);
+  int64_t bytes = buffer.getElementTypeBitWidth() / 8;
+  for (unsigned w = 0; w < layout->numWarps(); ++w)
+    for (unsigned r = 0; r < layout->numRegisters(); r += atOnce)
+      if (failed(
+              report(op, "writes", layout->element(r, 0, w),
+                     registerConflicts(*layout, r, w, shared, bytes, atOnce))))
+        return failure();
+  return success();
+}
+
 static LogicalResult verifyKernel(KernelOp kernel) {
   int64_t alignment = 16;
   if (auto attr = kernel->getAttrOfType<IntegerAttr>(kAlignmentAttrName))
@@ -67,6 +88,8 @@ static LogicalResult verifyKernel(KernelOp kernel) {
       return verifyCopy(copy, alignment);
     if (auto load = dyn_cast<LoadSharedOp>(op))
       return verifyLoad(load);
+    if (auto store = dyn_cast<StoreSharedOp>(op))
+      return verifyStore(store);
     return success();
   });
   return failure(result.wasInterrupted());

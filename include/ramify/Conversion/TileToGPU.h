@@ -25,6 +25,8 @@
 #ifndef RAMIFY_CONVERSION_TILETOGPU_H
 #define RAMIFY_CONVERSION_TILETOGPU_H
 
+#include "ramify/Target/KnownTargets.h"
+
 #include "mlir/Pass/Pass.h"
 
 namespace ramify {
@@ -34,8 +36,9 @@ inline constexpr const char kSharedBytesAttrName[] = "tile.shared_bytes";
 /// The symbol of the dynamic shared memory.
 inline constexpr const char kSharedSymbol[] = "ramify_shared";
 
-/// `convert-tile-to-gpu`: every tile.kernel of a module to the LLVM dialect.
-std::unique_ptr<mlir::Pass> createTileToGPUPass();
+/// `convert-tile-to-gpu{target=sm_80}`: every tile.kernel of a module to the
+/// LLVM dialect, with the instructions that the target has.
+std::unique_ptr<mlir::Pass> createTileToGPUPass(const GPUTarget &target);
 void registerTileToGPUPass();
 
 } // namespace ramify

@@ -29,8 +29,10 @@ struct GPUTarget {
 
   bool bf16; ///< mma.sync with bf16 and tf32, cp.async
   bool stmatrix;
-  bool tma;   ///< TMA, mbarrier transactions, clusters
-  bool wgmma; ///< wgmma, setmaxnreg
+  bool reduceBF16;    ///< red of bf16
+  bool reduceVectors; ///< red of 16 bytes
+  bool tma;           ///< TMA, mbarrier transactions, clusters
+  bool wgmma;         ///< wgmma, setmaxnreg
 };
 
 /// The same on every architecture since sm_80.

@@ -55,6 +55,8 @@ public:
   /// address of row i % 8 of matrix i / 8.
   Values ldmatrix(Value shared, unsigned count, bool transposed);
   void stmatrix(Value shared, ValueRange registers, bool transposed);
+  /// The transpose of an 8 x 8 matrix of 16-bit elements in the lanes' words.
+  Value transposeMatrix(Value word);
 
   //===--------------------------------------------------------------------===//
   // cp.async
@@ -68,6 +70,26 @@ public:
   void cpAsyncCommit();
   /// Waits until at most `pending` of this thread's groups are under way.
   void cpAsyncWait(unsigned pending);
+
+  //===--------------------------------------------------------------------===//
+  // Atomics on global or shared memory, without an order among each other
+  //===--------------------------------------------------------------------===//
+
+  /// Adds one f32, i32, i64 or 16-bit float, or i32 words of two of the latter,
+  /// to what `element` says is there; two or four f32 or words at once (sm_90,
+  /// global memory) stand side by side. bf16 is of sm_90, too.
+  void reduceAdd(Value pointer, ValueRange values, mlir::Type element);
+  /// The greater or lesser of two signed i32.
+  void reduceExtreme(Value pointer, Value value, bool greater);
+  /// Adds one or, in a word, two bf16 by compare and swap.
+  void addBF16(Value pointer, Value value, bool pair);
+  /// Adds an i32 and returns what was there.
+  Value fetchAdd(Value pointer, Value value);
+  /// Adds 1 to an i32 of global memory after everything that this thread has
+  /// written or seen.
+  void signal(Value pointer);
+  /// Waits until the i32 is at least `count`, and sees what was written before.
+  void await(Value pointer, Value count);
 
   //===--------------------------------------------------------------------===//
   // Threads
@@ -86,6 +108,10 @@ public:
   Value shuffleFrom(Value value, Value source);
   /// Whether the condition holds in any lane of the warp.
   Value anyLane(Value condition);
+
+  /// The i32 itself, of which compilers know nothing: what depends on it stays
+  /// where it is used.
+  Value opaque(Value value);
 
   //===--------------------------------------------------------------------===//
   // Arithmetic on f32 that is approximate (2 ulp or so) and flushes denormals
@@ -173,6 +199,13 @@ private:
                   bool sideEffects);
   Value unary(llvm::StringRef name, Value x);
   Value cast(Value pointer, unsigned addressSpace);
+  /// The pointer as an instruction of its state space takes it: casts it, and
+  /// gives the name of the space and the constraint of its register.
+  struct Place {
+    Value address;
+    std::string space, constraint;
+  };
+  Place place(Value pointer);
   Value special(llvm::StringRef name);
 
   mlir::OpBuilder &builder;

@@ -129,7 +129,6 @@ LogicalResult Expander::expandDot(DotOp op) {
   if (!element.isF32() && !isPacked(element))
     return op.emitOpError("expected bf16, f16 or f32, found ") << element;
   Layout accLayout = *Layout::of(accType);
-  int64_t rows = accType.getDimSize(0) / accLayout.getWarps()[0];
   // Eight columns of each warp in turn.
   int64_t columnWarps = accLayout.getWarps()[1];
   int64_t columns = accType.getDimSize(1) / columnWarps;
@@ -229,7 +228,9 @@ LogicalResult Expander::expandDot(DotOp op) {
       }
     }
   };
-  for (int64_t m = 0; m < rows; m += 16)
+  // A warp's next 16 rows stand behind those of the other warps.
+  int64_t nextRows = 16 * accLayout.getWarps()[0];
+  for (int64_t m = 0; m < accType.getDimSize(0); m += nextRows)
     for (int64_t n = 0; n < columns; n += blockColumns)
       for (int64_t k = 0; k < inner; k += fragment.k) {
         multiplyBlock(m, n, k);

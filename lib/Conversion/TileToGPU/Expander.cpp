@@ -28,8 +28,7 @@ LogicalResult Expander::run() {
   PTX ptx(builder, loc);
   laneValue = ptx.laneId();
   warpValue = constant32(0);
-  auto warps = kernel->getAttrOfType<IntegerAttr>(kWarpsAttrName);
-  if (warps && warps.getInt() > 1)
+  if (numWarps() > 1)
     warpValue = ptx.warpId();
   entryEnd = builder.create<LLVM::ConstantOp>(loc, builder.getI32Type(), 0);
   if (failed(expandBlock(kernel.getBody().front())))
@@ -68,8 +67,6 @@ LogicalResult Expander::expand(Operation *op) {
       .Case([&](BroadcastOp op) { return expandBroadcast(op); })
       .Case([&](ReduceOp op) { return expandReduce(op); })
       .Case([&](ConvertLayoutOp op) { return expandConvertLayout(op); })
-      .Case([&](ScanOp op) { return expandScan(op); })
-      .Case([&](SortOp op) { return expandSort(op); })
       .Case([&](TopKOp op) { return expandTopK(op); })
       .Case([&](DotOp op) { return expandDot(op); })
       .Case([&](GatherOp op) { return expandGather(op); })
@@ -77,29 +74,32 @@ LogicalResult Expander::expand(Operation *op) {
       .Case([&](ScatterOp op) { return expandScatter(op); })
       .Case([&](CopyAsyncOp op) { return expandCopy(op); })
       .Case([&](LoadSharedOp op) { return expandLoadShared(op); })
+      .Case([&](StoreSharedOp op) { return expandStoreShared(op); })
+      .Case([&](TransposeOp op) { return expandTranspose(op); })
+      .Case([&](ScanOp op) {
+        return op.getType().getRank() == 1 ? scanVector(op) : expandScan(op);
+      })
+      .Case([&](SortOp op) {
+        bool rows = cast<RankedTensorType>(op.getType(0)).getRank() == 2;
+        return rows ? expandSort(op) : sortVectors(op);
+      })
+      .Case([&](RankOp op) { return expandRank(op); })
+      .Case([&](FetchAddOp op) { return expandFetchAdd(op), success(); })
+      .Case([&](DrainOp op) { return expandDrain(op); })
+      .Case([&](ReduceIntoOp op) { return expandReduceInto(op); })
       .Case<AllocMBarriersOp, MBarrierArriveOp, MBarrierWaitOp, ElectOp,
             TmaLoadOp, WgmmaOp, WgmmaWaitOp>(
           [&](Operation *op) { return expandHopper(op); })
-      .Case([&](AllocSharedOp op) {
-        expandAlloc(op);
-        return success();
-      })
-      .Case([&](CommitGroupOp) {
-        ptx.cpAsyncCommit();
-        return success();
-      })
+      .Case([&](AllocSharedOp op) { return expandAlloc(op), success(); })
+      .Case([&](ScratchOp op) { return expandScratch(op), success(); })
+      .Case([&](SignalOp op) { return expandSignal(op), success(); })
+      .Case([&](AwaitOp op) { return expandAwait(op), success(); })
+      .Case([&](CommitGroupOp) { return ptx.cpAsyncCommit(), success(); })
       .Case([&](WaitGroupOp op) {
         ptx.cpAsyncWait(op.getPending());
         return success();
       })
-      .Case([&](BarrierOp) {
-        auto warps = kernel->getAttrOfType<IntegerAttr>(kWarpsAttrName);
-        if (warps && warps.getInt() > 1)
-          ptx.barrier();
-        else
-          ptx.syncWarp();
-        return success();
-      })
+      .Case([&](BarrierOp) { return meet(), success(); })
       .Case([&](tensor::SplatOp op) {
         splat(op.getResult(), scalar(op.getInput()));
         return success();
@@ -241,6 +241,10 @@ LogicalResult Expander::expandScalar(Operation *op) {
     expandScalarLoad(load);
     return success();
   }
+  if (auto store = dyn_cast<memref::StoreOp>(op)) {
+    expandScalarStore(store);
+    return success();
+  }
   if (auto dim = dyn_cast<memref::DimOp>(op)) {
     std::optional<int64_t> index = dim.getConstantIndex();
     if (!index)
@@ -349,6 +353,57 @@ const Registers &Expander::registers(Value value) {
 Value Expander::lane() { return laneValue; }
 Value Expander::warp() { return warpValue; }
 
+unsigned Expander::numWarps() {
+  auto warps = kernel->getAttrOfType<IntegerAttr>(kWarpsAttrName);
+  return warps ? std::max<int64_t>(1, warps.getInt()) : 1;
+}
+
+Value Expander::warpOf(const Layout &layout) {
+  if (layout.numWarps() == numWarps())
+    return warp();
+  return builder.create<arith::RemUIOp>(loc, warp(),
+                                        constant32(layout.numWarps()));
+}
+
+Value Expander::leads(const Layout &layout) {
+  int64_t same = 0;
+  for (auto [bit, basis] : llvm::enumerate(layout.laneBases()))
+    if (llvm::all_of(basis, [](int64_t step) { return step == 0; }))
+      same |= int64_t(1) << bit;
+  Value first;
+  if (same)
+    first =
+        isEqual(builder.create<arith::AndIOp>(loc, lane(), constant32(same)),
+                constant32(0));
+  if (layout.numWarps() == numWarps())
+    return first;
+  Value among = builder.create<arith::CmpIOp>(
+      loc, arith::CmpIPredicate::ult, warp(), constant32(layout.numWarps()));
+  return conjunction(first, among);
+}
+
+void Expander::meet() {
+  PTX ptx(builder, loc);
+  if (numWarps() > 1)
+    ptx.barrier();
+  else
+    ptx.syncWarp();
+}
+
+Value Expander::isEqual(Value a, Value b) {
+  return builder.create<arith::CmpIOp>(loc, arith::CmpIPredicate::eq, a, b);
+}
+
+Value Expander::conjunction(Value a, Value b) {
+  if (!a || !b)
+    return a ? a : b;
+  return builder.create<arith::AndIOp>(loc, a, b);
+}
+
+Value Expander::select(Value condition, Value a, Value b) {
+  return a == b ? a : builder.create<arith::SelectOp>(loc, condition, a, b);
+}
+
 Value Expander::laneCoordinate(const Layout &layout, unsigned axis) {
   auto key = std::make_pair(
       layout.toAttr(builder.getContext()).getAsOpaquePointer(), axis);
@@ -379,7 +434,7 @@ Value Expander::laneCoordinate(const Layout &layout, unsigned axis) {
   }
   if (layout.getWarps()[axis] > 1) {
     Value atom = constant32(layout.atomShape()[axis]);
-    sum = add32(sum, builder.create<arith::MulIOp>(loc, warp(), atom));
+    sum = add32(sum, builder.create<arith::MulIOp>(loc, warpOf(layout), atom));
   }
   return laneCoordinates[key] = sum;
 }

@@ -12,6 +12,7 @@
 
 #include "dialects/Tile/IR/Layout.h"
 #include "ramify/Conversion/KernelABI.h"
+#include "ramify/Target/KnownTargets.h"
 #include "ramify/Target/PTX.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -33,9 +34,18 @@ struct SharedTile {
   mlir::Value base; ///< !llvm.ptr<3>
   tile::SharedLayout layout;
   mlir::Type element;
+  /// Rows of the buffer are columns of what is read.
+  bool transposed = false;
   /// The lane's part of the addresses of ldmatrix, by what the matrices after
   /// the first add to its coordinates. Valid where the tile is read.
   std::map<llvm::SmallVector<tile::Coords>, mlir::Value> places = {};
+};
+
+/// Neighbouring elements of a row, which a thread writes at once.
+struct RowAccess {
+  Registers words; ///< packed if 16-bit and more than one
+  mlir::Value pointer;
+  mlir::Value wanted; ///< i1; null if always
 };
 
 /// x = base + constant, where that is how it was made.
@@ -49,12 +59,20 @@ inline bool isPacked(mlir::Type element) {
   return element.isBF16() || element.isF16();
 }
 
+/// a o b.
+mlir::Value combineTwo(mlir::OpBuilder &builder, mlir::Location loc,
+                       tile::Combine kind, mlir::Value a, mlir::Value b);
+
+struct Scan;
+
 class Expander {
 public:
   using Value = mlir::Value;
 
-  Expander(tile::KernelOp kernel, mlir::LLVM::LLVMFuncOp function)
-      : kernel(kernel), function(function), builder(kernel.getContext()) {}
+  Expander(tile::KernelOp kernel, mlir::LLVM::LLVMFuncOp function,
+           const GPUTarget &target)
+      : kernel(kernel), function(function), target(target),
+        builder(kernel.getContext()) {}
 
   mlir::LogicalResult run();
 
@@ -81,6 +99,31 @@ private:
   mlir::LogicalResult expandBroadcast(tile::BroadcastOp op);
   mlir::LogicalResult expandReduce(tile::ReduceOp op);
   mlir::LogicalResult expandConvertLayout(tile::ConvertLayoutOp op);
+  mlir::LogicalResult expandTranspose(tile::TransposeOp op);
+
+  // Scans of vectors (ScanToGPU.cpp).
+  mlir::LogicalResult scanVector(tile::ScanOp op);
+  Registers carryOverProgram(Scan &scan, const tile::Layout &layout);
+
+  // Vectors that all threads look at (VectorsToGPU.cpp).
+  mlir::LogicalResult moveThroughShared(tile::ConvertLayoutOp op);
+  mlir::LogicalResult expandRank(tile::RankOp op);
+  mlir::LogicalResult sortVectors(tile::SortOp op);
+  void expandFetchAdd(tile::FetchAddOp op);
+  Value wordPlace(Value area, Value number);
+  void layWords(Value area, Value vector, llvm::ArrayRef<Value> places);
+  Registers takeWords(Value area, mlir::RankedTensorType type);
+  Registers elementNumbers(const tile::Layout &layout);
+  Registers countKeys(Value area, Value vector,
+                      llvm::function_ref<Value(Value, Value, Value)> counts);
+  Value belongsBefore(Value key, Value earlier, Value own, bool descending);
+
+  // Queues (QueuesToGPU.cpp).
+  mlir::LogicalResult expandDrain(tile::DrainOp op);
+  void expandSignal(tile::SignalOp op);
+  void expandAwait(tile::AwaitOp op);
+  Value takeUnit(tile::DrainOp op);
+  void byOneThread(llvm::function_ref<void()> body);
   void splat(Value result, Value scalar);
 
   // Order along rows (OrderToGPU.cpp, TopKToGPU.cpp).
@@ -100,9 +143,10 @@ private:
   mlir::LogicalResult expandGather(tile::GatherOp op);
   mlir::LogicalResult expandLookup(tile::LookupOp op);
   mlir::LogicalResult expandScatter(tile::ScatterOp op);
-  mlir::LogicalResult expandScatterElements(tile::ScatterOp op);
+  void scatterElements(tile::ScatterOp op);
   mlir::LogicalResult expandCopy(tile::CopyAsyncOp op);
   void expandScalarLoad(mlir::memref::LoadOp op);
+  void expandScalarStore(mlir::memref::StoreOp op);
 
   /// Where the row of each register of `rows` begins: the scalar indices and
   /// the tensors among them, which have that layout.
@@ -127,11 +171,42 @@ private:
   /// Bytes to which rows of arrays are aligned.
   int64_t alignment();
 
+  // Reductions into arrays (ReduceIntoToGPU.cpp).
+  mlir::LogicalResult expandReduceInto(tile::ReduceIntoOp op);
+  mlir::LogicalResult reduceOwned(tile::ReduceIntoOp op);
+  void reduceElements(tile::ReduceIntoOp op);
+  void reduceRows(tile::ReduceIntoOp op);
+  void reduceOne(tile::Combine combine, mlir::Type element, Value pointer,
+                 llvm::ArrayRef<Value> words);
+  void addOwnedElements(tile::ReduceIntoOp op);
+  void addOwnedRows(tile::ReduceIntoOp op);
+  struct Deposit;
+  Deposit depositElements(tile::ReduceIntoOp op);
+  std::pair<Value, Value> sumOfEqual(const Deposit &deposit, Value number,
+                                     Value address);
+  /// The accesses of a thread to the rows of an array.
+  llvm::SmallVector<RowAccess>
+  rowAccesses(Value tile, Value array, mlir::ValueRange indices, Value mask);
+  /// Accesses twice as wide, by exchanges between neighbouring lanes.
+  bool widen(llvm::SmallVector<RowAccess> &accesses, unsigned laneBit,
+             int64_t bytes);
+  void forEachAccess(llvm::ArrayRef<RowAccess> accesses,
+                     llvm::function_ref<void(const RowAccess &)> body);
+
   // Shared memory and products (SharedMemoryToGPU.cpp, DotToGPU.cpp).
   void expandAlloc(tile::AllocSharedOp op);
+  void expandScratch(tile::ScratchOp op);
   /// The start of the next `bytes` of shared memory.
   Value allocateShared(int64_t bytes);
   mlir::LogicalResult expandLoadShared(tile::LoadSharedOp op);
+  mlir::LogicalResult expandStoreShared(tile::StoreSharedOp op);
+  void storeMatrices(SharedTile &tile, const tile::Layout &layout,
+                     llvm::ArrayRef<Value> words);
+  void storeElements(SharedTile &tile, const tile::Layout &layout,
+                     llvm::ArrayRef<Value> words);
+  /// Shared memory in which threads hand each other something. Who writes there
+  /// meets the others before and after it.
+  Value exchangeArea(int64_t bytes);
   mlir::LogicalResult expandDot(tile::DotOp op);
   SharedTile sharedTile(Value buffer, Value stage);
   /// The address of an element, split as SharedLayout does: `lane` is what
@@ -152,6 +227,7 @@ private:
                           llvm::ArrayRef<tile::Coords> offsets);
   Value ldmatrixPlace(const SharedTile &tile, const tile::Layout &layout,
                       llvm::ArrayRef<tile::Coords> steps);
+  bool recomputesAddresses();
   Value loadWord(SharedTile &tile, const tile::Layout &layout,
                  const tile::Coords &offset);
 
@@ -178,6 +254,19 @@ private:
   Value laneCoordinate(const tile::Layout &layout, unsigned axis);
   Value lane();
   Value warp();
+  /// This thread's warp among those that a layout deals to: the others do what
+  /// one of them does.
+  Value warpOf(const tile::Layout &layout);
+  unsigned numWarps();
+  /// True in one of the threads that hold the same elements; null if every
+  /// thread has its own.
+  Value leads(const tile::Layout &layout);
+  /// All threads of the program meet.
+  void meet();
+  Value isEqual(Value a, Value b);
+  /// Both; null is true.
+  Value conjunction(Value a, Value b);
+  Value select(Value condition, Value a, Value b);
   Value scalar(Value value) { return scalars.lookup(value); }
   const Registers &registers(Value value);
   /// Both halves of each word as scalars of the element type, and back.
@@ -188,6 +277,7 @@ private:
 
   tile::KernelOp kernel;
   mlir::LLVM::LLVMFuncOp function;
+  const GPUTarget &target;
   mlir::OpBuilder builder;
   mlir::Location loc = builder.getUnknownLoc();
   mlir::IRMapping scalars;
@@ -202,6 +292,8 @@ private:
   mlir::Operation *entryEnd = nullptr; ///< entry computations go before this
   Value laneValue, warpValue;
   int64_t sharedBytes = 0;
+  Value exchange;
+  int64_t exchangeBytes = 0;
 };
 
 } // namespace ramify

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//===- GlobalMemoryToGPU.cpp - Gather, lookup, scatter, copy --------------===//
+//===- GlobalMemoryToGPU.cpp - Gather, lookup, copy -----------------------===//
 //
 // Addresses. A row begins at pointer + sum of index * stride. The scalar
 // indices are the same for all threads and are added first. Rows that differ by
@@ -8,6 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Accesses.h"
 #include "Expander.h"
 
 #include "dialects/Tile/Transforms/AssignLayouts.h"
@@ -22,10 +23,6 @@ using namespace ramify::tile;
 int64_t Expander::alignment() {
   auto attr = kernel->getAttrOfType<IntegerAttr>(kAlignmentAttrName);
   return attr ? std::min<int64_t>(16, attr.getInt()) : 16;
-}
-
-static int64_t bytesOf(Type element) {
-  return element.getIntOrFloatBitWidth() / 8;
 }
 
 std::function<Value(unsigned)>
@@ -102,24 +99,6 @@ Registers Expander::whereTrue(Value mask, TypeRange types,
 // Columns
 //===----------------------------------------------------------------------===//
 
-namespace {
-/// Which threads have a column.
-enum class Presence { All, None, Some };
-} // namespace
-
-static Presence presence(const Layout &layout, int64_t offset, int64_t width,
-                         int64_t columns) {
-  if (ShapedType::isDynamic(columns))
-    return Presence::Some;
-  int64_t laneMost =
-      (layout.getWarps()[1] - 1) * layout.atomShape()[1]; // and the last warp
-  for (const Coords &basis : layout.laneBases())
-    laneMost += basis[1];
-  if (offset + laneMost + width <= columns)
-    return Presence::All;
-  return offset >= columns ? Presence::None : Presence::Some;
-}
-
 Value Expander::columnExists(const Layout &layout, int64_t offset,
                              const ArrayDescriptor &array) {
   Value column = add32(laneCoordinate(layout, 1), constant32(offset));
@@ -130,51 +109,6 @@ Value Expander::columnExists(const Layout &layout, int64_t offset,
 //===----------------------------------------------------------------------===//
 // Gather
 //===----------------------------------------------------------------------===//
-
-/// The type in which `width` elements are accessed at once: words if packed.
-static Type accessType(OpBuilder &builder, Type element, unsigned width) {
-  if (isPacked(element) && width > 1) {
-    width /= 2;
-    element = builder.getI32Type();
-  }
-  return width == 1 ? element : VectorType::get(width, element);
-}
-
-/// The elements of `value`, if it is a vector.
-static Registers split(OpBuilder &builder, Location loc, Value value) {
-  auto vector = dyn_cast<VectorType>(value.getType());
-  if (!vector)
-    return {value};
-  Registers parts;
-  for (int64_t i = 0; i < vector.getNumElements(); ++i) {
-    Value index = builder.create<arith::ConstantIntOp>(loc, i, 32);
-    parts.push_back(builder.create<LLVM::ExtractElementOp>(loc, value, index));
-  }
-  return parts;
-}
-
-static Value join(OpBuilder &builder, Location loc, ArrayRef<Value> parts,
-                  Type type) {
-  auto vector = dyn_cast<VectorType>(type);
-  if (!vector)
-    return parts[0];
-  Value value = builder.create<LLVM::UndefOp>(loc, type);
-  for (auto [i, part] : llvm::enumerate(parts)) {
-    Value index = builder.create<arith::ConstantIntOp>(loc, i, 32);
-    value = builder.create<LLVM::InsertElementOp>(loc, value, part, index);
-  }
-  return value;
-}
-
-/// For each register of `rows`, the first registers of its accesses.
-static SmallVector<SmallVector<unsigned>>
-accessesByRow(const Layout &layout, const Layout &rows, unsigned width) {
-  auto numbers = registersByOffset(rows);
-  SmallVector<SmallVector<unsigned>> accesses(rows.numRegisters());
-  for (unsigned r = 0; r < layout.numRegisters(); r += width)
-    accesses[numbers.at(Coords{layout.offset(r)[0]})].push_back(r);
-  return accesses;
-}
 
 /// Elements (packed ones as scalars if the width is 1, else as words), in the
 /// order of the layout's registers.
@@ -270,6 +204,18 @@ LogicalResult Expander::expandLookup(LookupOp op) {
   return success();
 }
 
+/// By one thread for all.
+void Expander::expandScalarStore(memref::StoreOp op) {
+  Type element = op.getMemRefType().getElementType();
+  Value pointer = rowPointers(arrays[op.getMemRef()], op.getIndices(), 1,
+                              bytesOf(element))[0];
+  Value first = isEqual(PTX(builder, loc).threadId(), constant32(0));
+  whereTrue(first, {}, [&] {
+    builder.create<LLVM::StoreOp>(loc, scalar(op.getValue()), pointer);
+    return Registers();
+  });
+}
+
 void Expander::expandScalarLoad(memref::LoadOp op) {
   Type element = op.getType();
   Value pointer = rowPointers(arrays[op.getMemRef()], op.getIndices(), 1,
@@ -277,81 +223,6 @@ void Expander::expandScalarLoad(memref::LoadOp op) {
   Value value = builder.create<LLVM::LoadOp>(
       loc, element.isIndex() ? builder.getI64Type() : element, pointer);
   scalars.map(op.getResult(), value);
-}
-
-//===----------------------------------------------------------------------===//
-// Scatter
-//===----------------------------------------------------------------------===//
-
-LogicalResult Expander::expandScatterElements(ScatterOp op) {
-  auto type = cast<RankedTensorType>(op.getValue().getType());
-  Layout layout = *Layout::of(type);
-  Type element = type.getElementType();
-  Registers pointers = rowPointers(arrays[op.getTarget()], op.getIndices(),
-                                   layout.numRegisters(), bytesOf(element));
-  Registers values = registers(op.getValue());
-  if (isPacked(element))
-    values = unpackWords(values, element, layout.numRegisters());
-  for (unsigned r = 0; r < layout.numRegisters(); ++r)
-    whereTrue(op.getMask() ? registers(op.getMask())[r] : Value(), {}, [&] {
-      builder.create<LLVM::StoreOp>(loc, values[r], pointers[r],
-                                    bytesOf(element));
-      return Registers();
-    });
-  return success();
-}
-
-LogicalResult Expander::expandScatter(ScatterOp op) {
-  auto type = cast<RankedTensorType>(op.getValue().getType());
-  if (type.getRank() == 1)
-    return expandScatterElements(op);
-  auto memory = cast<MemRefType>(op.getTarget().getType());
-  const ArrayDescriptor &array = arrays[op.getTarget()];
-  Layout layout = *Layout::of(type), rows = layout.slice(1);
-  Type element = type.getElementType();
-  unsigned width = accessWidth(layout, memory, alignment());
-  Type access = accessType(builder, element, width);
-  Registers values = registers(op.getValue());
-  unsigned each = width;
-  if (isPacked(element)) {
-    if (width == 1)
-      values = unpackWords(values, element, layout.numRegisters());
-    else
-      each = width / 2;
-  }
-  Registers pointers = rowPointers(array, op.getIndices(), rows.numRegisters(),
-                                   bytesOf(element));
-  auto storeAccess = [&](Value first, unsigned r) {
-    int64_t column = layout.offset(r)[1];
-    Value value = join(builder, loc,
-                       ArrayRef(values).slice(r / width * each, each), access);
-    builder.create<LLVM::StoreOp>(loc, value,
-                                  advance(first, column * bytesOf(element)),
-                                  width * bytesOf(element));
-    return Registers();
-  };
-  auto storeRow = [&](Value pointer, ArrayRef<unsigned> accesses) {
-    Value first = advance(pointer, mul64(toI64(laneCoordinate(layout, 1)),
-                                         constant64(bytesOf(element))));
-    for (unsigned r : accesses) {
-      int64_t column = layout.offset(r)[1];
-      Presence there =
-          presence(layout, column, width, memory.getShape().back());
-      if (there == Presence::None)
-        continue;
-      whereTrue(there == Presence::Some ? columnExists(layout, column, array)
-                                        : Value(),
-                {}, [&] { return storeAccess(first, r); });
-    }
-    return Registers();
-  };
-  for (auto [row, accesses] :
-       llvm::enumerate(accessesByRow(layout, rows, width)))
-    whereTrue(op.getMask() ? registers(op.getMask())[row] : Value(), {},
-              [&, row = row, &accesses = accesses] {
-                return storeRow(pointers[row], accesses);
-              });
-  return success();
 }
 
 //===----------------------------------------------------------------------===//

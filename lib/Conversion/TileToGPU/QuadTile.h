@@ -31,10 +31,6 @@ struct Pick {
   mlir::Value score, id;
 };
 
-/// Combines two elements.
-mlir::Value combineTwo(mlir::OpBuilder &builder, mlir::Location loc,
-                       tile::Combine kind, mlir::Value a, mlir::Value b);
-
 class QuadEmitter {
 public:
   using Value = mlir::Value;

@@ -25,6 +25,20 @@ void Expander::expandAlloc(AllocSharedOp op) {
       allocateShared(getAllocatedBytes(cast<MemRefType>(op.getType())));
 }
 
+/// An array like others, in shared memory.
+void Expander::expandScratch(ScratchOp op) {
+  auto type = cast<MemRefType>(op.getType());
+  int64_t bytes = type.getElementTypeBitWidth() / 8 * type.getNumElements();
+  ArrayDescriptor &array = arrays[op.getResult()];
+  array.pointer = allocateShared(bytes);
+  int64_t stride = 1;
+  for (int64_t size : llvm::reverse(type.getShape())) {
+    array.sizes.insert(array.sizes.begin(), constant64(size));
+    array.strides.insert(array.strides.begin(), constant64(stride));
+    stride *= size;
+  }
+}
+
 SharedTile Expander::sharedTile(Value buffer, Value stage) {
   auto type = cast<MemRefType>(buffer.getType());
   SharedLayout layout(type);
@@ -97,19 +111,32 @@ Value Expander::ldmatrixPlace(const SharedTile &tile, const Layout &layout,
   };
   Value row = builder.create<arith::AndIOp>(loc, lane(), constant32(7));
   Value column = constant32(0);
+  auto ofWarp = [&](unsigned axis, int64_t times) -> Value {
+    return builder.create<arith::MulIOp>(
+        loc, warpOf(layout), constant32(layout.atomShape()[axis] * times));
+  };
   if (layout.getWarps()[0] > 1)
-    row = add32(row, builder.create<arith::MulIOp>(
-                         loc, warp(), constant32(layout.atomShape()[0])));
+    row = add32(row, ofWarp(0, 1));
   if (layout.getWarps()[1] > 1)
-    column = builder.create<arith::MulIOp>(
-        loc, warp(), constant32(layout.atomShape()[1] * bytes));
+    column = add32(column, ofWarp(1, bytes));
   for (auto [bit, step] : llvm::enumerate(steps)) {
     if (step[0])
       row = add32(row, field(3 + bit, step[0]));
     if (step[1])
       column = add32(column, field(3 + bit, step[1] * bytes));
   }
-  return laneOffset(tile.layout, row, column);
+  return layout.getWarps()[1] > 1 ? sharedOffset(tile.layout, row, column)
+                                  : laneOffset(tile.layout, row, column);
+}
+
+/// The addresses of a product's operand are the same in each iteration of a
+/// loop, a handful for each of them. Two products can keep theirs in registers;
+/// where more have operands in shared memory, they are cheap to make again.
+bool Expander::recomputesAddresses() {
+  constexpr int64_t kept = 2;
+  int64_t products = 0;
+  kernel.walk([&](DotOp) { ++products; });
+  return products > kept;
 }
 
 /// Up to four matrices at once. `offsets` are their first elements, and the
@@ -125,8 +152,11 @@ Registers Expander::ldmatrixWords(SharedTile &tile, const Layout &layout,
   }
   PTX ptx(builder, loc);
   Value &place = tile.places[steps];
-  if (!place)
+  if (!place) {
     place = ldmatrixPlace(tile, layout, steps);
+    if (recomputesAddresses())
+      place = ptx.opaque(place);
+  }
   return ptx.ldmatrix(sharedAddress(tile, place, first[0], first[1] * bytes),
                       offsets.size(), transposed);
 }
@@ -140,7 +170,10 @@ Value Expander::loadWord(SharedTile &tile, const Layout &layout,
   if (!place) {
     Value byteColumn = builder.create<arith::MulIOp>(
         loc, laneCoordinate(layout, 1), constant32(bytes));
-    place = laneOffset(tile.layout, laneCoordinate(layout, 0), byteColumn);
+    place =
+        layout.getWarps()[1] > 1
+            ? sharedOffset(tile.layout, laneCoordinate(layout, 0), byteColumn)
+            : laneOffset(tile.layout, laneCoordinate(layout, 0), byteColumn);
   }
   auto load = [&](Type type, int64_t row, int64_t column,
                   unsigned size) -> Value {
@@ -161,8 +194,13 @@ Value Expander::loadWord(SharedTile &tile, const Layout &layout,
   return packElements({low, high}, tile.element)[0];
 }
 
-Registers Expander::loadWords(SharedTile &tile, const Layout &layout,
-                              ArrayRef<Coords> offsets) {
+Registers Expander::loadWords(SharedTile &tile, const Layout &of,
+                              ArrayRef<Coords> wanted) {
+  Layout layout = tile.transposed ? of.transposed() : of;
+  SmallVector<Coords> offsets(wanted);
+  if (tile.transposed)
+    for (Coords &offset : offsets)
+      std::swap(offset[0], offset[1]);
   if (std::optional<bool> transposed = ldmatrixForm(layout, tile.element))
     return ldmatrixWords(tile, layout, *transposed, offsets);
   Registers words;
@@ -185,13 +223,15 @@ static bool canWaitForDot(LoadSharedOp op) {
     return false;
   for (Operation *next = op->getNextNode(); next != user;
        next = next->getNextNode())
-    if (isa<BarrierOp, CopyAsyncOp>(next) || next->getNumRegions())
+    if (isa<BarrierOp, CopyAsyncOp, StoreSharedOp>(next) ||
+        next->getNumRegions())
       return false;
   return true;
 }
 
 LogicalResult Expander::expandLoadShared(LoadSharedOp op) {
   SharedTile tile = sharedTile(op.getSource(), op.getStage());
+  tile.transposed = op.getTransposed();
   if (canWaitForDot(op)) {
     postponed.try_emplace(op.getResult(), tile);
     return success();
@@ -202,9 +242,116 @@ LogicalResult Expander::expandLoadShared(LoadSharedOp op) {
   Registers words;
   for (unsigned r = 0; r < layout.numRegisters(); r += step)
     llvm::append_range(words, loadWords(tile, layout, layout.offset(r)));
-  if (ldmatrixForm(layout, tile.element) && step == 1)
+  if (!words.empty() && words[0].getType().isInteger(32) && step == 1)
     for (Value &word : words)
       word = builder.create<LLVM::BitcastOp>(loc, type.getElementType(), word);
   tiles[op.getResult()] = words;
   return success();
+}
+
+//===----------------------------------------------------------------------===//
+// StoreSharedOp
+//===----------------------------------------------------------------------===//
+
+/// How many words at a time stmatrix can store: their matrices lie as the bits
+/// of a lane's number say.
+static unsigned matricesAtOnce(const Layout &layout) {
+  unsigned words = layout.numRegisters() / 2;
+  auto fits = [&](unsigned count) {
+    if (words % count)
+      return false;
+    for (unsigned w = 0; w < words; ++w) {
+      Coords base = layout.offset(2 * (w - w % count));
+      for (unsigned bit = 1; bit < count; bit *= 2)
+        if (w % count & bit) {
+          Coords step = layout.offset(2 * bit);
+          base[0] += step[0];
+          base[1] += step[1];
+        }
+      if (layout.offset(2 * w) != base)
+        return false;
+    }
+    return true;
+  };
+  return fits(4) ? 4 : fits(2) ? 2 : 1;
+}
+
+void Expander::storeMatrices(SharedTile &tile, const Layout &layout,
+                             ArrayRef<Value> words) {
+  unsigned count = matricesAtOnce(layout);
+  SmallVector<Coords> steps;
+  for (unsigned bit = 1; bit < count; bit *= 2)
+    steps.push_back(layout.offset(2 * bit));
+  Value place = ldmatrixPlace(tile, layout, steps);
+  PTX ptx(builder, loc);
+  for (unsigned w = 0; w < words.size(); w += count) {
+    Coords first = layout.offset(2 * w);
+    ptx.stmatrix(sharedAddress(tile, place, first[0], 2 * first[1]),
+                 words.slice(w, count), /*transposed=*/false);
+  }
+}
+
+/// Two neighbours in a row at once.
+void Expander::storeElements(SharedTile &tile, const Layout &layout,
+                             ArrayRef<Value> words) {
+  int64_t bytes = tile.element.getIntOrFloatBitWidth() / 8;
+  Value byteColumn = builder.create<arith::MulIOp>(
+      loc, laneCoordinate(layout, 1), constant32(bytes));
+  Value place = laneOffset(tile.layout, laneCoordinate(layout, 0), byteColumn);
+  auto store = [&](Value value, const Coords &at, int64_t alignment) {
+    builder.create<LLVM::StoreOp>(
+        loc, value, sharedAddress(tile, place, at[0], at[1] * bytes),
+        alignment);
+  };
+  for (unsigned r = 0; r < layout.numRegisters(); r += 2) {
+    Coords at = layout.offset(r);
+    if (isPacked(tile.element)) {
+      store(words[r / 2], at, 2 * bytes);
+      continue;
+    }
+    Value pair =
+        builder.create<LLVM::UndefOp>(loc, VectorType::get(2, tile.element));
+    for (unsigned half : {0, 1})
+      pair = builder.create<LLVM::InsertElementOp>(loc, pair, words[r + half],
+                                                   constant32(half));
+    store(pair, at, 2 * bytes);
+  }
+}
+
+LogicalResult Expander::expandStoreShared(StoreSharedOp op) {
+  auto type = cast<RankedTensorType>(op.getValue().getType());
+  Layout layout = *Layout::of(type);
+  if (layout.laneBases() != ldmatrixFragment(false).laneBases() ||
+      layout.offset(1) != Coords{0, 1} || layout.getWarps()[1] > 1)
+    return op.emitOpError("expected a value in the layout of a product's "
+                          "result, found ")
+           << type;
+  SharedTile tile = sharedTile(op.getTarget(), op.getStage());
+  Registers words = registers(op.getValue());
+  Value among;
+  if (layout.numWarps() < numWarps())
+    among = builder.create<arith::CmpIOp>(
+        loc, arith::CmpIPredicate::ult, warp(), constant32(layout.numWarps()));
+  whereTrue(among, {}, [&] {
+    if (isPacked(tile.element) && target.stmatrix)
+      storeMatrices(tile, layout, words);
+    else
+      storeElements(tile, layout, words);
+    return Registers();
+  });
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Exchanges
+//===----------------------------------------------------------------------===//
+
+Value Expander::exchangeArea(int64_t bytes) {
+  if (bytes > exchangeBytes) {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPoint(entryEnd);
+    exchange = allocateShared(bytes);
+    exchangeBytes = bytes;
+  }
+  return exchange;
 }

@@ -87,6 +87,12 @@ namespace {
 struct TileToGPUPass : PassWrapper<TileToGPUPass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(TileToGPUPass)
 
+  TileToGPUPass() = default;
+  TileToGPUPass(const TileToGPUPass &other) : PassWrapper(other) {}
+  explicit TileToGPUPass(const GPUTarget &known) {
+    target = std::string(known.name);
+  }
+
   StringRef getArgument() const final { return "convert-tile-to-gpu"; }
   StringRef getDescription() const final {
     return "lower placed tiles to the program of one GPU thread";
@@ -97,12 +103,17 @@ struct TileToGPUPass : PassWrapper<TileToGPUPass, OperationPass<ModuleOp>> {
   }
   void runOnOperation() final {
     ModuleOp module = getOperation();
+    const GPUTarget *known = findTarget(target);
+    if (!known) {
+      module.emitError("expected the name of a GPU, found ") << target;
+      return signalPassFailure();
+    }
     for (auto kernel :
          llvm::make_early_inc_range(module.getOps<tile::KernelOp>())) {
       OpBuilder builder(kernel);
       LLVM::LLVMFuncOp function =
           createKernelFunction(builder, kernel, KernelABI::forGPU());
-      Expander expander(kernel, function);
+      Expander expander(kernel, function, *known);
       if (failed(expander.run()))
         return signalPassFailure();
       if (int64_t bytes = expander.getSharedBytes()) {
@@ -116,13 +127,15 @@ struct TileToGPUPass : PassWrapper<TileToGPUPass, OperationPass<ModuleOp>> {
         return signalPassFailure();
     }
   }
+
+  Option<std::string> target{
+      *this, "target", llvm::cl::desc("The GPU that the code is for"),
+      llvm::cl::init(std::string(knownTargets()[0].name))};
 };
 } // namespace
 
-std::unique_ptr<Pass> ramify::createTileToGPUPass() {
-  return std::make_unique<TileToGPUPass>();
+std::unique_ptr<Pass> ramify::createTileToGPUPass(const GPUTarget &target) {
+  return std::make_unique<TileToGPUPass>(target);
 }
 
-void ramify::registerTileToGPUPass() {
-  registerPass([] { return createTileToGPUPass(); });
-}
+void ramify::registerTileToGPUPass() { PassRegistration<TileToGPUPass>(); }

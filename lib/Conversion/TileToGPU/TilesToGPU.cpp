@@ -175,7 +175,7 @@ LogicalResult Expander::expandConvertLayout(ConvertLayoutOp op) {
   Layout to = *Layout::of(op.getType());
   Type element = op.getType().getElementType();
   if (!from || from->numWarps() > 1 || to.numWarps() > 1)
-    return op.emitOpError("cannot move elements between warps");
+    return moveThroughShared(op);
   if (!element.isF32() && !element.isInteger(32))
     return op.emitOpError("expected f32 or i32, found ") << element;
   auto places = holders(*from);
@@ -204,6 +204,26 @@ LogicalResult Expander::expandConvertLayout(ConvertLayoutOp op) {
                     : moved;
     }
     result.push_back(value);
+  }
+  tiles[op.getResult()] = result;
+  return success();
+}
+
+/// Each word is a matrix of 8 x 8, and its transpose takes the place across.
+LogicalResult Expander::expandTranspose(TransposeOp op) {
+  Layout from = *Layout::of(op.getInput().getType());
+  Layout to = *Layout::of(op.getType());
+  if (!isPacked(op.getType().getElementType()) || from.numWarps() > 1 ||
+      to.numWarps() > 1)
+    return op.emitOpError("expected 16-bit elements that each warp has all of");
+  auto numbers = registersByOffset(from);
+  Registers input = registers(op.getInput());
+  PTX ptx(builder, loc);
+  Registers result;
+  for (unsigned r = 0; r < to.numRegisters(); r += 2) {
+    Coords at = to.offset(r);
+    Value word = input[numbers.at(Coords{at[1], at[0]}) / 2];
+    result.push_back(ptx.transposeMatrix(word));
   }
   tiles[op.getResult()] = result;
   return success();

@@ -7,8 +7,10 @@
 #include "dialects/HSA/Transforms/Differentiate.h"
 #include "dialects/Tile/IR/Tile.h"
 #include "dialects/Tile/Transforms/AssignLayouts.h"
+#include "dialects/Tile/Transforms/InsertBarriers.h"
 #include "dialects/Tile/Transforms/StageLeftOperands.h"
 #include "dialects/Tile/Transforms/StageThroughShared.h"
+#include "dialects/Tile/Transforms/StageTransposes.h"
 #include "dialects/Tile/Transforms/VerifyBankConflicts.h"
 #include "dialects/Tile/Transforms/VerifyStage.h"
 #include "ramify/Conversion/ChooseResidency.h"
@@ -45,7 +47,9 @@ int main(int argc, char **argv) {
   ramify::registerHSASplitLaunchesPass();
   ramify::registerHSAToTilePass();
   ramify::tile::registerStageThroughSharedPass();
+  ramify::tile::registerStageTransposesPass();
   ramify::tile::registerStageLeftOperandsPass();
+  ramify::tile::registerInsertBarriersPass();
   ramify::registerChooseResidencyPass();
   ramify::registerTileToGPUPass();
   ramify::tile::registerAssignLayoutsPass();

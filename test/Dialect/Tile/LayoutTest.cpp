@@ -11,6 +11,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 using namespace mlir;
 using namespace ramify::tile;
 
@@ -413,6 +415,58 @@ TEST(BankConflicts, StmatrixOfAnAccumulatorHasNone) {
       for (int64_t byte = 0; byte < 2 * d; byte += 16)
         EXPECT_EQ(ldmatrixConflicts(shared, row, byte), 0u);
   }
+}
+
+TEST(BankConflicts, WordsOfAnAccumulatorHaveNone) {
+  // The same without stmatrix: a word of two bf16 a lane.
+  for (int64_t d : kColumns) {
+    SharedLayout shared(64, 2 * d, bestSwizzle(2 * d), 0);
+    Layout p = mmaAccumulator(64, d, 1);
+    for (unsigned r = 0; r < p.numRegisters(); r += 2)
+      EXPECT_EQ(bankConflicts(laneOffsets(p, r, shared, 2), 4), 0u);
+  }
+}
+
+TEST(BankConflicts, TransposesOfF32HaveNone) {
+  // Pairs of an accumulator are stored, and words of the transpose are loaded
+  // as a left operand, where rows begin 32 bytes further in the banks.
+  for (int64_t keys : {32, 64, 128}) {
+    SharedLayout shared(64, 4 * keys, 0, 32);
+    Layout p = mmaAccumulator(64, keys, 1);
+    for (unsigned r = 0; r < p.numRegisters(); r += 2)
+      EXPECT_EQ(bankConflicts(laneOffsets(p, r, shared, 4), 8), 0u);
+    Layout across = mmaLhsTF32(keys, 64, 1).transposed();
+    for (unsigned r = 0; r < across.numRegisters(); ++r)
+      EXPECT_EQ(bankConflicts(laneOffsets(across, r, shared, 4), 4), 0u);
+  }
+}
+
+TEST(Layout, TransposedExchangesTheAxes) {
+  Layout p = mmaAccumulator(32, 48, 2), t = p.transposed();
+  EXPECT_EQ(t.shape(), (Coords{48, 32}));
+  EXPECT_TRUE(t.isValid());
+  EXPECT_EQ(t.transposed(), p);
+  std::set<Coords> held, heldAcross;
+  for (unsigned r = 0; r < p.numRegisters(); ++r) {
+    Coords x = p.element(r, 13, 1), y = t.element(r, 13, 1);
+    held.insert(x);
+    heldAcross.insert({y[1], y[0]});
+  }
+  EXPECT_EQ(held, heldAcross);
+}
+
+TEST(Layout, VectorsOverThreads) {
+  // 512 over four warps: four registers a thread, neighbours in neighbouring
+  // lanes.
+  Layout all = vectorOverThreads(512, 4);
+  EXPECT_EQ(all.numRegisters(), 4u);
+  EXPECT_EQ(all.replication(), 1u);
+  EXPECT_EQ(all.element(1, 5, 2), Coords{128 + 64 + 5});
+  // 96 are dealt to one warp of two, 8 to eight lanes.
+  EXPECT_EQ(vectorOverThreads(96, 2).numWarps(), 1u);
+  EXPECT_EQ(vectorOverThreads(8, 2).replication(), 4u);
+  for (int64_t length : {1, 6, 8, 32, 96, 100, 512, 768})
+    EXPECT_TRUE(vectorOverThreads(length, 8).isValid()) << length;
 }
 
 } // namespace

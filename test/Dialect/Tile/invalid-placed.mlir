@@ -220,6 +220,37 @@ func.func @f(%ring: !ring, %i: index) {
 
 // -----
 
+!ring = memref<2x16x8xf32, #tile.shared<swizzle = 32, pad = 0>>
+
+// load_shared C2, transposed
+func.func @f(%ring: !ring, %i: index) {
+  // expected-error @below {{expected a tile of one stage of 'memref<2x16x8xf32, #tile.shared<swizzle = 32, pad = 0>>', transposed, found 'tensor<16x8xf32>'}}
+  %0 = tile.load_shared transposed %ring[%i] : !ring -> tensor<16x8xf32>
+  return
+}
+
+// -----
+
+// store_shared C1
+func.func @f(%t: tensor<8x8xf32>, %x: memref<1x8x8xf32>, %i: index) {
+  // expected-error @below {{expected a memref<STAGESxROWSxCOLSxT, #tile.shared<...>>, found 'memref<1x8x8xf32>'}}
+  tile.store_shared %t into %x[%i] : tensor<8x8xf32>, memref<1x8x8xf32>
+  return
+}
+
+// -----
+
+!ring = memref<2x8x8xf32, #tile.shared<swizzle = 32, pad = 0>>
+
+// store_shared C2
+func.func @f(%t: tensor<8x8xi32>, %ring: !ring, %i: index) {
+  // expected-error @below {{expected a tile of one stage of 'memref<2x8x8xf32, #tile.shared<swizzle = 32, pad = 0>>', found 'tensor<8x8xi32>'}}
+  tile.store_shared %t into %ring[%i] : tensor<8x8xi32>, !ring
+  return
+}
+
+// -----
+
 // convert_layout C1
 func.func @f(%x: tensor<4x8xf32>) {
   // expected-error @below {{expected one shape and element type, found 'tensor<4x8xf32>' and 'tensor<8x4xf32>'}}

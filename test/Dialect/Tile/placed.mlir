@@ -26,4 +26,8 @@ tile.kernel @ring(%k: !A) {
   %t = tile.load_shared %ring[%c0] : !S -> tensor<16x64xbf16>
   // CHECK: tile.convert_layout %{{.*}} -> tensor<16x64xbf16, #layout>
   %u = tile.convert_layout %t : tensor<16x64xbf16> -> tensor<16x64xbf16, #c>
+  // CHECK: tile.store_shared %{{.*}} into %[[RING]][%{{.*}}] : tensor<16x64xbf16, #layout>, memref
+  tile.store_shared %u into %ring[%c0] : tensor<16x64xbf16, #c>, !S
+  // CHECK: tile.load_shared transposed %[[RING]][%{{.*}}] : memref<{{.*}}> -> tensor<64x16xbf16>
+  %v = tile.load_shared transposed %ring[%c0] : !S -> tensor<64x16xbf16>
 }
