@@ -227,56 +227,57 @@ mlir::Value PTX::shuffleFrom(mlir::Value value, mlir::Value source) {
 mlir::Value PTX::anyLane(mlir::Value condition) {
   return intrinsic("llvm.nvvm.vote.any.sync", builder.getI1Type(),
                    {i32(-1), condition})[0];
+}
 
-  mlir::Value PTX::opaque(mlir::Value value) {
-    return builder
-        .create<LLVM::InlineAsmOp>(
-            loc, builder.getI32Type(), value, "mov.b32 $0, $1;", "=r,r",
-            /*has_side_effects=*/true,
-            /*is_align_stack=*/false, LLVM::AsmDialectAttr(), ArrayAttr())
-        .getResult(0);
-  }
+mlir::Value PTX::opaque(mlir::Value value) {
+  return builder
+      .create<LLVM::InlineAsmOp>(
+          loc, builder.getI32Type(), value, "mov.b32 $0, $1;", "=r,r",
+          /*has_side_effects=*/true,
+          /*is_align_stack=*/false, LLVM::AsmDialectAttr(), ArrayAttr())
+      .getResult(0);
+}
 
-  //===----------------------------------------------------------------------===//
-  // Arithmetic and conversions
-  //===----------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
+// Arithmetic and conversions
+//===----------------------------------------------------------------------===//
 
-  mlir::Value PTX::exp2(mlir::Value x) {
-    return unary("llvm.nvvm.ex2.approx.ftz.f", x);
-  }
-  mlir::Value PTX::log2(mlir::Value x) {
-    return unary("llvm.nvvm.lg2.approx.ftz.f", x);
-  }
-  mlir::Value PTX::reciprocal(mlir::Value x) {
-    return unary("llvm.nvvm.rcp.approx.ftz.f", x);
-  }
-  mlir::Value PTX::rsqrt(mlir::Value x) {
-    return unary("llvm.nvvm.rsqrt.approx.ftz.f", x);
-  }
-  mlir::Value PTX::sqrt(mlir::Value x) {
-    return unary("llvm.nvvm.sqrt.approx.ftz.f", x);
-  }
+mlir::Value PTX::exp2(mlir::Value x) {
+  return unary("llvm.nvvm.ex2.approx.ftz.f", x);
+}
+mlir::Value PTX::log2(mlir::Value x) {
+  return unary("llvm.nvvm.lg2.approx.ftz.f", x);
+}
+mlir::Value PTX::reciprocal(mlir::Value x) {
+  return unary("llvm.nvvm.rcp.approx.ftz.f", x);
+}
+mlir::Value PTX::rsqrt(mlir::Value x) {
+  return unary("llvm.nvvm.rsqrt.approx.ftz.f", x);
+}
+mlir::Value PTX::sqrt(mlir::Value x) {
+  return unary("llvm.nvvm.sqrt.approx.ftz.f", x);
+}
 
-  mlir::Value PTX::divide(mlir::Value x, mlir::Value y) {
-    return assembly("div.full.ftz.f32 $0, $1, $2;", "=f,f,f",
-                    builder.getF32Type(), {x, y}, false)[0];
-  }
+mlir::Value PTX::divide(mlir::Value x, mlir::Value y) {
+  return assembly("div.full.ftz.f32 $0, $1, $2;", "=f,f,f",
+                  builder.getF32Type(), {x, y}, false)[0];
+}
 
-  mlir::Value PTX::tanh(mlir::Value x) {
-    return assembly("tanh.approx.f32 $0, $1;", "=f,f", builder.getF32Type(), x,
-                    false)[0];
-  }
+mlir::Value PTX::tanh(mlir::Value x) {
+  return assembly("tanh.approx.f32 $0, $1;", "=f,f", builder.getF32Type(), x,
+                  false)[0];
+}
 
-  mlir::Value PTX::pack(MMAKind kind, mlir::Value low, mlir::Value high) {
-    assert(kind != MMAKind::TF32 && "packs 16-bit elements");
-    bool bf16 = kind == MMAKind::BF16;
-    Type element = bf16 ? Type(builder.getBF16Type()) : builder.getF16Type();
-    mlir::Value pair =
-        intrinsic(bf16 ? "llvm.nvvm.ff2bf16x2.rn" : "llvm.nvvm.ff2f16x2.rn",
-                  VectorType::get(2, element), {high, low})[0];
-    return builder.create<LLVM::BitcastOp>(loc, builder.getI32Type(), pair);
-  }
+mlir::Value PTX::pack(MMAKind kind, mlir::Value low, mlir::Value high) {
+  assert(kind != MMAKind::TF32 && "packs 16-bit elements");
+  bool bf16 = kind == MMAKind::BF16;
+  Type element = bf16 ? Type(builder.getBF16Type()) : builder.getF16Type();
+  mlir::Value pair =
+      intrinsic(bf16 ? "llvm.nvvm.ff2bf16x2.rn" : "llvm.nvvm.ff2f16x2.rn",
+                VectorType::get(2, element), {high, low})[0];
+  return builder.create<LLVM::BitcastOp>(loc, builder.getI32Type(), pair);
+}
 
-  mlir::Value PTX::toTF32(mlir::Value x) {
-    return intrinsic("llvm.nvvm.f2tf32.rna", builder.getI32Type(), x)[0];
-  }
+mlir::Value PTX::toTF32(mlir::Value x) {
+  return intrinsic("llvm.nvvm.f2tf32.rna", builder.getI32Type(), x)[0];
+}
