@@ -5,7 +5,6 @@
 // RUN: FileCheck %s --check-prefixes=CHECK,SM90 < %t.90.ptx
 // RUN: %if ptxas %{ %ptxas %t.80.ptx %}
 // RUN: %if ptxas %{ %ptxas %t.90.ptx %}
-// RUN: ramify-opt --pass-pipeline="builtin.module(tile.kernel(tile-stage-through-shared,tile-stage-transposes),tile-assign-layouts,tile.kernel(tile-insert-barriers,tile-verify-bank-conflicts))" %s -o /dev/null
 
 // What training needs, from portable tiles to PTX.
 // test/python/test_schedules_gpu.py runs these kernels.

@@ -46,10 +46,13 @@ Expander::rowPointers(const ArrayDescriptor &array, ValueRange indices,
     Value &base = (*bases)[key];
     if (!base) {
       base = uniform;
-      for (auto [index, bytes] : vectors)
-        base =
-            advance(base, mul64(toI64(splitConstant(registers(index)[r]).first),
-                                bytes));
+      for (auto [index, bytes] : vectors) {
+        Value number = splitConstant(registers(index)[r]).first;
+        // An index is one register, the address that it gives is two.
+        if (recomputesAddresses() && number.getType().isInteger(32))
+          number = PTX(builder, loc).opaque(number);
+        base = advance(base, mul64(toI64(number), bytes));
+      }
     }
     Value pointer = base;
     for (auto [index, bytes] : vectors)
