@@ -46,6 +46,11 @@ void SlotParts::addPart(Type named, Type element) {
 
 LogicalResult SlotParts::verify() {
   for (const Part &part : parts) {
+    if (isa<hsa::SumsType>(part.named))
+      return op.emitOpError()
+             << "adds to " << part.named
+             << ", sums over all queries, which chunk_major does not do yet: "
+                "query_major does";
     bool isRow = part.isScalar || hasRows(part.named);
     if (!isRow || hasAxis(part.named, Axis::Key))
       return op.emitOpError()

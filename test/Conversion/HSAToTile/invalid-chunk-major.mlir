@@ -41,3 +41,22 @@ hsa.program @chained(%q: !query, %k: !keys, %indices: !indices) -> !rows attribu
   }
   hsa.return %second : !rows
 }
+
+// -----
+
+// Sums over all queries, as gradients of keys and values are.
+!query = !hsa.query<f32, pos = 1, head = 2, dim = 16>
+!keys = !hsa.chunks<"kv", f32, key = 16, dim = 16>
+!indices = !hsa.indices<"kv", i32, heads = kv>
+!chunk = tensor<16x16xf32, #hsa.axes<key, dim>>
+
+hsa.program @sums(%q: !query, %k: !keys, %indices: !indices) -> !hsa.sums<!keys> attributes {group = 2 : i64} {
+  %zeros = hsa.zeros : !hsa.sums<!keys>
+  %picks = hsa.selected %indices : !indices -> !hsa.domain<"kv", "indices">
+  // expected-error @below {{adds to '!hsa.sums<!hsa.chunks<"kv", f32, key = 16, dim = 16>>', sums over all queries, which chunk_major does not do yet: query_major does}}
+  %sums = hsa.reduce (%slot, %c) in %picks : !hsa.domain<"kv", "indices"> into (sum %zeros : !hsa.sums<!keys>) {
+    %kc = hsa.chunk %k[%c : !hsa.chunk_id<"kv">] : !keys -> !chunk
+    hsa.yield %kc : !chunk
+  }
+  hsa.return %sums : !hsa.sums<!keys>
+}
