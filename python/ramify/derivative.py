@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _runtime
-from .call import runtime_signature
 from .compiler import plan_for, program
 from .errors import ArgumentError, CompileError, GradientError
 from .frontend import Result, Role, Signature
@@ -133,11 +132,7 @@ class Derivative:
     @functools.cached_property
     def _forward(self) -> _runtime.Dispatcher:
         own = self.function
-        return own._make_dispatcher(
-            runtime_signature(own.signature),
-            functools.partial(self._plan, "forward"),
-            self._refuse,
-        )
+        return own._make_dispatcher((), functools.partial(self._plan, "forward"), self._refuse)
 
     def _dispatcher(self, more: Mapping[str, Any]) -> _runtime.Dispatcher:
         """The dispatcher of the backward run, with further arguments of these ranks."""
@@ -146,9 +141,7 @@ class Derivative:
             own = self.function
             parameters = [_parameter(name, rank) for name, rank in ranks]
             self._backward[ranks] = own._make_dispatcher(
-                runtime_signature(own.signature, parameters),
-                functools.partial(self._plan, "backward"),
-                self._refuse,
+                parameters, functools.partial(self._plan, "backward"), self._refuse
             )
         return self._backward[ranks]
 

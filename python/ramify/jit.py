@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -223,16 +223,17 @@ class JitFunction(_runtime.Callable):
 
     @functools.cached_property
     def _dispatcher(self) -> _runtime.Dispatcher:
-        signature = runtime_signature(self.signature)
-        return self._make_dispatcher(signature, self._plan, self._call_operator)
+        return self._make_dispatcher((), self._plan, self._call_operator)
 
     def _make_dispatcher(
         self,
-        signature: _runtime.Signature,
+        more: Sequence[dict[str, Any]],
         plan: Callable[[Mapping[str, Any]], _runtime.Plan],
         on_grad: Callable[..., Any],
     ) -> _runtime.Dispatcher:
+        """A dispatcher that takes the function's arguments and `more`."""
         self.signature.check_entry()
+        signature = runtime_signature(self.signature, more)
         watched = functools.partial(watch, self.__ramify_function__)
         return _runtime.Dispatcher(signature, plan, on_grad, watched)
 

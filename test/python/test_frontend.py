@@ -235,9 +235,10 @@ def test_logsumexp_of_minus_infinity_is_minus_infinity() -> None:
     found = lines(pushes, arrays={"sink": ArraySpec("f32")})
     rows, in_chunk = "tensor<1x16xf32, #pos_head>", 'in %c : !hsa.chunk_id<"kv">'
     at = found.index(f"% = hsa.fold max % over key {in_chunk} : {KEY} -> {rows}")
-    assert found[at + 1 : at + 9] == [
+    assert found[at + 1 : at + 10] == [
         f"% = arith.cmpf oeq, %, % : {rows}",
         f"% = arith.select %, %, % : tensor<1x16xi1, #pos_head>, {rows}",
+        f"% = hsa.detach % : {rows}",
         f"% = hsa.broadcast % : {rows} to {KEY}",
         f"% = arith.subf %, % : {KEY}",
         f"% = math.exp % : {KEY}",
