@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from arguments import random_arguments
+from numerics import DEVICES
 
 import ramify as rf
 import ramify.language as rl
@@ -172,19 +174,39 @@ def slope_of(
     return (at(step) - at(-step)) / (2 * step)
 
 
-def check(fn: rf.JitFunction, arrays: dict[str, Any], options: dict[str, Any]) -> None:
+def put(array: Any, device: str) -> Any:
+    """An array there: NumPy's own on the CPU. What is no array stays as it is."""
+    is_moved = device != "cpu" and isinstance(array, np.ndarray)
+    return torch.from_numpy(array).to(device) if is_moved else array
+
+
+def put_all(given: dict[str, Any], device: str) -> dict[str, Any]:
+    return {name: put(value, device) for name, value in given.items()}
+
+
+def fetch(arrays: Any) -> tuple[Any, ...]:
+    """One array or several, as arrays of NumPy."""
+    listed = arrays if isinstance(arrays, tuple | list) else (arrays,)
+    return tuple(a.cpu().numpy() if isinstance(a, torch.Tensor) else a for a in listed)
+
+
+def ones(array: Any) -> Any:
+    return torch.ones_like(array) if isinstance(array, torch.Tensor) else np.ones_like(array)
+
+
+def check(fn: rf.JitFunction, arrays: dict[str, Any], options: dict[str, Any], device: str) -> None:
     """All gradients of one call, along random directions."""
     rng = np.random.default_rng(1)
     names = differentiable(fn.signature)
     derivative = fn.derivative(names)
-    outs, saved = derivative.forward(**arrays, **options)
-    listed = outs if isinstance(outs, tuple) else (outs,)
+    there = {**put_all(arrays, device), **options}
+    outs, saved = derivative.forward(**there)
+    listed = fetch(outs)
     d_outs = tuple(rng.standard_normal(out.shape).astype(out.dtype) for out in listed)
-    plain = fn(**arrays, **options)
-    for out, same in zip(listed, plain if isinstance(plain, tuple) else (plain,), strict=True):
+    for out, same in zip(listed, fetch(fn(**there)), strict=True):
         np.testing.assert_array_equal(out, same)
-    grads = derivative.backward(saved, d_outs, **arrays, **options)
-    for name, grad in zip(names, grads, strict=True):
+    grads = derivative.backward(saved, tuple(put(d_out, device) for d_out in d_outs), **there)
+    for name, grad in zip(names, fetch(grads), strict=True):
         assert grad.shape == arrays[name].shape and grad.dtype == arrays[name].dtype
         for _ in range(2):
             way = rng.standard_normal(grad.shape)
@@ -194,14 +216,15 @@ def check(fn: rf.JitFunction, arrays: dict[str, Any], options: dict[str, Any]) -
             assert abs(found - expected) <= bound, name
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_against_finite_differences(variant: str) -> None:
+def test_against_finite_differences(variant: str, device: str) -> None:
     fn, sizes, options = VARIANTS[variant]
     arrays = random_arguments(fn.signature, **sizes)
     options = {"chunk_size": 16, **options}
     if "q_block" in sizes:
         options["q_block"] = sizes["q_block"]
-    check(fn, arrays, options)
+    check(fn, arrays, options, device)
 
 
 def arguments_of_hsa(**sizes: Any) -> dict[str, Any]:
@@ -211,38 +234,42 @@ def arguments_of_hsa(**sizes: Any) -> dict[str, Any]:
 WRT = ("q", "k", "v", "weights")
 
 
-def test_empty_slots_have_no_gradient() -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_empty_slots_have_no_gradient(device: str) -> None:
     given = arguments_of_hsa()
     given["indices"][:, ::2] = -1  # no chunk at all, for some
     given["indices"][0, 1, 0] = [1, 1, 1]  # one chunk three times
     empty = (given["indices"] < 0) | (given["indices"] > 4)
     given["weights"][empty] = np.nan
     derivative = hsa.derivative(WRT)
-    out, saved = derivative.forward(**given)
-    dq, dk, dv, dw = derivative.backward(saved, np.ones_like(out), **given)
+    there = put_all(given, device)
+    out, saved = derivative.forward(**there)
+    dq, dk, dv, dw = fetch(derivative.backward(saved, ones(out), **there))
     assert np.isfinite(dk).all() and np.isfinite(dv).all()
     assert (dq[:, ::2] == 0).all() and (dw[empty] == 0).all()
     given["weights"][empty] = 0
-    again = derivative.backward(saved, np.ones_like(out), **given)
+    again = fetch(derivative.backward(saved, ones(out), **put_all(given, device)))
     np.testing.assert_allclose(again[1], dk, rtol=0, atol=2e-5)
 
 
-def test_by_one_parameter_only() -> None:
-    given = arguments_of_hsa()
+@pytest.mark.parametrize("device", DEVICES)
+def test_by_one_parameter_only(device: str) -> None:
+    given = put_all(arguments_of_hsa(), device)
     out, saved = hsa.derivative(WRT).forward(**given)
-    d_out = np.ones_like(out)
-    _, dk, _, _ = hsa.derivative(WRT).backward(saved, d_out, **given)
-    (alone,) = hsa.derivative("k").backward(saved, d_out, **given)
+    _, dk, _, _ = fetch(hsa.derivative(WRT).backward(saved, ones(out), **given))
+    (alone,) = fetch(hsa.derivative("k").backward(saved, ones(out), **given))
     np.testing.assert_allclose(alone, dk, rtol=0, atol=2e-5)
 
 
-def test_results_without_a_gradient_count_as_zero() -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_results_without_a_gradient_count_as_zero(device: str) -> None:
     arrays = {**random_arguments(joint.signature), **SCALED, "chunk_size": 16}
+    arrays = put_all(arrays, device)
     derivative = joint.derivative(("q", "k"))
     (value, lse), saved = derivative.forward(**arrays)
-    with_none = derivative.backward(saved, (np.ones_like(value), None), **arrays)
-    zeros = derivative.backward(saved, (np.ones_like(value), np.zeros_like(lse)), **arrays)
-    for one, other in zip(with_none, zeros, strict=True):
+    with_none = derivative.backward(saved, (ones(value), None), **arrays)
+    zeros = derivative.backward(saved, (ones(value), 0 * ones(lse)), **arrays)
+    for one, other in zip(fetch(with_none), fetch(zeros), strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=2e-5)
 
 
@@ -338,10 +365,11 @@ def test_gradients_that_do_not_fit() -> None:
         hsa.derivative("q").backward(saved, out.astype(np.float64), **given)
 
 
-def test_empty_calls() -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_empty_calls(device: str) -> None:
     for sizes in ({"B": 0}, {"L": 0}, {"K": 0}):
-        given = arguments_of_hsa(**sizes)
+        given = put_all(arguments_of_hsa(**sizes), device)
         out, saved = hsa.derivative(WRT).forward(**given)
         grads = hsa.derivative(WRT).backward(saved, out, **given)
         for name, grad in zip(WRT, grads, strict=True):
-            assert grad.shape == given[name].shape and not grad.any()
+            assert grad.shape == given[name].shape and not grad.any().item()

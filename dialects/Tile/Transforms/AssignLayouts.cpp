@@ -40,6 +40,7 @@ private:
   void placeAsItIs(Operation *op, const Layout &layout);
   template <typename Op> void placeWrite(Op op);
   void placeStore(StoreSharedOp op);
+  void placeNumber(ReduceOp op);
   void placeCopy(CopyAsyncOp op);
   void placeYields(Operation *op);
   SmallVector<Value> getAll(ValueRange values, const Layout &layout);
@@ -248,6 +249,12 @@ void Assignment::placeStore(StoreSharedOp op) {
       get(op.getValue(), homes.homeOrFallback(op.getValue())));
 }
 
+/// All threads have the number that a vector is reduced to: it has no layout.
+void Assignment::placeNumber(ReduceOp op) {
+  op.getInputMutable().assign(
+      get(op.getInput(), homes.homeOrFallback(op.getInput())));
+}
+
 /// Pieces of `unit` elements of rows, in the first order that puts what is
 /// written at once into different banks.
 static Layout placeUnits(MemRefType buffer, int64_t unit, int64_t warps) {
@@ -334,6 +341,10 @@ void Assignment::run() {
         })
         .Case([&](StoreSharedOp store) { placeStore(store); })
         .Case([&](CopyAsyncOp copy) { placeCopy(copy); })
+        .Case([&](ReduceOp reduce) {
+          if (!reduce.getType().getRank())
+            placeNumber(reduce);
+        })
         .Case<scf::ForOp, scf::YieldOp>(
             [&](Operation *op) { placeYields(op); });
   // What is left without a layout has been made anew where it was wanted.

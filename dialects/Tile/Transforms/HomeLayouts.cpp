@@ -49,7 +49,8 @@ static int64_t warpsOfVectors(KernelOp kernel) {
   int64_t longest = 1;
   kernel.walk([&](Operation *op) {
     for (Type type : op->getResultTypes())
-      if (auto vector = dyn_cast<RankedTensorType>(type))
+      if (auto vector = dyn_cast<RankedTensorType>(type);
+          vector && vector.getRank())
         longest = std::max(longest, vector.getDimSize(0));
   });
   int64_t warps = 1;

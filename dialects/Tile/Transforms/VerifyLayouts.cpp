@@ -19,6 +19,8 @@ SmallVector<Type> ramify::tile::getMadeTypes(Operation *op) {
 /// (S9)
 LogicalResult LayoutVerifier::verifyLayout(Operation *op,
                                            RankedTensorType tile) {
+  if (!tile.getRank() && isa<ReduceOp>(op))
+    return success();
   auto attr = dyn_cast_or_null<LayoutAttr>(tile.getEncoding());
   if (!attr)
     return op->emitOpError("expected a tile with a layout, found ") << tile;

@@ -26,7 +26,8 @@
 // (S8) the stage's operations are all of the dialect;
 // (S9) each tensor's encoding is a layout of its shape, which holds each
 // element
-//      equally often and has no more warps than the kernel;
+//      equally often and has no more warps than the kernel; a vector reduced to
+//      a number, which all threads have, needs none;
 // (S10) what an elementwise operation takes and makes has one layout, so that a
 //      thread has the elements that it combines;
 // (S11) likewise a vector beside a tile (the narrow side of broadcast and

@@ -56,8 +56,8 @@ static bool onTensors(Operation *op) {
 
 LogicalResult Expander::expand(Operation *op) {
   for (Value result : op->getResults())
-    if (isa<RankedTensorType>(result.getType()) &&
-        !Layout::of(result.getType()))
+    if (auto type = dyn_cast<RankedTensorType>(result.getType());
+        type && type.getRank() && !Layout::of(type))
       return op->emitOpError("expected a result with a layout");
   PTX ptx(builder, loc);
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
@@ -104,6 +104,7 @@ LogicalResult Expander::expand(Operation *op) {
         splat(op.getResult(), scalar(op.getInput()));
         return success();
       })
+      .Case([&](tensor::ExtractOp op) { return expandExtract(op); })
       .Default([&](Operation *op) -> LogicalResult {
         if (!onTensors(op))
           return expandScalar(op);

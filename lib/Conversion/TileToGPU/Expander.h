@@ -17,6 +17,7 @@
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
 
 #include <functional>
@@ -98,6 +99,12 @@ private:
   mlir::LogicalResult expandIota(tile::IotaOp op);
   mlir::LogicalResult expandBroadcast(tile::BroadcastOp op);
   mlir::LogicalResult expandReduce(tile::ReduceOp op);
+  mlir::LogicalResult reduceToNumber(tile::ReduceOp op);
+  mlir::LogicalResult expandExtract(mlir::tensor::ExtractOp op);
+  Value combineLanes(tile::Combine kind, const tile::Layout &layout,
+                     unsigned axis, Value value);
+  Value combineWarps(tile::Combine kind, const tile::Layout &layout,
+                     Value value);
   mlir::LogicalResult expandConvertLayout(tile::ConvertLayoutOp op);
   mlir::LogicalResult expandTranspose(tile::TransposeOp op);
 

@@ -4,6 +4,7 @@
 #include "QuadTile.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
 using namespace mlir;
 using namespace ramify;
@@ -120,7 +121,62 @@ static Value combineAll(OpBuilder &builder, Location loc, Combine kind,
   return values[0];
 }
 
+/// Over the lanes whose elements differ along `axis`; all of them get it.
+Value Expander::combineLanes(Combine kind, const Layout &layout, unsigned axis,
+                             Value value) {
+  PTX ptx(builder, loc);
+  for (auto [bit, basis] : llvm::enumerate(layout.laneBases()))
+    if (basis[axis])
+      value = combineTwo(builder, loc, kind, value,
+                         ptx.shuffleXor(value, 1u << bit));
+  return value;
+}
+
+/// What each warp has of a vector, in the order of warps. All lanes of a warp
+/// write the same, and so do warps that hold the same elements.
+Value Expander::combineWarps(Combine kind, const Layout &layout, Value value) {
+  unsigned warps = layout.numWarps();
+  if (warps == 1)
+    return value;
+  constexpr int64_t wordBytes = 4;
+  Value area = exchangeArea(warps * wordBytes);
+  meet();
+  builder.create<LLVM::StoreOp>(loc, value, wordPlace(area, warpOf(layout)));
+  meet();
+  Registers parts;
+  for (unsigned warp = 0; warp < warps; ++warp)
+    parts.push_back(builder.create<LLVM::LoadOp>(
+        loc, value.getType(), advance(area, warp * wordBytes)));
+  return combineAll(builder, loc, kind, parts);
+}
+
+/// A vector to a number that all threads have.
+LogicalResult Expander::reduceToNumber(ReduceOp op) {
+  Layout from = *Layout::of(op.getInput().getType());
+  const Registers &input = registers(op.getInput());
+  Registers parts;
+  for (auto [offset, number] : registersByOffset(from))
+    parts.push_back(input[number]);
+  Value value = combineAll(builder, loc, op.getCombine(), parts);
+  value = combineLanes(op.getCombine(), from, 0, value);
+  tiles[op.getResult()] = {combineWarps(op.getCombine(), from, value)};
+  return success();
+}
+
+LogicalResult Expander::expandExtract(tensor::ExtractOp op) {
+  if (op.getTensor().getType().getRank())
+    return op.emitOpError("has no lowering to the GPU for ")
+           << op.getTensor().getType();
+  scalars.map(op.getResult(), registers(op.getTensor())[0]);
+  return success();
+}
+
 LogicalResult Expander::expandReduce(ReduceOp op) {
+  Type element = op.getType().getElementType();
+  if (!element.isF32() && !element.isInteger(32))
+    return op.emitOpError("expected f32 or i32, found ") << element;
+  if (!op.getType().getRank())
+    return reduceToNumber(op);
   Layout from = *Layout::of(op.getInput().getType());
   std::optional<Layout> to = Layout::of(op.getType());
   unsigned axis = op.getAxis();
@@ -129,9 +185,6 @@ LogicalResult Expander::expandReduce(ReduceOp op) {
                           "layout");
   if (from.getWarps()[axis] > 1)
     return op.emitOpError("cannot reduce an axis that is dealt to warps");
-  Type element = op.getType().getElementType();
-  if (!element.isF32() && !element.isInteger(32))
-    return op.emitOpError("expected f32 or i32, found ") << element;
 
   auto numbers = registersByOffset(*to);
   SmallVector<Registers> parts(to->numRegisters());
@@ -139,16 +192,11 @@ LogicalResult Expander::expandReduce(ReduceOp op) {
   for (unsigned r = 0; r < from.numRegisters(); ++r)
     parts[sourceRegister(numbers, from, r, axis)].push_back(input[r]);
 
-  PTX ptx(builder, loc);
   Registers result;
-  for (const Registers &part : parts) {
-    Value value = combineAll(builder, loc, op.getCombine(), part);
-    for (auto [bit, basis] : llvm::enumerate(from.laneBases()))
-      if (basis[axis])
-        value = combineTwo(builder, loc, op.getCombine(), value,
-                           ptx.shuffleXor(value, 1u << bit));
-    result.push_back(value);
-  }
+  for (const Registers &part : parts)
+    result.push_back(
+        combineLanes(op.getCombine(), from, axis,
+                     combineAll(builder, loc, op.getCombine(), part)));
   tiles[op.getResult()] = result;
   return success();
 }

@@ -88,3 +88,31 @@ tile.kernel @functions(%x: !R, %out: !R) {
   %r = tile.iota : tensor<16xi32>
   tile.scatter %ds into %out[%r] : (tensor<16xf32>, !R, tensor<16xi32>) -> ()
 }
+
+// -----
+
+!R = memref<?xf32, strided<[1]>>
+!O = memref<?x16xf32, strided<[?, 1]>>
+
+// A vector over four warps becomes one number: each thread's two rows, the eight
+// lanes that hold others, and the warps through shared memory, a word for each.
+// CHECK-LABEL: llvm.func @number(
+// CHECK:         llvm.fadd
+// CHECK-COUNT-3: llvm.call_intrinsic "llvm.nvvm.shfl.sync.bfly.f32"
+// CHECK-NOT:     shfl
+// CHECK:         barrier0
+// CHECK:         llvm.store %{{.*}} : f32, !llvm.ptr<3>
+// CHECK:         barrier0
+// CHECK-COUNT-4: llvm.load %{{.*}} : !llvm.ptr<3> -> f32
+// CHECK-NOT:     llvm.load
+// CHECK-COUNT-3: llvm.fadd
+// CHECK:         llvm.store %{{.*}} : f32, !llvm.ptr<1>
+tile.kernel @number(%x: !O, %out: !R) attributes {tile.warps = 4 : i32} {
+  %c0 = arith.constant 0 : index
+  %r = tile.iota : tensor<64xi32>
+  %a = tile.gather %x[%r] : (!O, tensor<64xi32>) -> tensor<64x16xf32>
+  %m = tile.reduce max %a along 1 : tensor<64x16xf32> -> tensor<64xf32>
+  %s = tile.reduce sum %m along 0 : tensor<64xf32> -> tensor<f32>
+  %n = tensor.extract %s[] : tensor<f32>
+  memref.store %n, %out[%c0] : !R
+}

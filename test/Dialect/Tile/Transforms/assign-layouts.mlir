@@ -125,3 +125,29 @@ tile.kernel @loop(%k: !A, %n: index, %some: i1) {
   }
   tile.scatter %o into %k[%r] : (tensor<16x16xf32>, !A, tensor<16xi32>) -> ()
 }
+
+// -----
+
+!F = memref<?x64xf32, strided<[?, 1]>>
+!R = memref<?xf32, strided<[1]>>
+
+// A vector is reduced to a number where it is at home. The number, which all
+// threads have, has no layout, and nothing is left without one that leads there.
+// CHECK-DAG: #[[$ROWS:.*]] = #tile.layout<reg = [], lane = {{\[}}[0], [0], [1], [2], [4]], warps = [1], repeat = [2]>
+// CHECK-LABEL: tile.kernel @number
+// CHECK:     tile.gather {{.*}} -> tensor<16x64xf32, #
+// CHECK:     %[[SUMS:.*]] = tile.reduce sum %{{.*}} along 1 : {{.*}} -> tensor<16xf32, #[[$ROWS]]>
+// CHECK:     %[[ALL:.*]] = tile.reduce sum %[[SUMS]] along 0 : tensor<16xf32, #[[$ROWS]]> -> tensor<f32>
+// CHECK:     %[[NUMBER:.*]] = tensor.extract %[[ALL]][] : tensor<f32>
+// CHECK:     memref.store %[[NUMBER]]
+// CHECK-NOT: tensor<16xf32>
+tile.kernel @number(%x: !F, %out: !R) {
+  %c0 = arith.constant 0 : index
+  %i = tile.iota : tensor<16xi32>
+  %a = tile.gather %x[%i] : (!F, tensor<16xi32>) -> tensor<16x64xf32>
+  %e = math.exp %a : tensor<16x64xf32>
+  %s = tile.reduce sum %e along 1 : tensor<16x64xf32> -> tensor<16xf32>
+  %t = tile.reduce sum %s along 0 : tensor<16xf32> -> tensor<f32>
+  %n = tensor.extract %t[] : tensor<f32>
+  memref.store %n, %out[%c0] : !R
+}

@@ -33,6 +33,14 @@ tile.kernel @f(%x: f32) attributes {tile.warps = 1 : i32} {
 // -----
 
 // S9
+tile.kernel @f(%x: f32) attributes {tile.warps = 1 : i32} {
+  // expected-error @below {{expected a tile with a layout, found 'tensor<f32>'}}
+  %0 = tensor.splat %x : tensor<f32>
+}
+
+// -----
+
+// S9
 tile.kernel @f() attributes {tile.warps = 1 : i32} {
   // expected-error @below {{expected a tile with a layout, found 'tensor<16xi32>'}}
   %0 = tile.iota : tensor<16xi32>
