@@ -49,9 +49,10 @@ def call(name, grid, *operands, stages=0):
         if isinstance(value, torch.Tensor):
             sizes = [f"a{i}d{axis}" for axis in range(value.ndim)]
             dtype = DTYPES[str(value.dtype).removeprefix("torch.")]
-            lines.append(f"array a{i} {dtype} [{', '.join(sizes)}] align 16")
+            alignment = 16 if value.is_floating_point() and value.shape[-1] > 8 else 4
+            lines.append(f"array a{i} {dtype} [{', '.join(sizes)}] align {alignment}")
             parameters.append(
-                {"name": f"a{i}", "shapes": [sizes], "dtypes": [dtype], "alignment": 16}
+                {"name": f"a{i}", "shapes": [sizes], "dtypes": [dtype], "alignment": alignment}
             )
         elif isinstance(value, float):
             lines.append(f"scalar a{i} f32")
@@ -62,15 +63,13 @@ def call(name, grid, *operands, stages=0):
             passed.append(f"{'i32' if isinstance(value, np.int32) else 'i64'}({value})")
             continue
         passed.append(f"a{i}")
-        if isinstance(value, torch.Tensor):
-            arguments.append(value)
+        arguments.append(value)
     launch = f'launch "{name}" grid {grid} block {threads} shared {SHARED}'
     head = ["ramify.plan 1", f'function "{name}"', "backend cuda", *lines]
     steps = ["result done f32 [1] zero", f"{launch} ({', '.join(passed)})", "end\n"]
     text = "\n".join([*head, *steps])
     plan = rt.Plan.parse(text.encode()).with_code(options["target"], "ptx", ptx.encode())
-    scalars = {f"a{i}": value for i, value in enumerate(operands) if isinstance(value, float)}
-    rt.Dispatcher(rt.Signature(name, parameters), lambda request: plan)(*arguments, **scalars)
+    rt.Dispatcher(rt.Signature(name, parameters), lambda request: plan)(*arguments)
     torch.cuda.synchronize()
 
 
