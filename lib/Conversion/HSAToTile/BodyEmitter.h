@@ -101,7 +101,9 @@ public:
   void setSums(mlir::Value sums, mlir::Value memory);
   /// Whether a sum over rows is left to memory: its value still has the rows.
   bool leavesRows(hsa::FoldOp op) const {
+    hsa::AxesAttr over = op.getOver();
     return op.getMonoid() == hsa::Monoid::Sum &&
+           (over.contains(hsa::Axis::Pos) || over.contains(hsa::Axis::Head)) &&
            getRowSum(op.getInput().getType(), op.getOver()) == RowSum::Mixed;
   }
   /// How many tiles an accumulator is, and all of an operation's as one list.

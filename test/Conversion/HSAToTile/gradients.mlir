@@ -77,3 +77,35 @@ hsa.program @rounded(%q: !query, %b: !bias) -> !hsa.sums<!bias> attributes {grou
   // CHECK: tile.launch @rounded_round0 {{.*}}(%[[SUMS]], %[[RESULT]])
   hsa.return %sums : !hsa.sums<!bias>
 }
+
+// -----
+
+// Rows of four heads are padded to sixteen. Keys are summed in the program, before
+// a sum over positions that is left to memory.
+
+#query  = #hsa.axes<pos, head, dim>
+#scores = #hsa.axes<pos, head, key>
+!query  = !hsa.query<f32, pos = 1, head = 4, dim = 64>
+!keys   = !hsa.chunks<"kv", f32, key = 32, dim = 64>
+!picks  = !hsa.indices<"kv", i32, heads = kv>
+!weight = !hsa.weights<"indices", f32, heads = query>
+!score  = tensor<1x4x32xf32, #scores>
+
+// CHECK-LABEL: tile.kernel @weights_of_heads(
+hsa.program @weights_of_heads(%q: !query, %k: !keys, %weights: !weight, %indices: !picks)
+    -> !hsa.sums<!weight> attributes {group = 4 : i64} {
+  %x = hsa.load %q : !query -> tensor<1x4x64xf32, #query>
+  %dw = hsa.zeros : !hsa.sums<!weight>
+  %picked = hsa.selected %indices : !picks -> !hsa.domain<"kv", "indices">
+  %r = hsa.reduce (%slot, %c) in %picked : !hsa.domain<"kv", "indices">
+      into (sum %dw : !hsa.sums<!weight>) {
+    %kc = hsa.chunk %k[%c : !hsa.chunk_id<"kv">] : !keys -> tensor<32x64xf32, #hsa.axes<key, dim>>
+    %s = hsa.dot %x, %kc over dim : tensor<1x4x64xf32, #query>, tensor<32x64xf32, #hsa.axes<key, dim>> -> !score
+    // CHECK: %[[ROWS:.*]] = tile.reduce  sum {{.*}} along 1 : tensor<16x32xf32> -> tensor<16xf32>
+    %rows = hsa.fold sum %s over key in %c : !hsa.chunk_id<"kv"> : !score -> tensor<1x4xf32, #hsa.axes<pos, head>>
+    %heads = hsa.fold sum %rows over pos : tensor<1x4xf32, #hsa.axes<pos, head>> -> tensor<4xf32, #hsa.axes<head>>
+    // CHECK: tile.reduce_into  sum %[[ROWS]] into %result0[{{.*}}] where {{.*}} order  free
+    hsa.yield %heads : tensor<4xf32, #hsa.axes<head>>
+  }
+  hsa.return %r : !hsa.sums<!weight>
+}
