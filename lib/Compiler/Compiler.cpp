@@ -5,6 +5,7 @@
 
 #include "ramify/Compiler/Pipelines.h"
 #include "ramify/Compiler/PlanBuilder.h"
+#include "ramify/Conversion/HSAToTile.h"
 #include "ramify/Target/NVPTX.h"
 
 #include "dialects/HSA/IR/HSA.h"
@@ -162,9 +163,9 @@ void Compilation::takeSaved() {
 bool Compilation::toTile() {
   return toHSA() && run([&](OpPassManager &passes) {
            if (gpu)
-             buildSchedulePipeline(passes, options.schedule, *gpu);
+             buildSchedulePipeline(passes, options, *gpu);
            else
-             buildSchedulePipeline(passes, options.schedule, hostCPU());
+             buildSchedulePipeline(passes, options, hostCPU());
          });
 }
 
@@ -181,6 +182,8 @@ bool Compilation::takePlan() {
   llvm::append_range(built->notes, plan.notes);
   plan = std::move(*built);
   plan.notes.emplace_back("schedule", options.schedule);
+  if (auto tiles = op->getAttrOfType<StringAttr>(kTilesAttrName))
+    plan.notes.emplace_back("tiles", tiles.str());
   op.erase();
   return true;
 }

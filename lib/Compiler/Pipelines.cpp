@@ -50,8 +50,15 @@ void ramify::buildHSAPipeline(OpPassManager &passes) {
 // hsa to portable tile
 //===----------------------------------------------------------------------===//
 
+/// `options` are the target's; what `choices` say counts more.
 static void buildSchedulePipeline(OpPassManager &passes,
-                                  const HSAToTileOptions &options) {
+                                  HSAToTileOptions options,
+                                  const CompileOptions &choices) {
+  options.schedule = choices.schedule;
+  if (choices.keyTile)
+    options.maxKeyTile = options.keysAtOnce = choices.keyTile;
+  if (choices.registers)
+    options.registers = choices.registers;
   // Selecting and attending have schedules of their own: programs that hand
   // their results on in memory. What is handed on is loaded only where it is
   // read.
@@ -72,10 +79,10 @@ static void buildSchedulePipeline(OpPassManager &passes,
   passes.addPass(tile::createVerifyStagePass(tile::Stage::Portable));
 }
 
-void ramify::buildSchedulePipeline(OpPassManager &passes, StringRef schedule,
+void ramify::buildSchedulePipeline(OpPassManager &passes,
+                                   const CompileOptions &choices,
                                    const CPUTarget &target) {
   HSAToTileOptions options;
-  options.schedule = schedule.str();
   // Rows lie in the lanes of vectors or are looped over: none is padded. A
   // whole chunk is one tile, since tiles live in the first-level cache.
   options.rowsMultiple = 1;
@@ -85,17 +92,19 @@ void ramify::buildSchedulePipeline(OpPassManager &passes, StringRef schedule,
   options.streamRows = 2 * target.vectorShape().lanes;
   // Two or four vectors of rows against the keys of a chunk.
   options.chunkRows = 32;
-  ::buildSchedulePipeline(passes, options);
+  ::buildSchedulePipeline(passes, options, choices);
 }
 
-void ramify::buildSchedulePipeline(OpPassManager &passes, StringRef schedule,
+void ramify::buildSchedulePipeline(OpPassManager &passes,
+                                   const CompileOptions &choices,
                                    const GPUTarget &target) {
   HSAToTileOptions options;
-  options.schedule = schedule.str();
   // An mma has 16 rows and a depth of 16; the defaults are made for it.
   // Scores of a long chunk are computed twice rather than spilled.
   options.registers = kRegistersPerThread;
-  ::buildSchedulePipeline(passes, options);
+  // Chunks are gathered only on request (CompileOptions::keyTile): for some
+  // programs ptxas then picks so few registers that it spills a few bytes.
+  ::buildSchedulePipeline(passes, options, choices);
 }
 
 //===----------------------------------------------------------------------===//

@@ -55,6 +55,10 @@ static CompileOptions readOptions(const py::dict &dict) {
       options.wrt = py::cast<std::string>(value);
     else if (name == "stages")
       options.stages = py::cast<int>(value);
+    else if (name == "key_tile")
+      options.keyTile = py::cast<int>(value);
+    else if (name == "registers")
+      options.registers = py::cast<int>(value);
     else
       throw py::value_error("the compiler has no option '" + name + "'");
   }
@@ -138,7 +142,8 @@ PYBIND11_MODULE(_compiler, module) {
   module.def("compile", &compile, py::arg("text"), py::arg("options"),
              "The serialised plan of a program. Releases the GIL.\n\n"
              "options: those of CompileOptions, 'target', 'schedule', "
-             "'aligned', 'default_q_start', 'stages', 'derivative', 'wrt'.");
+             "'aligned', 'default_q_start', 'stages', 'key_tile', "
+             "'registers', 'derivative', 'wrt'.");
   module.def("lower", &lower, py::arg("text"), py::arg("level"),
              py::arg("options"),
              "A program at the level 'hsa', 'tile', 'placed', 'llvm', 'ptx', "

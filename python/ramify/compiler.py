@@ -41,10 +41,18 @@ class Options:
         256 MiB. "inverse_index": only the lists of those queries, as the results.
     stages : int
         Stages of the shared-memory rings on a GPU, 1 to 4; 0 lets the compiler choose.
+    key_tile : int
+        Keys whose scores are computed at once, a multiple of 16 up to 256: longer chunks are cut,
+        shorter ones are visited several at once. 0 lets the compiler choose.
+    registers : int
+        Registers of a thread that the scores of a chunk may take, up to 255: what needs more is
+        computed tile by tile, in passes. 0 lets the compiler choose.
     """
 
     schedule: str = "query_major"
     stages: int = 0
+    key_tile: int = 0
+    registers: int = 0
 
     def __post_init__(self) -> None:
         if self.schedule not in SCHEDULES:
@@ -53,6 +61,14 @@ class Options:
             )
         if type(self.stages) is not int or self.stages not in range(5):
             raise ArgumentError(f"stages: expected an int from 0 to 4, found {self.stages!r}.")
+        if type(self.key_tile) is not int or self.key_tile not in range(0, 257, 16):
+            raise ArgumentError(
+                f"key_tile: expected a multiple of 16 from 0 to 256, found {self.key_tile!r}."
+            )
+        if type(self.registers) is not int or self.registers not in range(256):
+            raise ArgumentError(
+                f"registers: expected an int from 0 to 255, found {self.registers!r}."
+            )
 
 
 @dataclass

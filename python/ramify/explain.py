@@ -47,6 +47,8 @@ def explain(
     schedule = plan.notes["schedule"]
     lines = [f"{signature.name} on {plan.backend}, schedule {schedule}: {WHY[schedule]}"]
     lines += _launches(executable, shapes)
+    if plan.notes.get("tiles"):
+        lines.append(f"  tiles: {plan.notes['tiles']}")
     lines += _visits(signature, lowered, shapes)
     size = sum(math.prod(shape) * _item_size(arrays[name]) for name, shape in shapes.items())
     lines.append(f"  arguments: {size / 2**20:.1f} MiB")

@@ -273,6 +273,8 @@ def test_unknown_level(level: str) -> None:
         ({"schedule": "fast"}, "query_major"),
         ({"stages": 9}, "0 to 4"),
         ({"stages": 2.0}, "int"),
+        ({"key_tile": 24}, "multiple of 16"),
+        ({"registers": 256}, "0 to 255"),
         ({"warps": 4}, "schedule"),
     ],
 )

@@ -21,6 +21,9 @@ def test_schedule_launches_and_work_of_hsa() -> None:
     assert "each visit of a chunk: 16 kFLOP in products, 8.0 KiB read" in text
     assert "visits: at most 144, one for each slot" in text
     assert "workspace: 0.0 MiB" in text
+    assert "tiles: chunks of 32 keys one by one" in text
+    text = rf.ops.hsa_kernel.options(key_tile=64).explain(**x, scale=0.1, chunk_size=32)
+    assert "tiles: 2 chunks of 32 keys at once" in text
 
 
 def test_ranges_have_visits_without_slots() -> None:
@@ -28,6 +31,17 @@ def test_ranges_have_visits_without_slots() -> None:
     text = function.explain(**random_arguments(function.signature), chunk_size=16, **options)
     assert "each visit of a chunk" in text
     assert "one for each slot" not in text
+
+
+def test_tiles_and_why_not_larger_ones() -> None:
+    function, _, _ = variants.CASES["own"]
+    x = random_arguments(function.signature, S=16)
+    text = function.options(key_tile=64).explain(**x, chunk_size=16)
+    assert "16 keys one by one since a position has one chunk of its own" in text
+    text = function.options(key_tile=16, registers=1).explain(**x, chunk_size=48)
+    assert "chunks of 48 keys in passes over tiles of 16" in text
+    text = function.options(key_tile=16).explain(**x, chunk_size=48)
+    assert "chunks of 48 keys in 3 tiles of 16 at once" in text
 
 
 def test_launches_and_workspace_of_chunk_major() -> None:

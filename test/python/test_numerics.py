@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 import torch
@@ -54,6 +55,14 @@ CASES = {
     "int64 indices": BASE.but(index_dtype=torch.int64, corner="out of range"),
     "weights in half": BASE.but(weight_dtype=torch.float16),
     "weights in bf16": BASE.but(weight_dtype=torch.bfloat16),
+    **{f"S={s}, {c}": BASE.but(S=s, K=7, corner=c) for s in (16, 32) for c in CORNERS},
+    "S=16, C < K": BASE.but(S=16, N=23, K=5),
+    "S=16, L=1": BASE.but(S=16, L=1, B=1, K=64, N=900),
+    "S=32, q_block=8": BASE.but(S=32, q_block=8, K=5),
+    "S=32, indices per query head": BASE.but(S=32, index_heads="query", weight_heads="query"),
+    "S=16, weights per query head": BASE.but(S=16, K=6, weight_heads="query", corner="nan at empty"),
+    "S=16, softmax_1": BASE.but(S=16, K=6, n=1.0, corner="out of range"),
+    "S=32, Dv=256": BASE.but(S=32, K=5, D=256, Dv=256),
     "B=0": BASE.but(B=0),
     "L=0": BASE.but(L=0),
     "N=0": BASE.but(N=0),
@@ -61,24 +70,22 @@ CASES = {
 }
 
 
-def run(x: dict[str, torch.Tensor], case: Case, schedule: str) -> torch.Tensor:
-    """ramify.ops.hsa by a schedule of its own."""
-    if schedule == "query_major":
+def run(x: dict[str, torch.Tensor], case: Case, **choices: Any) -> torch.Tensor:
+    """ramify.ops.hsa, or its kernel compiled with `choices`."""
+    if not choices:
         return rf.ops.hsa(**x, chunk_size=case.S, softmax_n=case.n, q_block=case.q_block)
-    kernel = rf.ops.hsa_kernel.options(schedule=schedule)
+    kernel = rf.ops.hsa_kernel.options(**choices)
     return kernel(
         **x, chunk_size=case.S, scale=case.D**-0.5, softmax_n=case.n, q_block=case.q_block
     )
 
 
-def check(
-    case: Case, dtype: torch.dtype, device: str, seed: int = 0, schedule: str = "query_major"
-) -> None:
+def check(case: Case, dtype: torch.dtype, device: str, seed: int = 0, **choices: Any) -> None:
     x = make(case, dtype, seed)
     scale = case.D**-0.5
     ref = reference(case, x, scale)
     there = {name: t.to(device) for name, t in x.items()}
-    out = run(there, case, schedule)
+    out = run(there, case, **choices)
     assert out.shape == ref.shape
     assert out.dtype == dtype
     assert out.device.type == device
@@ -115,7 +122,7 @@ def test_chunk_major_over_several_windows() -> None:
     x["indices"][x["indices"] == 7] = 8
     scale = case.D**-0.5
     ref = reference(case, x, scale)
-    first, again = (run(x, case, "chunk_major") for _ in range(2))
+    first, again = (run(x, case, schedule="chunk_major") for _ in range(2))
     error = (first.double() - ref).abs().max().item()
     assert error <= bound(x, case, scale, ref)
     assert torch.equal(first, again)

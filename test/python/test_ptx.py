@@ -54,6 +54,18 @@ JOINT = {
     "D=256": BASE.but(D=256),
 }
 
+GATHERED = {
+    "D=64, S=16": BASE.but(S=16),
+    "D=64, S=32": BASE.but(S=32),
+    "D=64, S=16, weights per head": BASE.but(S=16, weight_heads="query"),
+    "D=80, S=16": BASE.but(D=80, S=16),
+    "D=128, S=16": BASE.but(D=128, S=16),
+    "D=128, S=32": BASE.but(D=128, S=32),
+    "D=192, S=16": BASE.but(D=192, S=16),
+    "D=192, S=32": BASE.but(D=192, S=32),
+}
+"""Chunks of which several are visited at once."""
+
 pytestmark = pytest.mark.skipif(check_ptx.find_ptxas() is None, reason="no ptxas")
 
 
@@ -70,11 +82,21 @@ def assemble(ptx: str, folder: pathlib.Path) -> None:
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32], ids=str)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_hsa(shape: str, dtype: torch.dtype, target: str, tmp_path: pathlib.Path) -> None:
-    case = SHAPES[shape]
+    assemble(ptx_of(SHAPES[shape], dtype, target), tmp_path)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32], ids=str)
+@pytest.mark.parametrize("shape", GATHERED)
+def test_gathered(shape: str, dtype: torch.dtype, target: str, tmp_path: pathlib.Path) -> None:
+    assemble(ptx_of(GATHERED[shape], dtype, target, key_tile=64), tmp_path)
+
+
+def ptx_of(case: Case, dtype: torch.dtype, target: str, **choices: int) -> str:
     x = make(case, dtype)
     options: dict[str, Any] = {"scale": 0.1, "softmax_n": case.n, "chunk_size": case.S}
     options["q_block"] = case.q_block
-    assemble(rf.ops.hsa_kernel.ir("ptx", **x, **options, target=target), tmp_path)
+    return rf.ops.hsa_kernel.options(**choices).ir("ptx", **x, **options, target=target)
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -125,27 +125,30 @@ REFUSED = {
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
 @pytest.mark.parametrize("name", CASES)
 def test_compiled_function_is_its_reference(name: str, dtype: torch.dtype, device: str) -> None:
-    check(name, dtype, device, "query_major")
+    check(name, dtype, device)
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
 @pytest.mark.parametrize("name", sorted(set(CASES) - set(REFUSED)))
 def test_by_chunk_it_is_its_reference(name: str, dtype: torch.dtype) -> None:
-    check(name, dtype, "cpu", "chunk_major")
+    check(name, dtype, "cpu", schedule="chunk_major")
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_chunk_major_says_what_it_cannot_do(name: str) -> None:
     with pytest.raises(rf.CompileError, match=REFUSED[name]):
-        check(name, torch.float32, "cpu", "chunk_major")
+        check(name, torch.float32, "cpu", schedule="chunk_major")
 
 
-def check(name: str, dtype: torch.dtype, device: str, schedule: str) -> None:
+def check(name: str, dtype: torch.dtype, device: str, chunk_size: int = 16, **choices: Any) -> None:
+    """One case against the reference, compiled with `choices`."""
     function, options, sizes = CASES[name]
-    x = on_device(function, random_arguments(function.signature, **sizes), dtype, device)
-    options = {"chunk_size": 16, **options}
+    function = function.options(**choices)
+    x = random_arguments(function.signature, **{"S": chunk_size, **sizes})
+    x = on_device(function, x, dtype, device)
+    options = {"chunk_size": chunk_size, **options}
     options = {key: value for key, value in options.items() if value is not None}
-    found = function.options(schedule=schedule)(**x, **options)
+    found = function(**x, **options)
     expected = function.reference(**x, **options)
     pairs = zip(found, expected, strict=True) if isinstance(found, tuple) else [(found, expected)]
     for one, other in pairs:

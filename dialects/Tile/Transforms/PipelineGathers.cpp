@@ -57,6 +57,8 @@ private:
   SmallVector<Value> loadIteration(Value iteration, Value exists);
   Value iterationAfter(Value iteration, int64_t distance);
   Value isBelowEnd(Value iteration);
+  StagedGroup getStaged(ArrayRef<GatherOp> group, Value stage,
+                        int64_t pending = 0);
   Value index(int64_t value);
 
   scf::ForOp loop;
@@ -109,17 +111,22 @@ Value Pipeline::isBelowEnd(Value iteration) {
 // Copies and loads of one iteration
 //===----------------------------------------------------------------------===//
 
-/// The copies of gathers that stand in one block, each a group; only commits
+StagedGroup Pipeline::getStaged(ArrayRef<GatherOp> group, Value stage,
+                                int64_t pending) {
+  StagedGroup staged{group, {}, stage, pending};
+  for (GatherOp gather : group)
+    staged.buffers.push_back(rings[gather]);
+  return staged;
+}
+
+/// The copies of gathers that stand in one block, in their groups; only commits
 /// where the iteration does not come there.
 void Pipeline::copyBatch(IterationCloner &cloner, ArrayRef<GatherOp> batch,
                          Value stage) {
   auto copyAll = [&](IterationCloner inside) {
-    for (GatherOp gather : batch) {
-      createCopy(
-          builder, gather, [&](Value value) { return inside.get(value); },
-          rings[gather], stage);
-      builder.create<CommitGroupOp>(loc);
-    }
+    for (ArrayRef<GatherOp> group : splitGroups(batch))
+      createCopies(builder, getStaged(group, stage),
+                   [&](Value value) { return inside.get(value); });
   };
   Value reached = cloner.isReached(*conditionsAround(batch.front(), loop));
   if (!reached)
@@ -130,7 +137,7 @@ void Pipeline::copyBatch(IterationCloner &cloner, ArrayRef<GatherOp> batch,
   builder.setInsertionPointToStart(branch.thenBlock());
   copyAll(cloner.nested());
   builder.setInsertionPointToStart(branch.elseBlock());
-  for (size_t i = 0; i < batch.size(); ++i)
+  for (size_t i = 0; i < splitGroups(batch).size(); ++i)
     builder.create<CommitGroupOp>(loc);
 }
 
@@ -242,10 +249,10 @@ void Pipeline::fillBody() {
     load.getResult().replaceAllUsesWith(carried[i * stages]);
     load.erase();
   }
-  int64_t groups = gathers.size();
-  for (auto [order, gather] : llvm::enumerate(gathers))
-    replaceByLoads({gather, rings[gather], stage,
-                    groups * stages - static_cast<int64_t>(order) - 1});
+  SmallVector<ArrayRef<GatherOp>> groups = splitGroups(gathers);
+  int64_t pending = static_cast<int64_t>(groups.size()) * stages;
+  for (ArrayRef<GatherOp> group : groups)
+    replaceByLoads(getStaged(group, stage, --pending));
 }
 
 void Pipeline::run() {

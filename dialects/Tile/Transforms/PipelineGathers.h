@@ -41,23 +41,33 @@ void stageWhenUsed(llvm::ArrayRef<GatherOp> gathers,
 // Parts of both
 //===----------------------------------------------------------------------===//
 
-/// A gather whose copy is the `order`th of its batch: where it lands.
-struct StagedGather {
-  GatherOp gather;
-  mlir::Value buffer, stage;
-  /// Groups committed after its own that may be under way when it is used.
+/// The first of `gathers` with those behind it that read the same array in the
+/// same block, as the chunks of several slots do: they are one group of copies,
+/// since they are needed at the same time.
+llvm::ArrayRef<GatherOp> takeGroup(llvm::ArrayRef<GatherOp> gathers);
+
+/// The groups that `gathers` are.
+llvm::SmallVector<llvm::ArrayRef<GatherOp>>
+splitGroups(llvm::ArrayRef<GatherOp> gathers);
+
+/// Where the copies of a group land.
+struct StagedGroup {
+  llvm::ArrayRef<GatherOp> gathers;
+  llvm::SmallVector<mlir::Value> buffers;
+  mlir::Value stage;
+  /// Groups committed after it that may be under way when it is used.
   int64_t pending;
 };
 
-/// The copy that `gather` is, with operands as `at` gives them.
-void createCopy(mlir::OpBuilder &builder, GatherOp gather,
-                llvm::function_ref<mlir::Value(mlir::Value)> at,
-                mlir::Value buffer, mlir::Value stage);
+/// The copies that the gathers are, with operands as `at` gives them, and a
+/// commit.
+void createCopies(mlir::OpBuilder &builder, const StagedGroup &group,
+                  llvm::function_ref<mlir::Value(mlir::Value)> at);
 
-/// Replaces a gather's uses by reads of its stage, after a wait and a barrier
-/// before the first; erases it. Reads of small arrays that stand later in the
+/// Replaces the gathers' uses by reads of the stage, after a wait and a barrier
+/// before the first; erases them. Reads of small arrays that stand later in the
 /// block move up before the wait.
-void replaceByLoads(const StagedGather &staged);
+void replaceByLoads(const StagedGroup &group);
 
 } // namespace ramify::tile
 

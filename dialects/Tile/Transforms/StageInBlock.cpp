@@ -16,15 +16,36 @@ using namespace ramify::tile;
 // Parts of both ways
 //===----------------------------------------------------------------------===//
 
-void tile::createCopy(OpBuilder &builder, GatherOp gather,
-                      function_ref<Value(Value)> at, Value buffer,
-                      Value stage) {
-  SmallVector<Value> indices;
-  for (Value value : gather.getIndices())
-    indices.push_back(at(value));
-  Value mask = gather.getMask() ? at(gather.getMask()) : Value();
-  builder.create<CopyAsyncOp>(gather.getLoc(), gather.getSource(), indices,
-                              mask, buffer, stage, LayoutAttr());
+ArrayRef<GatherOp> tile::takeGroup(ArrayRef<GatherOp> gathers) {
+  GatherOp first = gathers.front();
+  return gathers.take_while([&](GatherOp gather) {
+    return gather.getSource() == first.getSource() &&
+           gather->getBlock() == first->getBlock();
+  });
+}
+
+SmallVector<ArrayRef<GatherOp>> tile::splitGroups(ArrayRef<GatherOp> gathers) {
+  SmallVector<ArrayRef<GatherOp>> groups;
+  while (!gathers.empty()) {
+    groups.push_back(takeGroup(gathers));
+    gathers = gathers.drop_front(groups.back().size());
+  }
+  return groups;
+}
+
+void tile::createCopies(OpBuilder &builder, const StagedGroup &group,
+                        function_ref<Value(Value)> at) {
+  Location loc = GatherOp(group.gathers.front()).getLoc();
+  for (auto [each, buffer] : llvm::zip(group.gathers, group.buffers)) {
+    GatherOp gather = each;
+    SmallVector<Value> indices;
+    for (Value value : gather.getIndices())
+      indices.push_back(at(value));
+    Value mask = gather.getMask() ? at(gather.getMask()) : Value();
+    builder.create<CopyAsyncOp>(gather.getLoc(), gather.getSource(), indices,
+                                mask, buffer, group.stage, LayoutAttr());
+  }
+  builder.create<CommitGroupOp>(loc);
 }
 
 /// Moves what `value` needs inside the block of `place` before it. False, and
@@ -64,26 +85,38 @@ static Operation *findLastUse(GatherOp gather) {
   return last;
 }
 
-void tile::replaceByLoads(const StagedGather &staged) {
-  GatherOp gather = staged.gather;
-  if (Operation *first = findFirstUse(gather)) {
-    OpBuilder builder(first);
-    auto wait = builder.create<WaitGroupOp>(gather.getLoc(), staged.pending);
-    builder.create<BarrierOp>(gather.getLoc());
-    SmallVector<Operation *> reads;
-    for (Operation &op :
-         llvm::make_range(Block::iterator(first), gather->getBlock()->end()))
-      if (isReadOfConstantArray(&op))
-        reads.push_back(&op);
-    for (Operation *read : reads)
-      moveUp(read->getResult(0), wait);
+/// The wait for the copies before `first`, which needs them.
+static void createWait(Location loc, Operation *first, int64_t pending) {
+  OpBuilder builder(first);
+  auto wait = builder.create<WaitGroupOp>(loc, pending);
+  builder.create<BarrierOp>(loc);
+  SmallVector<Operation *> reads;
+  for (Operation &op :
+       llvm::make_range(Block::iterator(first), first->getBlock()->end()))
+    if (isReadOfConstantArray(&op))
+      reads.push_back(&op);
+  for (Operation *read : reads)
+    moveUp(read->getResult(0), wait);
+}
+
+void tile::replaceByLoads(const StagedGroup &group) {
+  Operation *first = nullptr;
+  for (GatherOp gather : group.gathers) {
+    Operation *use = findFirstUse(gather);
+    if (use && (!first || use->isBeforeInBlock(first)))
+      first = use;
   }
-  for (OpOperand &use : llvm::make_early_inc_range(gather->getUses())) {
-    OpBuilder builder(use.getOwner());
-    use.set(builder.create<LoadSharedOp>(gather.getLoc(), gather.getType(),
-                                         staged.buffer, staged.stage));
+  if (first)
+    createWait(GatherOp(group.gathers.front()).getLoc(), first, group.pending);
+  for (auto [each, buffer] : llvm::zip(group.gathers, group.buffers)) {
+    GatherOp gather = each;
+    for (OpOperand &use : llvm::make_early_inc_range(gather->getUses())) {
+      OpBuilder builder(use.getOwner());
+      use.set(builder.create<LoadSharedOp>(gather.getLoc(), gather.getType(),
+                                           buffer, group.stage));
+    }
+    gather.erase();
   }
-  gather.erase();
 }
 
 //===----------------------------------------------------------------------===//
@@ -98,14 +131,18 @@ static void stageBatch(ArrayRef<GatherOp> batch, Operation *place,
   Location loc = place->getLoc();
   Value stage = builder.create<arith::ConstantIndexOp>(loc, 0);
   builder.create<BarrierOp>(loc);
-  for (auto [gather, buffer] : llvm::zip(batch, memory)) {
-    createCopy(
-        builder, gather, [](Value value) { return value; }, buffer, stage);
-    builder.create<CommitGroupOp>(loc);
+  SmallVector<ArrayRef<GatherOp>> groups = splitGroups(batch);
+  int64_t pending = groups.size();
+  SmallVector<StagedGroup> staged;
+  for (ArrayRef<GatherOp> gathers : groups) {
+    staged.push_back({gathers,
+                      SmallVector<Value>(memory.take_front(gathers.size())),
+                      stage, --pending});
+    memory = memory.drop_front(gathers.size());
+    createCopies(builder, staged.back(), [](Value value) { return value; });
   }
-  int64_t pending = batch.size();
-  for (auto [gather, buffer] : llvm::zip(batch, memory))
-    replaceByLoads({gather, buffer, stage, --pending});
+  for (const StagedGroup &group : staged)
+    replaceByLoads(group);
 }
 
 /// Moves the addresses of `gather` up to `place`.

@@ -11,7 +11,9 @@
 // rings of some stages. The copies of iteration i + stages - 1 start when
 // iteration i begins; the indices that they need were loaded an iteration
 // earlier still, and are carried in registers. Each gather waits for its own
-// group, so that values arrive while scores are computed:
+// group, so that values arrive while scores are computed; gathers of the same
+// array beside each other (the keys of several chunks) are one group and are
+// waited for together:
 //
 //   scf.for %i = %c0 to %n step %c1 iter_args(%acc = %zero) {
 //     %c = memref.load %indices[%i]

@@ -33,6 +33,12 @@ struct CompileOptions {
   std::string wrt;
   /// Stages of the rings in shared memory (GPU); 0 leaves it to the compiler.
   int stages = 0;
+  /// Keys whose scores are computed at once: longer chunks are cut, shorter
+  /// ones are visited several at once. 0 leaves it to the target.
+  int keyTile = 0;
+  /// Registers of a thread that are counted with: scores of a chunk that need
+  /// more are computed tile by tile, in passes. 0 leaves it to the target.
+  int registers = 0;
 };
 
 /// An error with its place: that of the program's `loc(...)`, else of the text.

@@ -16,6 +16,7 @@
 #ifndef RAMIFY_COMPILER_PIPELINES_H
 #define RAMIFY_COMPILER_PIPELINES_H
 
+#include "ramify/Compiler/Compiler.h"
 #include "ramify/Target/CPU.h"
 #include "ramify/Target/KnownTargets.h"
 
@@ -29,10 +30,13 @@ void buildDerivativePipeline(mlir::OpPassManager &passes, llvm::StringRef mode,
 
 void buildHSAPipeline(mlir::OpPassManager &passes);
 
+/// By the schedule and with the sizes of tiles that the options ask for.
 void buildSchedulePipeline(mlir::OpPassManager &passes,
-                           llvm::StringRef schedule, const CPUTarget &target);
+                           const CompileOptions &choices,
+                           const CPUTarget &target);
 void buildSchedulePipeline(mlir::OpPassManager &passes,
-                           llvm::StringRef schedule, const GPUTarget &target);
+                           const CompileOptions &choices,
+                           const GPUTarget &target);
 
 void buildCPUPipeline(mlir::OpPassManager &passes, const CPUTarget &target);
 

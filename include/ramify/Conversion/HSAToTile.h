@@ -17,6 +17,9 @@
 
 namespace ramify {
 
+/// The attribute of a plan with the tiles of its visits, in words.
+inline constexpr const char kTilesAttrName[] = "tile.tiles";
+
 #define GEN_PASS_DECL
 #include "lib/Conversion/HSAToTile/Passes.h.inc"
 

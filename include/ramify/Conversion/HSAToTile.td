@@ -37,7 +37,10 @@ def HSAToTile : Pass<"hsa-to-tile", "::mlir::ModuleOp"> {
     Option<"streamChunks", "stream-chunks", "int64_t", "64",
            "chunks in a tile of a stream">,
     Option<"chunkRows", "chunk-rows", "int64_t", "64",
-           "rows of a tile of several query blocks that share a chunk">];
+           "rows of a tile of several query blocks that share a chunk">,
+    Option<"keysAtOnce", "keys-at-once", "int64_t", "0",
+           "chunks with fewer keys are visited several at once, with at most "
+           "this many keys together">];
 }
 
 def HSASplitLaunches : Pass<"hsa-split-launches", "::mlir::ModuleOp"> {

@@ -5,7 +5,6 @@
 
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -44,9 +43,14 @@ LogicalResult BodyEmitter::emit(Operation *op) {
       .Default([&](Operation *other) { return emitElementwise(other); });
 }
 
-unsigned BodyEmitter::countParts(Type type) const {
+unsigned BodyEmitter::countParts(Type type, ValueRange operands) const {
   int64_t keys = getSize(type, Axis::Key);
-  return keys ? shape.getTilesAtOnce(keys) : 1;
+  if (keys)
+    return isGathered() ? chunk->keys.size() : shape.getTilesAtOnce(keys);
+  size_t count = 1;
+  for (Value operand : operands)
+    count = std::max(count, values.lookup(operand).size());
+  return count;
 }
 
 //===----------------------------------------------------------------------===//
@@ -57,13 +61,11 @@ LogicalResult BodyEmitter::emitElementwise(Operation *op) {
   if (!OpTrait::hasElementwiseMappableTraits(op) || op->getNumResults() != 1)
     return op->emitOpError("is not an operation that a schedule can lower");
   Tiles tiles;
-  for (unsigned part = 0; part < countParts(op->getResult(0).getType());
-       ++part) {
+  unsigned count = countParts(op->getResult(0).getType(), op->getOperands());
+  for (unsigned part = 0; part < count; ++part) {
     Tiles own;
-    for (Value operand : op->getOperands()) {
-      Tiles parts = getTiles(operand);
-      own.push_back(parts[parts.size() > 1 ? part : 0]);
-    }
+    for (Value operand : op->getOperands())
+      own.push_back(takePart(getTiles(operand), part));
     tiles.push_back(emitCopy(op, own));
   }
   set(op->getResult(0), tiles);
@@ -143,8 +145,10 @@ Value ramify::emitFloorDiv(TileBuilder &b, Value x, Value y) {
 LogicalResult BodyEmitter::emitFloorDiv(Operation *op) {
   Tiles dividends = getTiles(op->getOperand(0));
   Tiles divisors = getTiles(op->getOperand(1)), tiles;
-  for (auto [x, y] : llvm::zip(dividends, divisors))
-    tiles.push_back(ramify::emitFloorDiv(b, x, y));
+  size_t count = std::max(dividends.size(), divisors.size());
+  for (size_t part = 0; part < count; ++part)
+    tiles.push_back(ramify::emitFloorDiv(b, takePart(dividends, part),
+                                         takePart(divisors, part)));
   set(op->getResult(0), tiles);
   return success();
 }
@@ -194,10 +198,11 @@ Tiles BodyEmitter::emitScaled(Value value) {
     return tiles;
   }
   if (auto broadcast = dyn_cast<hsa::BroadcastOp>(op)) {
-    Tiles inner = emitScaled(broadcast.getInput());
-    for (unsigned part = 0; part < countParts(broadcast.getType()); ++part)
-      tiles.push_back(emitBroadcast(inner[inner.size() > 1 ? part : 0],
-                                    broadcast.getInput().getType(),
+    Value input = broadcast.getInput();
+    Tiles inner = emitScaled(input);
+    unsigned count = countParts(broadcast.getType(), input);
+    for (unsigned part = 0; part < count; ++part)
+      tiles.push_back(emitBroadcast(takePart(inner, part), input.getType(),
                                     broadcast.getType()));
     return tiles;
   }
@@ -211,10 +216,11 @@ Tiles BodyEmitter::emitScaled(Value value) {
     operands.push_back(scale ? emitScaled(operand) : getTiles(operand));
     taken |= scale;
   }
-  for (unsigned part = 0; part < countParts(value.getType()); ++part) {
+  unsigned count = countParts(value.getType(), op->getOperands());
+  for (unsigned part = 0; part < count; ++part) {
     Tiles own;
     for (Tiles &parts : operands)
-      own.push_back(parts[parts.size() > 1 ? part : 0]);
+      own.push_back(takePart(parts, part));
     tiles.push_back(emitCopy(op, own));
   }
   return tiles;
@@ -256,8 +262,9 @@ LogicalResult BodyEmitter::emitOp(hsa::BroadcastOp op) {
            << op.getType()
            << ", which has no pos or head axis; this schedule has several "
               "query blocks in a tile";
-  for (unsigned part = 0; part < countParts(op.getType()); ++part)
-    tiles.push_back(emitBroadcast(inner[inner.size() > 1 ? part : 0],
+  unsigned count = countParts(op.getType(), op.getInput());
+  for (unsigned part = 0; part < count; ++part)
+    tiles.push_back(emitBroadcast(takePart(inner, part),
                                   op.getInput().getType(), op.getType()));
   set(op, tiles);
   return success();
@@ -307,6 +314,38 @@ LogicalResult BodyEmitter::emitOp(hsa::IdentityOp op) {
 // Valid keys
 //===----------------------------------------------------------------------===//
 
+bool ramify::isFiniteWithoutKeys(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (!op || !isa<hsa::ReduceOp>(op->getParentOp()))
+    return true;
+  return TypeSwitch<Operation *, bool>(op)
+      .Case([](arith::ConstantOp constant) {
+        APFloat number(0.0f);
+        return !matchPattern(constant.getResult(), m_ConstantFloat(&number)) ||
+               number.isFinite();
+      })
+      .Case<arith::SIToFPOp, hsa::AtOp>([](Operation *) { return true; })
+      .Case([](hsa::MaskOp mask) {
+        Type type = mask.getType();
+        return hasRows(type) || hasAxis(type, Axis::Key) ||
+               isFiniteWithoutKeys(mask.getInput());
+      })
+      // Keys and values read as zero; arrays may be read where a chunk is not
+      // visited by some rows.
+      .Case([](hsa::ChunkOp chunk) {
+        return isa<hsa::ChunksType>(chunk.getSource().getType());
+      })
+      .Case([](hsa::SoftmaxOp softmax) {
+        return isFiniteWithoutKeys(softmax.getInput());
+      })
+      .Case<hsa::BroadcastOp, hsa::DotOp, hsa::DetachOp, arith::ExtFOp,
+            arith::TruncFOp, arith::AddFOp, arith::SubFOp, arith::MulFOp,
+            arith::NegFOp>([](Operation *sum) {
+        return llvm::all_of(sum->getOperands(), isFiniteWithoutKeys);
+      })
+      .Default([](Operation *) { return false; });
+}
+
 bool BodyEmitter::isZeroAtInvalidKeys(Value value) const {
   Operation *op = value.getDefiningOp();
   if (auto softmax = dyn_cast_or_null<hsa::SoftmaxOp>(op))
@@ -315,15 +354,19 @@ bool BodyEmitter::isZeroAtInvalidKeys(Value value) const {
     return true;
   if (isa_and_nonnull<arith::ExtFOp, arith::TruncFOp>(op))
     return isZeroAtInvalidKeys(op->getOperand(0));
-  if (isa_and_nonnull<arith::MulFOp>(op))
-    return isZeroAtInvalidKeys(op->getOperand(0)) ||
-           isZeroAtInvalidKeys(op->getOperand(1));
+  if (isa_and_nonnull<arith::MulFOp>(op)) {
+    Value lhs = op->getOperand(0), rhs = op->getOperand(1);
+    return (isZeroAtInvalidKeys(lhs) && isFiniteWithoutKeys(rhs)) ||
+           (isZeroAtInvalidKeys(rhs) && isFiniteWithoutKeys(lhs));
+  }
   return false;
 }
 
 FailureOr<Tiles> BodyEmitter::maskKeys(Operation *op, Tiles tiles, Type named,
                                        double neutral) {
   bool failed = false;
+  if (tiles.size() == 1) // the same for all chunks, which differ in their keys
+    tiles.resize(countParts(named), tiles[0]);
   int64_t others = hasRows(named) ? 0 : 1; // the axis beside that of the keys
   auto choose = [&](TileBuilder &inner) {
     Tiles masked;
@@ -358,4 +401,11 @@ FailureOr<Tiles> BodyEmitter::maskKeys(Operation *op, Tiles tiles, Type named,
                            "of the query block alike, of a value without a "
                            "pos axis");
   return result;
+}
+
+Value BodyEmitter::maskDead(Value value, Value tile, unsigned part) {
+  if (isFiniteWithoutKeys(value))
+    return tile;
+  Type type = tile.getType();
+  return b.choose(b.repeat(chunk->live[part], 1, type), tile, b.full(type, 0));
 }

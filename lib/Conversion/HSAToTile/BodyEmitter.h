@@ -13,6 +13,19 @@
 // In a tile of several query blocks a number of each block, a weight say, is a
 // vector over rows although its type has no axes.
 //
+// Short chunks are gathered: several are visited at once, each a tile. Then a
+// part is a chunk, a reduction over keys goes along each part by itself, and a
+// value that depends on the chunk has a part for each, with a key axis or
+// without:
+//
+//     %s = dot %q, %k over dim      s0, s1, s2, s3      a tile of scores each
+//     %p = softmax %s over key      p0, p1, p2, p3      four softmaxes
+//     %w = at %weights[%slot]       w0, w1, w2, w3      scalars
+//     yield %w * dot %p, %v         acc + w0 p0 v0 + w1 p1 v1 + ...
+//
+// A slot without a chunk has no live keys there, weight 0, and what it yields
+// counts for nothing.
+//
 // Exponentials are taken to base 2. `scaled` gives log2(e) * x and lets the
 // factor disappear into a multiplication or constant of x where there is one,
 // so that exp(scale * s) costs one multiplication.
@@ -53,12 +66,14 @@ struct Rows {
   mlir::Value time, firstTime, lastTime;
 };
 
-/// The visit of one chunk, or of one tile of it.
+/// The visit of one chunk, or of one tile of it; or of several chunks, each of
+/// which is a tile.
 struct Chunk {
-  mlir::Value slot;  ///< index, or an i32 vector in a tile of several query
-                     ///< blocks; null in a domain without slots
-  mlir::Value index; ///< i32: its number in the partition
-  mlir::Value first; ///< i32: its first key
+  Tiles slots;   ///< index, of each chunk, or an i32 vector in a tile of
+                 ///< several query blocks; none in a domain without slots
+  Tiles numbers; ///< i32: the number of each chunk in the partition
+  Tiles present; ///< i1: whether each is a chunk at all; none or null: it is
+  mlir::Value first; ///< i32: the first key of the first chunk
   mlir::Value end;   ///< i32: behind its last key
   Tiles keys;        ///< the positions of each tile's keys
   Tiles live;        ///< which of them are keys of the chunk
@@ -68,9 +83,19 @@ struct Chunk {
   /// The valid keys of a tile, of its `keys` and `live`: a vector over keys, or
   /// a tile of rows by keys.
   std::function<mlir::Value(TileBuilder &, mlir::Value, mlir::Value)> valid;
-  /// Which rows have this chunk in their domain; null if all have.
-  std::function<mlir::Value(TileBuilder &)> visited;
+  /// Which rows have a chunk of these in their domain; null if all have.
+  std::function<mlir::Value(TileBuilder &, unsigned)> visited;
+
+  bool isGathered() const { return numbers.size() > 1; }
+  mlir::Value getPresent(unsigned part) const {
+    return present.empty() ? mlir::Value() : present[part];
+  }
 };
+
+/// The part of a value; all parts of a value that has only one are alike.
+inline mlir::Value takePart(const Tiles &tiles, unsigned part) {
+  return tiles[tiles.size() > 1 ? part : 0];
+}
 
 class BodyEmitter {
 public:
@@ -124,6 +149,10 @@ public:
   /// named type `named`.
   mlir::FailureOr<Tiles> maskKeys(mlir::Operation *op, Tiles tiles,
                                   mlir::Type named, double neutral);
+  /// `tile`, the part of `value` by keys and dim, with zeros where there is no
+  /// key: memory gives zeros there, but what is computed of them may be any
+  /// number.
+  mlir::Value maskDead(mlir::Value value, mlir::Value tile, unsigned part);
   /// Whether masking would change nothing: the value is zero there already.
   bool isZeroAtInvalidKeys(mlir::Value value) const;
 
@@ -143,7 +172,9 @@ private:
   mlir::LogicalResult emitFloorDiv(mlir::Operation *op);
   mlir::LogicalResult emitOp(hsa::BroadcastOp op);
   mlir::LogicalResult emitOp(hsa::IdentityOp op);
-  unsigned countParts(mlir::Type type) const;
+  bool isGathered() const { return chunk && chunk->isGathered(); }
+  /// The parts of a value of `type`, made from `operands`.
+  unsigned countParts(mlir::Type type, mlir::ValueRange operands = {}) const;
   mlir::Value emitBroadcast(mlir::Value tile, mlir::Type from, mlir::Type to);
   bool isScaledForFree(mlir::Value value) const;
 
@@ -151,6 +182,7 @@ private:
   mlir::LogicalResult emitOp(hsa::LoadOp op);
   mlir::LogicalResult emitOp(hsa::ChunkOp op);
   mlir::LogicalResult emitOp(hsa::AtOp op);
+  mlir::Value emitWeight(hsa::AtOp op, unsigned part);
   mlir::LogicalResult emitOp(hsa::QueryPositionsOp op);
   mlir::LogicalResult emitOp(hsa::KeyPositionsOp op);
   mlir::LogicalResult emitOp(hsa::ChunkIndexOp op);
@@ -211,6 +243,10 @@ private:
   mlir::FailureOr<Tiles> emitExponents(hsa::SoftmaxOp op);
 
   // EmitSoftmaxState.cpp
+  /// Replaces rows that do not visit the chunk of the part by `neutral`.
+  mlir::Value maskRows(unsigned part, mlir::Value tile, double neutral);
+  void accumulate(hsa::ReduceOp op, unsigned index,
+                  mlir::MutableArrayRef<mlir::Value> slots);
   mlir::LogicalResult emitOp(hsa::OnlineSoftmaxOp op);
   mlir::LogicalResult emitOp(hsa::PushOp op);
   mlir::LogicalResult emitOp(hsa::ValueOp op);
@@ -227,6 +263,10 @@ Tiles combineStates(TileBuilder &b, mlir::ValueRange lhs, mlir::ValueRange rhs);
 bool isRead(mlir::Value value);
 /// Gives two operands of a matrix product one type: the narrower.
 void matchElements(TileBuilder &b, mlir::Value &lhs, mlir::Value &rhs);
+/// Whether `value`, in the body of a reduction, is a finite number where the
+/// chunk or the key is none, if what comes from outside the body is finite:
+/// zero times it is zero.
+bool isFiniteWithoutKeys(mlir::Value value);
 
 /// The value of an empty reduction.
 double getNeutral(hsa::Monoid monoid);

@@ -158,12 +158,14 @@ LogicalResult ChunkMajor::emitParts(BodyEmitter &emitter, Selection &selection,
       blockShape.hasOnePosition() ? block : inner.sub(rows.query, firstQuery);
   place.head = rows.head;
   place.mask = rows.inside;
-  auto visit = [&](Value slot, Value, ValueRange before) -> FailureOr<Tiles> {
-    place.slot = slot;
+  auto visit = [&](const SlotChunks &visited,
+                   ValueRange before) -> FailureOr<Tiles> {
+    place.slot = visited.slots[0];
     return selection.parts.combine(emitter, before, arrays, place);
   };
   Tiles states = getStates(emitter, selection.op);
-  if (failed(emitSlots(emitter, selection.selected, chunks, states, visit)))
+  if (failed(emitSlots(emitter, selection.selected, chunks, states, visit,
+                       /*together=*/1)))
     return failure();
   setResults(emitter, selection.op, states);
   return success();
@@ -340,5 +342,7 @@ LogicalResult ChunkMajor::lower() {
 
 LogicalResult ramify::lowerChunkMajor(hsa::ProgramOp program,
                                       const TileLimits &limits) {
-  return ChunkMajor(program, limits).lower();
+  TileLimits own = limits;
+  own.keysAtOnce = 0; // a visit has one chunk
+  return ChunkMajor(program, own).lower();
 }

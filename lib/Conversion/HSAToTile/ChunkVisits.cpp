@@ -204,7 +204,7 @@ void VisitKernel::emitRows(Value at) {
   Value entry = b.create<tile::LookupOp>(number.getType(), arrays[3], indices,
                                          rows.inside);
   Value divisor = b.splat(slots, {shape.rows});
-  chunk.slot = b.create<arith::RemUIOp>(entry, divisor);
+  chunk.slots = {b.create<arith::RemUIOp>(entry, divisor)};
   Value localRow = b.create<arith::DivUIOp>(entry, divisor);
   rows.block = b.add(localRow, window.firstRow);
   rows.head = b.add(b.rem(within, shape.heads), b.toI32(rows.firstHead));
@@ -246,8 +246,8 @@ LogicalResult VisitKernel::emitTile(VisitOps &ops, Value at) {
   FailureOr<Tiles> after = emitBody(ops);
   if (failed(after))
     return failure();
-  PartPlace place{group,      localQuery,          emitter.rows.head,
-                  chunk.slot, emitter.rows.inside, Value()};
+  PartPlace place{group,          localQuery,          emitter.rows.head,
+                  chunk.slots[0], emitter.rows.inside, Value()};
   parts.store(emitter, *after, partArrays, place);
   return success();
 }

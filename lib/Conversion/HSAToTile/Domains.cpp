@@ -14,16 +14,20 @@ using Predicate = arith::CmpIPredicate;
 //===----------------------------------------------------------------------===//
 
 Chunk ramify::getChunk(BodyEmitter &emitter, Value number, int64_t keys,
-                       PartitionSize size) {
+                       PartitionSize size, Value present) {
   TileBuilder &b = emitter.b;
   Chunk chunk;
-  chunk.index = number;
+  if (present)
+    number = b.choose(present, number, b.i32(0));
+  chunk.numbers = {number};
   chunk.first = b.mul(number, b.i32(keys));
   Value whole = b.add(chunk.first, b.i32(keys));
   int64_t tile = emitter.shape.getKeyTile(keys);
   int64_t parts = emitter.shape.getKeyTiles(keys);
   bool padded = tile * parts != keys;
   chunk.end = padded ? b.min(whole, size.keys) : size.keys;
+  if (present)
+    chunk.end = b.choose(present, chunk.end, b.i32(0));
   for (int64_t part = 0; part < parts; ++part) {
     Value first = part ? b.add(chunk.first, b.i32(part * tile)) : chunk.first;
     chunk.keys.push_back(b.add(b.splat(first, {tile}), b.iota(tile)));
@@ -32,9 +36,31 @@ Chunk ramify::getChunk(BodyEmitter &emitter, Value number, int64_t keys,
   }
   if (!padded)
     chunk.partial = b.compare(Predicate::sgt, whole, size.keys);
+  if (!padded && present)
+    chunk.partial = b.either(chunk.partial, b.invert(present));
   chunk.valid = [](TileBuilder &, Value, Value live) { return live; };
   chunk.end = b.min(whole, size.keys);
   return chunk;
+}
+
+Chunk ramify::getChunks(BodyEmitter &emitter, const Tiles &numbers,
+                        const Tiles &present, int64_t keys,
+                        PartitionSize size) {
+  Chunk all = getChunk(emitter, numbers[0], keys, size, present[0]);
+  for (unsigned part = 1; part < numbers.size(); ++part) {
+    Chunk one = getChunk(emitter, numbers[part], keys, size, present[part]);
+    all.numbers.push_back(one.numbers[0]);
+    all.keys.push_back(one.keys[0]);
+    all.live.push_back(one.live[0]);
+    if (all.partial)
+      all.partial = emitter.b.either(all.partial, one.partial);
+  }
+  all.present = present;
+  int64_t rows = emitter.shape.rows;
+  all.visited = [present, rows](TileBuilder &b, unsigned part) {
+    return present[part] ? b.splat(present[part], {rows}) : Value();
+  };
+  return all;
 }
 
 Chunk ramify::getKeyTile(BodyEmitter &emitter, const Chunk &chunk, Value number,
@@ -152,10 +178,13 @@ Value RangeDomain::getMask(TileBuilder &b, Value keys) const {
   return mask;
 }
 
-/// Rows with a valid key in the chunk.
-static Value getVisited(TileBuilder &b, const Chunk &chunk, int64_t rows) {
+/// Rows with a valid key in the chunk, or in that of the given part.
+static Value getVisited(TileBuilder &b, const Chunk &chunk, int64_t rows,
+                        unsigned only) {
   Value visited;
   for (unsigned part = 0; part < chunk.keys.size(); ++part) {
+    if (chunk.isGathered() && part != only)
+      continue;
     Value mask = chunk.valid(b, chunk.keys[part], chunk.live[part]);
     int64_t keys = cast<RankedTensorType>(mask.getType()).getShape().back();
     auto type = RankedTensorType::get({rows, keys}, b.getF32Type());
@@ -169,9 +198,10 @@ static Value getVisited(TileBuilder &b, const Chunk &chunk, int64_t rows) {
   return visited;
 }
 
-/// Whether some row does not have all keys of the chunk.
+/// Whether some row does not have all keys of the chunk, or of the chunks.
 Value RangeDomain::needsMask(TileBuilder &b, const Chunk &chunk) const {
-  Value end = b.add(chunk.first, b.i32(chunkSize));
+  int64_t count = chunk.numbers.size();
+  Value end = b.add(chunk.first, b.i32(count * chunkSize));
   Value high = getInterval(b, rows.firstTime).high;
   Value needs = b.compare(Predicate::sgt, end, high);
   Value low = getInterval(b, rows.lastTime).low;
@@ -195,7 +225,8 @@ void RangeDomain::restrict(TileBuilder &b, Chunk &chunk) const {
     return intersect(inner, live, getMask(inner, keys));
   };
   if (outside || !isUniform())
-    chunk.visited = [count = rowCount, &chunk](TileBuilder &inner) {
-      return getVisited(inner, chunk, count);
+    chunk.visited = [count = rowCount, &chunk](TileBuilder &inner,
+                                               unsigned part) {
+      return getVisited(inner, chunk, count, part);
     };
 }

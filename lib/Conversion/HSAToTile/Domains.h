@@ -50,9 +50,15 @@ private:
   std::shared_ptr<RangeDomain> outside;
 };
 
-/// A chunk by its number, all of its keys valid. `number` is an i32.
+/// A chunk by its number, all of its keys valid. `number` is an i32. Where
+/// `present` is false it has no keys; null: it is there.
 Chunk getChunk(BodyEmitter &emitter, mlir::Value number, int64_t keys,
-               PartitionSize size);
+               PartitionSize size, mlir::Value present = {});
+
+/// Several chunks, each of one tile. Those that are not there count as chunk 0
+/// without keys; the first of the partition must exist.
+Chunk getChunks(BodyEmitter &emitter, const Tiles &numbers,
+                const Tiles &present, int64_t keys, PartitionSize size);
 
 /// One tile of the keys of `chunk`, which has `keys`, by its number, an index.
 Chunk getKeyTile(BodyEmitter &emitter, const Chunk &chunk, mlir::Value number,

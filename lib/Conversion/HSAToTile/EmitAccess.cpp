@@ -34,7 +34,9 @@ LogicalResult BodyEmitter::emitOp(hsa::ChunkOp op) {
     return op.emitOpError("of landmarks has no lowering here");
   bool array = isa<hsa::ArrayType>(op.getSource().getType());
   Tiles tiles;
-  for (unsigned part = 0; part < countParts(op.getType()); ++part) {
+  unsigned count =
+      isGathered() ? chunk->numbers.size() : countParts(op.getType());
+  for (unsigned part = 0; part < count; ++part) {
     if (array) {
       FailureOr<Value> value = emitArray(op, op.getSource(), part);
       if (failed(value))
@@ -51,12 +53,12 @@ LogicalResult BodyEmitter::emitOp(hsa::ChunkOp op) {
   return success();
 }
 
-LogicalResult BodyEmitter::emitOp(hsa::AtOp op) {
-  auto role = dyn_cast<hsa::WeightsType>(op.getSource().getType());
-  if (!role)
-    return op.emitOpError("of a tensor has no lowering here");
-  hsa::Heads heads = role.getHeads();
-  Value weights = get(op.getSource());
+/// The weight of one slot; 0 where it is empty, whatever memory holds there.
+Value BodyEmitter::emitWeight(hsa::AtOp op, unsigned part) {
+  hsa::Heads heads =
+      cast<hsa::WeightsType>(op.getSource().getType()).getHeads();
+  Value weights = get(op.getSource()), slot = chunk->slots[part];
+  Value present = chunk->getPresent(part), weight;
   Value head = heads == hsa::Heads::One     ? b.index(0)
                : heads == hsa::Heads::Query ? rows.firstHead
                                             : rows.keyHead;
@@ -64,24 +66,33 @@ LogicalResult BodyEmitter::emitOp(hsa::AtOp op) {
     Type element = cast<MemRefType>(weights.getType()).getElementType();
     if (heads == hsa::Heads::Query)
       head = rows.head;
-    set(op, {b.create<tile::LookupOp>(
-                RankedTensorType::get({shape.rows}, element), weights,
-                ValueRange{rows.batch, rows.block, head, chunk->slot},
-                rows.inside)});
-    return success();
+    return b.create<tile::LookupOp>(
+        RankedTensorType::get({shape.rows}, element), weights,
+        ValueRange{rows.batch, rows.block, head, slot}, rows.inside);
   }
   if (heads == hsa::Heads::Query && shape.heads > 1) {
-    set(op, {b.create<tile::LookupOp>(
-                shape.getTile(op.getType()), weights,
-                ValueRange{rows.batch, rows.block, rows.head, chunk->slot},
-                rows.inside)});
-    return success();
+    weight = b.create<tile::LookupOp>(
+        shape.getTile(op.getType()), weights,
+        ValueRange{rows.batch, rows.block, rows.head, slot}, rows.inside);
+    if (!present)
+      return weight;
+    return b.choose(b.splat(present, {shape.rows}), weight,
+                    b.full(weight.getType(), 0));
   }
-  Value weight = b.create<memref::LoadOp>(
-      weights, ValueRange{rows.batch, rows.block, head, chunk->slot});
-  if (heads == hsa::Heads::Query)
-    weight = b.splat(weight, {shape.rows});
-  set(op, {weight});
+  weight = b.create<memref::LoadOp>(
+      weights, ValueRange{rows.batch, rows.block, head, slot});
+  if (present)
+    weight = b.choose(present, weight, b.full(weight.getType(), 0));
+  return heads == hsa::Heads::Query ? b.splat(weight, {shape.rows}) : weight;
+}
+
+LogicalResult BodyEmitter::emitOp(hsa::AtOp op) {
+  if (!isa<hsa::WeightsType>(op.getSource().getType()))
+    return op.emitOpError("of a tensor has no lowering here");
+  Tiles tiles;
+  for (unsigned part = 0; part < chunk->slots.size(); ++part)
+    tiles.push_back(emitWeight(op, part));
+  set(op, tiles);
   return success();
 }
 
@@ -106,7 +117,7 @@ FailureOr<Value> BodyEmitter::emitArray(Operation *op, Value source,
       indices.push_back(axis == Axis::Pos ? rows.query : rows.head);
       mask = rows.inside;
     } else if (axis == Axis::Chunk) {
-      indices.push_back(b.toIndex(chunk->index));
+      indices.push_back(b.toIndex(chunk->numbers[part]));
     } else if (axis == Axis::Key) {
       indices.push_back(chunk->keys[part]);
       mask = chunk->live[part];
@@ -152,6 +163,6 @@ LogicalResult BodyEmitter::emitOp(hsa::KeyPositionsOp op) {
 }
 
 LogicalResult BodyEmitter::emitOp(hsa::ChunkIndexOp op) {
-  set(op, {chunk->index});
+  set(op, chunk->numbers);
   return success();
 }

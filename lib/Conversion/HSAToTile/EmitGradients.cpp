@@ -87,7 +87,7 @@ LogicalResult BodyEmitter::addWeights(hsa::WeightsType role, Value memory,
   Value head = heads == hsa::Heads::One     ? b.index(0)
                : heads == hsa::Heads::Query ? rows.head
                                             : rows.keyHead;
-  SmallVector<Value> indices = {rows.batch, rows.block, head, chunk->slot};
+  SmallVector<Value> indices = {rows.batch, rows.block, head, chunk->slots[0]};
   if (hasRows(type))
     addInto(memory, get(part), indices, getOnce(type));
   else
@@ -115,7 +115,7 @@ SmallVector<Value> BodyEmitter::getArrayIndices(hsa::ArrayType role,
     else if (axis == Axis::Head)
       indices.push_back(rows.head);
     else if (axis == Axis::Chunk)
-      indices.push_back(b.toIndex(chunk->index));
+      indices.push_back(b.toIndex(chunk->numbers[0]));
     else if (axis == Axis::Key)
       indices.push_back(chunk->keys[part]);
   }
@@ -218,10 +218,10 @@ LogicalResult BodyEmitter::emitOp(hsa::MaskOp op) {
     if (failed(masked))
       return failure();
     tiles = *masked;
-  } else if (chunk->visited && hasRows(type)) {
-    auto tileType = cast<RankedTensorType>(tiles[0].getType());
-    Value visited = b.repeat(chunk->visited(b), 1, tileType);
-    tiles[0] = b.choose(visited, tiles[0], b.full(tileType, 0));
+  } else if (hasRows(type)) {
+    tiles.resize(chunk->numbers.size(), tiles[0]);
+    for (auto [part, tile] : llvm::enumerate(tiles))
+      tile = maskRows(part, tile, 0);
   }
   set(op.getResult(), tiles);
   return success();

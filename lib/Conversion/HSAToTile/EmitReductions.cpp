@@ -65,7 +65,7 @@ static std::optional<std::pair<Value, Value>> asMatrixProduct(hsa::DotOp op) {
 LogicalResult BodyEmitter::emitMatrixProduct(hsa::DotOp op, Value left,
                                              Value right) {
   Type type = shape.getTile(op.getResult().getType());
-  Tiles tiles, lefts = getTiles(left);
+  Tiles tiles, lefts = getTiles(left), rights = getTiles(right);
   bool overKey = op.getOver().contains(Axis::Key);
   if (overKey && !isZeroAtInvalidKeys(left)) {
     FailureOr<Tiles> masked = maskKeys(op, lefts, left.getType(), 0);
@@ -73,11 +73,18 @@ LogicalResult BodyEmitter::emitMatrixProduct(hsa::DotOp op, Value left,
       return failure();
     lefts = *masked;
   }
-  for (auto [part, tile] : llvm::enumerate(getTiles(right))) {
-    Value lhs = overKey ? lefts[part] : maskDim(left, lefts[0], 0);
-    Value rhs = overKey ? tile : maskDim(right, tile, 0);
+  bool chained = overKey && !isGathered();
+  size_t count = std::max(lefts.size(), rights.size());
+  for (size_t part = 0; part < count; ++part) {
+    Value lhs = takePart(lefts, part), rhs = takePart(rights, part);
+    if (!overKey) {
+      lhs = maskDim(left, lhs, 0);
+      rhs = maskDim(right, rhs, 0);
+    }
+    if (overKey)
+      rhs = maskDead(right, rhs, part);
     matchElements(b, lhs, rhs);
-    Value start = overKey && part ? tiles.pop_back_val() : b.full(type, 0);
+    Value start = chained && part ? tiles.pop_back_val() : b.full(type, 0);
     tiles.push_back(
         b.create<tile::DotOp>(type, lhs, /*transposed=*/!overKey, rhs, start));
   }
@@ -98,9 +105,10 @@ LogicalResult BodyEmitter::emitSumOfProducts(hsa::DotOp op) {
     return op.emitOpError() << "multiplies to " << full
                             << ", which has too many axes for a tile";
   Tiles lhs = getTiles(op.getLhs()), rhs = getTiles(op.getRhs()), products;
-  for (unsigned part = 0; part < countParts(full); ++part) {
+  unsigned count = countParts(full, op->getOperands());
+  for (unsigned part = 0; part < count; ++part) {
     auto take = [&](Value value, Tiles &tiles) {
-      Value tile = tiles[tiles.size() > 1 ? part : 0];
+      Value tile = takePart(tiles, part);
       if (op.getOver().contains(Axis::Dim))
         tile = maskDim(value, tile, 0);
       return emitBroadcast(toElement(b, tile, element), value.getType(), full);

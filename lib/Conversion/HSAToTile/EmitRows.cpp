@@ -116,13 +116,14 @@ LogicalResult BodyEmitter::foldTiles(Operation *op, hsa::Monoid monoid,
   for (Axis axis : {Axis::Dim, Axis::Key}) {
     if (!over.contains(axis))
       continue;
-    // Keys are spread over the tiles; any other axis is whole in each.
+    // The keys of a chunk are spread over its tiles; any other axis is whole in
+    // each.
     Tiles folded;
     for (Value tile : tiles) {
       int64_t rank = cast<RankedTensorType>(tile.getType()).getRank();
       bool first = rank == 1 || (axis == Axis::Key && !hasRows(type));
       Value one = toScalar(b, b.reduce(getCombine(monoid), tile, !first));
-      if (axis == Axis::Key && !folded.empty())
+      if (axis == Axis::Key && !isGathered() && !folded.empty())
         folded[0] = emitCombine(b, monoid, folded[0], one);
       else
         folded.push_back(one);
@@ -172,10 +173,12 @@ LogicalResult BodyEmitter::emitProductOfRows(hsa::DotOp op, bool &done) {
     return op.emitOpError() << "multiplies some rows of " << left.getType()
                             << " and keeps others";
   Type type = shape.getTile(op.getResult().getType());
-  Value rhs = isRead(right) ? get(right) : maskInside(get(right), 0);
-  Tiles tiles;
-  for (Value tile : getTiles(left)) {
-    Value lhs = isRead(left) ? tile : maskInside(tile, 0), own = rhs;
+  Tiles lefts = getTiles(left), rights = getTiles(right), tiles;
+  for (Value &tile : rights)
+    tile = isRead(right) ? tile : maskInside(tile, 0);
+  for (auto [part, tile] : llvm::enumerate(lefts)) {
+    Value lhs = isRead(left) ? tile : maskInside(tile, 0);
+    Value own = takePart(rights, part);
     matchElements(b, lhs, own);
     auto lhsType = cast<RankedTensorType>(lhs.getType());
     auto turned =

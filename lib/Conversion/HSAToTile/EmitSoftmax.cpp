@@ -84,7 +84,7 @@ LogicalResult BodyEmitter::emitOp(hsa::SoftmaxOp op) {
   FailureOr<Tiles> tiles = emitExponents(op);
   if (failed(tiles))
     return failure();
-  if (op.getOver() == Axis::Key) {
+  if (op.getOver() == Axis::Key && !isGathered()) {
     emitSoftmax(b, *tiles, *axis, n);
   } else {
     for (Value &tile : *tiles)

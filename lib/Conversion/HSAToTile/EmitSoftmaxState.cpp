@@ -51,7 +51,8 @@ static void merge(TileBuilder &b, State &state, Tiles scores, Tiles values) {
     maximum = maximum ? emitCombine(b, hsa::Monoid::Max, maximum, one) : one;
   }
   Value reference = raise(b, state, maximum);
-  for (auto [tile, value] : llvm::zip(scores, values)) {
+  for (auto [part, tile] : llvm::enumerate(scores)) {
+    Value value = values[part];
     Value p = b.exp2(b.subf(tile, b.repeat(reference, 1, tile.getType())));
     state.sum = b.addf(state.sum, b.reduce(tile::Combine::Sum, p, 1));
     Type element = getElementTypeOrSelf(value);
@@ -63,14 +64,21 @@ static void merge(TileBuilder &b, State &state, Tiles scores, Tiles values) {
   }
 }
 
-/// Adds one score for each row, to base 2, with its value.
-static void push(TileBuilder &b, State &state, Value score, Value value) {
-  Value reference = raise(b, state, score);
-  Value p = b.exp2(b.subf(score, reference));
-  state.sum = b.addf(state.sum, p);
+/// Adds a score for each row, to base 2, with its value, once for each part.
+static void push(TileBuilder &b, State &state, Tiles scores, Tiles values) {
+  Value maximum;
+  for (Value score : scores)
+    maximum =
+        maximum ? emitCombine(b, hsa::Monoid::Max, maximum, score) : score;
+  Value reference = raise(b, state, maximum);
   Type type = state.values.getType();
-  Value weighted = b.mulf(b.repeat(p, 1, type), b.repeat(value, 0, type));
-  state.values = b.addf(state.values, weighted);
+  for (auto [part, score] : llvm::enumerate(scores)) {
+    Value p = b.exp2(b.subf(score, reference));
+    state.sum = b.addf(state.sum, p);
+    Value weighted =
+        b.mulf(b.repeat(p, 1, type), b.repeat(takePart(values, part), 0, type));
+    state.values = b.addf(state.values, weighted);
+  }
 }
 
 Tiles ramify::combineStates(TileBuilder &b, ValueRange lhs, ValueRange rhs) {
@@ -97,7 +105,7 @@ LogicalResult BodyEmitter::emitOp(hsa::OnlineSoftmaxOp op) {
 LogicalResult BodyEmitter::emitOp(hsa::PushOp op) {
   Tiles before = getTiles(op.getState());
   State state{before[0], before[1], before[2]};
-  push(b, state, emitScaled(op.getLogit())[0], get(op.getValue()));
+  push(b, state, emitScaled(op.getLogit()), getTiles(op.getValue()));
   set(op, {state.maximum, state.sum, state.values});
   return success();
 }
@@ -135,25 +143,39 @@ unsigned BodyEmitter::countStates(Type type) {
 /// Whether a visit without valid keys yields zero.
 static bool isZeroWithoutKeys(Value value) {
   if (value.getDefiningOp<hsa::MaskOp>())
-    return true;
+    return hasRows(value.getType());
   if (auto dot = value.getDefiningOp<hsa::DotOp>())
     return dot.getOver().contains(Axis::Key);
-  if (auto product = value.getDefiningOp<arith::MulFOp>())
-    return isZeroWithoutKeys(product.getLhs()) ||
-           isZeroWithoutKeys(product.getRhs());
+  if (auto product = value.getDefiningOp<arith::MulFOp>()) {
+    Value lhs = product.getLhs(), rhs = product.getRhs();
+    return (isZeroWithoutKeys(lhs) && isFiniteWithoutKeys(rhs)) ||
+           (isZeroWithoutKeys(rhs) && isFiniteWithoutKeys(lhs));
+  }
   return false;
 }
 
-/// Replaces rows that do not visit the chunk by `neutral`.
-static Value maskRows(TileBuilder &b, const Chunk &chunk, Value tile,
-                      double neutral) {
-  if (!chunk.visited)
-    return tile;
+Value BodyEmitter::maskRows(unsigned part, Value tile, double neutral) {
   auto type = dyn_cast<RankedTensorType>(tile.getType());
-  if (!type)
-    return tile; // a sum over rows, which were masked
-  Value visited = chunk.visited(b);
+  if (!type) { // a sum over rows, which were masked, unless there is no chunk
+    Value present = chunk->getPresent(part);
+    return present ? b.choose(present, tile, b.full(tile.getType(), neutral))
+                   : tile;
+  }
+  Value visited = chunk->visited ? chunk->visited(b, part) : Value();
+  if (!visited)
+    return tile;
   return b.choose(b.repeat(visited, 1, type), tile, b.full(type, neutral));
+}
+
+/// Zero where the slot of the part is empty: the exponential of -inf times that
+/// is zero.
+static Value maskAbsent(TileBuilder &b, const Chunk &chunk, unsigned part,
+                        Value tile) {
+  Value present = chunk.getPresent(part);
+  if (!present)
+    return tile;
+  auto type = cast<RankedTensorType>(tile.getType());
+  return b.choose(b.splat(present, type.getShape()), tile, b.full(type, 0));
 }
 
 bool BodyEmitter::isMerge(hsa::ReduceOp op, unsigned index) {
@@ -169,8 +191,12 @@ LogicalResult BodyEmitter::emitMerge(hsa::ReduceOp op, unsigned index,
       maskKeys(op, emitScaled(yielded[0]), yielded[0].getType(), negInf);
   if (failed(scores))
     return failure();
+  Tiles values;
+  for (unsigned part = 0; part < scores->size(); ++part)
+    values.push_back(
+        maskDead(yielded[1], takePart(getTiles(yielded[1]), part), part));
   State state{slots[0], slots[1], slots[2]};
-  merge(b, state, *scores, getTiles(yielded[1]));
+  merge(b, state, *scores, values);
   std::tie(slots[0], slots[1], slots[2]) =
       std::tie(state.maximum, state.sum, state.values);
   return success();
@@ -180,37 +206,54 @@ LogicalResult BodyEmitter::emitSums(hsa::ReduceOp op, unsigned index) {
   return addToSums(op, op.getResult(index), op.getYielded(index)[0]);
 }
 
+/// Adds what a visit yields for accumulator `index` to `slots`, part by part.
+void BodyEmitter::accumulate(hsa::ReduceOp op, unsigned index,
+                             MutableArrayRef<Value> slots) {
+  hsa::Monoid monoid = op.getMonoid(index);
+  auto yielded = op.getYielded(index);
+  bool pushes = monoid == hsa::Monoid::Softmax;
+  bool masks = monoid != hsa::Monoid::Sum || !isZeroWithoutKeys(yielded[0]);
+  double neutral = getNeutral(pushes ? hsa::Monoid::Max : monoid);
+  Tiles all = pushes ? emitScaled(yielded[0]) : getTiles(yielded[0]);
+  Tiles tiles, values;
+  for (unsigned part = 0; part < chunk->numbers.size(); ++part) {
+    Value tile = takePart(all, part);
+    if (!pushes && isa<RankedTensorType>(slots[0].getType()))
+      tile = b.splat(tile, {shape.rows});
+    tiles.push_back(masks ? maskRows(part, tile, neutral) : tile);
+    if (pushes)
+      values.push_back(
+          maskAbsent(b, *chunk, part, takePart(getTiles(yielded[1]), part)));
+  }
+  if (!pushes) {
+    for (Value tile : tiles)
+      slots[0] = emitCombine(b, monoid, slots[0], tile);
+    return;
+  }
+  State state{slots[0], slots[1], slots[2]};
+  push(b, state, tiles, values);
+  std::tie(slots[0], slots[1], slots[2]) =
+      std::tie(state.maximum, state.sum, state.values);
+}
+
 FailureOr<Tiles> BodyEmitter::emitAccumulation(hsa::ReduceOp op,
                                                ValueRange before, bool merged) {
   Tiles after(before.begin(), before.end());
   MutableArrayRef<Value> rest = after;
   for (unsigned index = 0; index < op.getNumResults(); ++index) {
-    hsa::Monoid monoid = op.getMonoid(index);
-    auto yielded = op.getYielded(index);
-    unsigned count = countStates(op.getResult(index).getType());
+    Type type = op.getResult(index).getType();
+    unsigned count = countStates(type);
     MutableArrayRef<Value> slots = rest.take_front(count);
     rest = rest.drop_front(count);
-    if (isa<hsa::SumsType>(op.getResult(index).getType())) {
-      if (!(merged && hasAxis(yielded[0].getType(), Axis::Key)) &&
-          failed(emitSums(op, index)))
+    if (isa<hsa::SumsType>(type)) {
+      bool keyed = hasAxis(op.getYielded(index)[0].getType(), Axis::Key);
+      if (!(merged && keyed) && failed(emitSums(op, index)))
         return failure();
     } else if (isMerge(op, index)) {
       if (!merged && failed(emitMerge(op, index, slots)))
         return failure();
-    } else if (monoid == hsa::Monoid::Softmax) {
-      State state{slots[0], slots[1], slots[2]};
-      Value score = emitScaled(yielded[0])[0];
-      score = maskRows(b, *chunk, score, getNeutral(hsa::Monoid::Max));
-      push(b, state, score, get(yielded[1]));
-      std::tie(slots[0], slots[1], slots[2]) =
-          std::tie(state.maximum, state.sum, state.values);
     } else {
-      Value tile = get(yielded[0]);
-      if (isa<RankedTensorType>(slots[0].getType()))
-        tile = b.splat(tile, {shape.rows});
-      if (monoid != hsa::Monoid::Sum || !isZeroWithoutKeys(yielded[0]))
-        tile = maskRows(b, *chunk, tile, getNeutral(monoid));
-      slots[0] = emitCombine(b, monoid, slots[0], tile);
+      accumulate(op, index, slots);
     }
   }
   return after;

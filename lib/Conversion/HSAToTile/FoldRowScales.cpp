@@ -200,8 +200,9 @@ private:
     Location loc = op.getLoc();
     if (scale) {
       auto type = cast<RankedTensorType>(op.getType());
-      Value repeated = rewriter.create<tile::BroadcastOp>(
-          loc, type, toVector(rewriter, loc, scale, type.getDimSize(0)), 1);
+      Value repeated = toVector(rewriter, loc, scale, type.getDimSize(0));
+      if (type.getRank() == 2)
+        repeated = rewriter.create<tile::BroadcastOp>(loc, type, repeated, 1);
       added = rewriter.create<arith::MulFOp>(loc, added, repeated);
     }
     Value next = rewriter.create<arith::AddFOp>(loc, sum, added);

@@ -14,6 +14,13 @@
 //       %next = scf.if %c <u C { ... yield %acc + %x } else { yield %acc }
 //     }
 //
+// Short chunks are visited several at once, so that enough bytes are under way
+// and products are wide; a turn is skipped if all of its slots are empty:
+//
+//     %o = scf.for %slot = 0 to K step 4 iter_args(%acc = zero) {
+//       %c0, %c1, ... = memref.load %indices[b, block, head, %slot + 0, 1, ...]
+//       %next = scf.if (%c0 <u C or %c1 <u C ...) { ... yield %acc + %x0 + %x1
+//
 // It suits few tokens and large groups: each query block reads its chunks from
 // the cache anew. A block with more rows than a tile should have is cut into
 // row blocks, neighbours in the grid, which read the same chunks.
@@ -25,8 +32,11 @@
 #include "KeyPasses.h"
 #include "QueryPlaces.h"
 
+#include "ramify/Conversion/HSAToTile.h"
+
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 using namespace ramify;
@@ -183,11 +193,11 @@ static void yield(TileBuilder &b, ValueRange values) {
     b.create<scf::YieldOp>(values);
 }
 
-/// A loop over numbers with the accumulators carried along.
+/// A loop over numbers, some in a turn, with the accumulators carried along.
 static LogicalResult
-emitLoop(TileBuilder &b, Value low, Value high, Tiles &states,
+emitLoop(TileBuilder &b, Value low, Value high, int64_t together, Tiles &states,
          function_ref<FailureOr<Tiles>(Value, ValueRange)> turn) {
-  auto loop = b.create<scf::ForOp>(low, high, b.index(1), states);
+  auto loop = b.create<scf::ForOp>(low, high, b.index(together), states);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
   FailureOr<Tiles> after =
@@ -199,41 +209,84 @@ emitLoop(TileBuilder &b, Value low, Value high, Tiles &states,
   return success();
 }
 
+/// The slots from `slot` on, as far as they are before `count`, and whether
+/// some hold a chunk.
+static std::pair<SlotChunks, Value> emitTurn(BodyEmitter &emitter,
+                                             hsa::SelectedOp selected,
+                                             Value slot, Value count,
+                                             Value chunks, int64_t together) {
+  TileBuilder &b = emitter.b;
+  SlotChunks turn;
+  Value some;
+  for (int64_t part = 0; part < together; ++part) {
+    Value inside, own = slot;
+    if (part) {
+      own = b.add(slot, b.index(part));
+      inside = b.compare(Predicate::slt, own, count);
+      own = b.min(own, b.sub(count, b.index(1)));
+    }
+    auto [number, valid] = emitSlot(emitter, selected, own, chunks);
+    turn.slots.push_back(own);
+    turn.numbers.push_back(number);
+    turn.present.push_back(b.both(inside, valid));
+    some = b.either(some, turn.present.back());
+  }
+  return {turn, some};
+}
+
 LogicalResult ramify::emitSlots(BodyEmitter &emitter, hsa::SelectedOp selected,
-                                Value chunks, Tiles &states, SlotVisit visit) {
+                                Value chunks, Tiles &states, SlotVisit visit,
+                                int64_t together) {
   TileBuilder &b = emitter.b;
   Value indices = emitter.get(selected.getIndices());
-  Value slots = b.create<memref::DimOp>(indices, b.index(3));
+  Value count = b.create<memref::DimOp>(indices, b.index(3));
   auto turn = [&](Value slot, ValueRange before) -> FailureOr<Tiles> {
-    auto [index, valid] = emitSlot(emitter, selected, slot, chunks);
+    auto [visited, some] =
+        emitTurn(emitter, selected, slot, count, chunks, together);
     auto branch =
-        b.create<scf::IfOp>(before.getTypes(), unlessPadding(emitter, valid),
+        b.create<scf::IfOp>(before.getTypes(), unlessPadding(emitter, some),
                             /*withElseRegion=*/true);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(branch.elseBlock());
     yield(b, before);
     b.setInsertionPointToStart(branch.thenBlock());
-    FailureOr<Tiles> after = visit(slot, index, before);
+    FailureOr<Tiles> after = visit(visited, before);
     if (failed(after))
       return failure();
     yield(b, *after);
     return Tiles(branch.getResults().begin(), branch.getResults().end());
   };
-  return emitLoop(b, b.index(0), slots, states, turn);
+  return emitLoop(b, b.index(0), count, together, states, turn);
+}
+
+/// The chunks from `first` on, as far as they are before `high`.
+static Chunk emitConsecutive(BodyEmitter &emitter, Value first, Value high,
+                             int64_t together, int64_t keys,
+                             PartitionSize size) {
+  TileBuilder &b = emitter.b;
+  if (together == 1)
+    return getChunk(emitter, first, keys, size);
+  Tiles numbers{first}, present{Value()};
+  for (int64_t part = 1; part < together; ++part) {
+    numbers.push_back(b.add(first, b.i32(part)));
+    present.push_back(b.compare(Predicate::slt, numbers.back(), high));
+  }
+  return getChunks(emitter, numbers, present, keys, size);
 }
 
 static LogicalResult emitRange(BodyEmitter &emitter, hsa::ReduceOp op,
                                int64_t keys, PartitionSize size,
-                               Tiles &states) {
+                               int64_t together, Tiles &states) {
   TileBuilder &b = emitter.b;
   RangeDomain range(emitter, op.getDomain().getDefiningOp(), size);
   auto [low, high] = range.getChunks(b);
   auto turn = [&](Value number, ValueRange before) -> FailureOr<Tiles> {
-    Chunk chunk = getChunk(emitter, b.toI32(number), keys, size);
+    Chunk chunk =
+        emitConsecutive(emitter, b.toI32(number), high, together, keys, size);
     range.restrict(b, chunk);
     return emitVisit(emitter, op, keys, chunk, before);
   };
-  return emitLoop(b, b.toIndex(low), b.toIndex(high), states, turn);
+  return emitLoop(b, b.toIndex(low), b.toIndex(high), together, states, turn);
 }
 
 Tiles ramify::getStates(BodyEmitter &emitter, hsa::ReduceOp op) {
@@ -265,10 +318,14 @@ LogicalResult ramify::emitQueryReduce(BodyEmitter &emitter, hsa::ReduceOp op) {
       b, emitter.program, partition,
       [&](Value value) { return emitter.get(value); }, emitter.rows.batch);
   Tiles states = getStates(emitter, op);
-  auto visit = [&](Value slot, Value index,
+  int64_t together = emitter.shape.getChunksAtOnce(op, keys);
+  auto visit = [&](const SlotChunks &visited,
                    ValueRange before) -> FailureOr<Tiles> {
-    Chunk chunk = getChunk(emitter, index, keys, size);
-    chunk.slot = slot;
+    Chunk chunk =
+        together > 1
+            ? getChunks(emitter, visited.numbers, visited.present, keys, size)
+            : getChunk(emitter, visited.numbers[0], keys, size);
+    chunk.slots = visited.slots;
     return emitVisit(emitter, op, keys, chunk, before);
   };
   auto selected = op.getDomain().getDefiningOp<hsa::SelectedOp>();
@@ -276,8 +333,9 @@ LogicalResult ramify::emitQueryReduce(BodyEmitter &emitter, hsa::ReduceOp op) {
     return op.emitOpError(
         "visits slots that the program computes, which has no "
         "lowering here");
-  if (failed(selected ? emitSlots(emitter, selected, size.chunks, states, visit)
-                      : emitRange(emitter, op, keys, size, states)))
+  if (failed(selected ? emitSlots(emitter, selected, size.chunks, states, visit,
+                                  together)
+                      : emitRange(emitter, op, keys, size, together, states)))
     return failure();
   setResults(emitter, op, states);
   return success();
@@ -299,6 +357,20 @@ LogicalResult ramify::checkHeads(hsa::ProgramOp program,
   return success();
 }
 
+/// The tiles of all reductions in words, each kind once.
+static std::string describeTiles(hsa::ProgramOp program,
+                                 const TileShape &shape) {
+  SmallVector<std::string> kinds;
+  program.walk([&](hsa::ReduceOp op) {
+    auto domain = cast<hsa::DomainType>(op.getDomain().getType());
+    std::string kind =
+        shape.describeTiles(op, program.getChunkSize(domain.getPartition()));
+    if (!llvm::is_contained(kinds, kind))
+      kinds.push_back(std::move(kind));
+  });
+  return llvm::join(kinds, "; ");
+}
+
 LogicalResult ramify::lowerQueryMajor(hsa::ProgramOp program,
                                       const TileLimits &limits) {
   Parameters parameters(program);
@@ -318,7 +390,7 @@ LogicalResult ramify::lowerQueryMajor(hsa::ProgramOp program,
     return failure();
   emitResults(emitter, kernel,
               cast<hsa::ReturnOp>(program.getBody().front().getTerminator()));
-  return createPlan(
+  FailureOr<tile::PlanOp> plan = createPlan(
       b, program, parameters, kernel, [&](TileBuilder &plan, PlanSizes sizes) {
         Value last = plan.index(shape.positions - 1);
         Value blocks =
@@ -329,4 +401,9 @@ LogicalResult ramify::lowerQueryMajor(hsa::ProgramOp program,
         return std::array<Value, 3>{
             blocks, plan.div(sizes.queryHeads, shape.heads), sizes.batch};
       });
+  if (failed(plan))
+    return failure();
+  (*plan)->setAttr(kTilesAttrName,
+                   b.getStringAttr(describeTiles(program, shape)));
+  return success();
 }

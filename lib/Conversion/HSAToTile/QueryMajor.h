@@ -23,15 +23,22 @@ void emitQueryRows(BodyEmitter &emitter, const Parameters &parameters,
 /// A reduction, chunk by chunk.
 mlir::LogicalResult emitQueryReduce(BodyEmitter &emitter, hsa::ReduceOp op);
 
-/// The accumulators after a slot (an index) that holds a chunk (an i32), from
-/// those before it.
-using SlotVisit = llvm::function_ref<mlir::FailureOr<Tiles>(
-    mlir::Value slot, mlir::Value chunk, mlir::ValueRange before)>;
+/// The slots of a turn: each an index, its chunk's number, an i32, and whether
+/// it holds a chunk, an i1.
+struct SlotChunks {
+  Tiles slots, numbers, present;
+};
 
-/// A loop over the slots of the block that hold one of `chunks` chunks.
+/// The accumulators after slots of which one or more hold a chunk, from those
+/// before them.
+using SlotVisit = llvm::function_ref<mlir::FailureOr<Tiles>(
+    const SlotChunks &visited, mlir::ValueRange before)>;
+
+/// A loop over the slots of the block that hold one of `chunks` chunks,
+/// `together` in a turn.
 mlir::LogicalResult emitSlots(BodyEmitter &emitter, hsa::SelectedOp selected,
                               mlir::Value chunks, Tiles &states,
-                              SlotVisit visit);
+                              SlotVisit visit, int64_t together);
 
 /// What the accumulators of `op` are before it, and after it.
 Tiles getStates(BodyEmitter &emitter, hsa::ReduceOp op);

@@ -7,6 +7,8 @@
 
 #include "dialects/Tile/Transforms/AssignLayouts.h"
 
+#include <limits>
+
 using namespace mlir;
 using namespace ramify;
 using hsa::Axis;
@@ -29,6 +31,9 @@ static constexpr int64_t kSharedFactors = 36, kOneBlock = 32;
 static constexpr int64_t kSharedColumns = 30, kSharedAtOnce = 68;
 /// Queries that take more are left in shared memory (StageLeftOperands.cpp).
 static constexpr int64_t kMostOfQuery16 = 48, kMostOfQuery32 = 32;
+
+/// Numbers, weights and addresses of the chunks beyond the first.
+static constexpr int64_t kChunks = 16;
 
 /// Of a tile of 16 rows.
 static int64_t countColumns(int64_t columns, int64_t bits) {
@@ -117,4 +122,14 @@ int64_t ramify::estimateRegisters(hsa::ProgramOp program, int64_t keys,
                     scores / 2 + std::min(accumulators, kProductPiece));
   return kOthers + accumulators + countQueries(program) + most +
          (shared ? kSharedColumns : 0);
+}
+
+int64_t ramify::estimateGatheredRegisters(hsa::ProgramOp program,
+                                          int64_t keys) {
+  // Programs so wide that warps share their columns have no room for more.
+  if (sharesColumns(program))
+    return std::numeric_limits<int64_t>::max();
+  // Each product of f32 is summed by itself before it is added up.
+  return estimateRegisters(program, keys, /*inPasses=*/false) + kChunks +
+         (hasF32Chunks(program) ? countAccumulators(program) : 0);
 }

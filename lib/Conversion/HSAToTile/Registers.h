@@ -24,6 +24,9 @@ int64_t estimateRegisters(hsa::ProgramOp program, int64_t keys, bool inPasses);
 /// columns of each (AssignLayouts.h). A program of the grid then has 16 rows.
 bool sharesColumns(hsa::ProgramOp program);
 
+/// The same where the keys are those of several chunks.
+int64_t estimateGatheredRegisters(hsa::ProgramOp program, int64_t keys);
+
 } // namespace ramify
 
 #endif // RAMIFY_LIB_CONVERSION_HSATOTILE_REGISTERS_H

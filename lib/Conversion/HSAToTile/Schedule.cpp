@@ -226,7 +226,7 @@ tile::PlanOp ramify::createEmptyPlan(TileBuilder &b, hsa::ProgramOp program,
   return plan;
 }
 
-LogicalResult ramify::createPlan(
+FailureOr<tile::PlanOp> ramify::createPlan(
     TileBuilder &b, hsa::ProgramOp program, const Parameters &parameters,
     tile::KernelOp kernel,
     function_ref<std::array<Value, 3>(TileBuilder &, PlanSizes)> getGrid) {
@@ -243,5 +243,5 @@ LogicalResult ramify::createPlan(
   b.create<tile::LaunchOp>(kernel.getSymName(), x, y, z, operands);
   convertResults(b, plan, *made);
   b.create<tile::EndOp>();
-  return success();
+  return plan;
 }

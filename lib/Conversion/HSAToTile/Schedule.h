@@ -85,7 +85,7 @@ mlir::Value getConversionGrid(TileBuilder &b, mlir::Value result);
 
 /// A plan with the program's parameters as arguments, the allocation of its
 /// results and one launch of `kernel` over the grid that `getGrid` gives.
-mlir::LogicalResult createPlan(
+mlir::FailureOr<tile::PlanOp> createPlan(
     TileBuilder &b, hsa::ProgramOp program, const Parameters &parameters,
     tile::KernelOp kernel,
     llvm::function_ref<std::array<mlir::Value, 3>(TileBuilder &, PlanSizes)>

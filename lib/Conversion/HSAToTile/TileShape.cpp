@@ -5,6 +5,7 @@
 
 #include "Registers.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -12,6 +13,9 @@ using namespace ramify;
 using hsa::Axis;
 using llvm::alignTo;
 using llvm::divideCeil;
+
+/// Keys of a tile below which nothing is won by another pass.
+static constexpr int64_t kLeastKeyTile = 16;
 
 bool ramify::hasAxis(Type type, Axis axis) {
   hsa::AxesAttr axes = hsa::getAxes(type);
@@ -76,11 +80,15 @@ void TileShape::fitRegisters(hsa::ProgramOp program, int64_t keys) {
   auto fits = [&](int64_t keysAtOnce) {
     return estimateRegisters(program, keysAtOnce, inPasses) <= limits.registers;
   };
+  while (limits.keysAtOnce > keys &&
+         estimateGatheredRegisters(program, limits.keysAtOnce) >
+             limits.registers)
+    limits.keysAtOnce /= 2;
   if (fits(keys))
     return;
   inPasses = true;
-  while (limits.maxKeyTile / 2 >= limits.colsMultiple &&
-         !fits(limits.maxKeyTile))
+  int64_t least = std::max(limits.colsMultiple, kLeastKeyTile);
+  while (limits.maxKeyTile / 2 >= least && !fits(limits.maxKeyTile))
     limits.maxKeyTile /= 2;
 }
 
@@ -90,6 +98,42 @@ int64_t TileShape::getKeyTiles(int64_t keys) const {
 
 int64_t TileShape::getKeyTile(int64_t keys) const {
   return alignTo(divideCeil(keys, getKeyTiles(keys)), limits.colsMultiple);
+}
+
+/// Why a reduction cannot visit several chunks together; empty if it can.
+static StringRef whyOneByOne(hsa::ReduceOp op, bool onePosition) {
+  if (op.getDomain().getDefiningOp<hsa::OwnOp>() && onePosition)
+    return "a position has one chunk of its own";
+  auto isSums = [](Type type) { return isa<hsa::SumsType>(type); };
+  if (llvm::any_of(op.getResultTypes(), isSums))
+    return "it adds to gradients in memory";
+  for (Operation &inner : op.getBody().front().without_terminator()) {
+    if (isa<hsa::AddOp>(inner))
+      return "it adds to gradients in memory";
+    if (isa<hsa::OnlineSoftmaxOp, hsa::PushOp, hsa::ValueOp, hsa::LseOp>(inner))
+      return "a visit has a running softmax of its own";
+  }
+  return "";
+}
+
+int64_t TileShape::getChunksAtOnce(hsa::ReduceOp op, int64_t keys) const {
+  if (getKeyTiles(keys) > 1 || !whyOneByOne(op, hasOnePosition()).empty())
+    return 1;
+  return std::max<int64_t>(limits.keysAtOnce / getKeyTile(keys), 1);
+}
+
+std::string TileShape::describeTiles(hsa::ReduceOp op, int64_t keys) const {
+  std::string size = llvm::utostr(getKeyTile(keys));
+  std::string chunks = "chunks of " + llvm::utostr(keys) + " keys ";
+  if (int64_t tiles = getKeyTiles(keys); tiles > 1)
+    return chunks + (inPasses ? "in passes over tiles of " + size
+                              : "in " + llvm::utostr(tiles) + " tiles of " +
+                                    size + " at once");
+  if (int64_t together = getChunksAtOnce(op, keys); together > 1)
+    return llvm::utostr(together) + " " + chunks + "at once";
+  bool could = limits.keysAtOnce >= 2 * getKeyTile(keys);
+  StringRef why = could ? whyOneByOne(op, hasOnePosition()) : "";
+  return chunks + "one by one" + (why.empty() ? "" : " since " + why.str());
 }
 
 int64_t TileShape::getPaddedDim(int64_t dim) const {

@@ -15,7 +15,7 @@
 // over several programs, a chunk with too many keys into several tiles,
 // equally. The tiles of a chunk stand in registers at once, so that it is read
 // once, or one after the other where a thread has too few registers for that
-// (KeyPasses.h).
+// (KeyPasses.h). Short chunks are visited several at once, a tile each.
 //
 //===----------------------------------------------------------------------===//
 
@@ -36,6 +36,8 @@ struct TileLimits {
   int64_t streamRows = 64;   ///< query blocks of a program over streams
   int64_t streamChunks = 64; ///< chunks in a tile of a stream
   int64_t chunkRows = 64;    ///< of a tile of several query blocks
+  /// Chunks that are visited together have no more keys than this.
+  int64_t keysAtOnce = 0;
 };
 
 class TileShape {
@@ -57,6 +59,10 @@ public:
   int64_t getTilesAtOnce(int64_t keys) const {
     return inPasses ? 1 : getKeyTiles(keys);
   }
+  /// Chunks of `keys` keys that `op` visits together.
+  int64_t getChunksAtOnce(hsa::ReduceOp op, int64_t keys) const;
+  /// The tiles of a visit in words: "4 chunks of 16 keys at once".
+  std::string describeTiles(hsa::ReduceOp op, int64_t keys) const;
   int64_t getPaddedDim(int64_t dim) const;
   bool isPadded(int64_t dim) const { return getPaddedDim(dim) != dim; }
 

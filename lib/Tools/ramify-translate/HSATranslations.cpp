@@ -38,6 +38,13 @@ struct Flags {
   llvm::cl::opt<int> stages{
       "stages", llvm::cl::desc("Stages of the rings in shared memory (GPU)"),
       llvm::cl::init(CompileOptions().stages)};
+  llvm::cl::opt<int> keyTile{
+      "key-tile", llvm::cl::desc("Keys whose scores are computed at once"),
+      llvm::cl::init(CompileOptions().keyTile)};
+  llvm::cl::opt<int> registers{
+      "registers",
+      llvm::cl::desc("Registers that the scores of a chunk may need"),
+      llvm::cl::init(CompileOptions().registers)};
 
   CompileOptions get() const {
     CompileOptions options;
@@ -48,6 +55,8 @@ struct Flags {
     options.stages = stages;
     options.derivative = derivative;
     options.wrt = wrt;
+    options.keyTile = keyTile;
+    options.registers = registers;
     return options;
   }
 };

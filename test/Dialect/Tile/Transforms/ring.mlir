@@ -118,3 +118,56 @@ tile.kernel @selected(%k: !A, %v: !A, %indices: !I, %weights: !W, %n: index, %ch
 // THREE: tile.wait_group 5
 // THREE: tile.wait_group 4
 // THREE: scf.yield {{.*}}, %[[TURN]] :
+
+// Two chunks of keys at once, then two of values: gathers of one array beside
+// each other are one group, with one wait and one barrier.
+// ONE-LABEL: tile.kernel @two_chunks(
+// ONE: scf.for
+// ONE: tile.copy_async %k[
+// ONE-NOT: tile.commit_group
+// ONE: tile.copy_async %k[
+// ONE-NEXT: tile.commit_group
+// ONE-NEXT: tile.copy_async %v[
+// ONE-NEXT: tile.copy_async %v[
+// ONE-NEXT: tile.commit_group
+// ONE: tile.wait_group 1
+// ONE-NEXT: tile.barrier
+// ONE-NEXT: tile.load_shared
+// ONE-NOT: tile.barrier
+// ONE: tile.load_shared
+// ONE: tile.wait_group 0
+// ONE-NEXT: tile.barrier
+// ONE-NEXT: tile.load_shared
+// ONE-NOT: tile.barrier
+// ONE: tile.load_shared
+tile.kernel @two_chunks(%k: !A {ramify.name = "k"}, %v: !A {ramify.name = "v"}, %indices: !I, %n: index, %out: !A) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %q = arith.constant dense<1.0> : tensor<16x64xbf16>
+  %zero = arith.constant dense<0.0> : tensor<16x64xf32>
+  %none = arith.constant dense<0.0> : tensor<16x16xf32>
+  %rows = tile.iota : tensor<16xi32>
+  %o = scf.for %s = %c0 to %n step %c2 iter_args(%acc = %zero) -> (tensor<16x64xf32>) {
+    %t = arith.addi %s, %c1 : index
+    %a = memref.load %indices[%s] : !I
+    %b = memref.load %indices[%t] : !I
+    %as = tensor.splat %a : tensor<16xi32>
+    %bs = tensor.splat %b : tensor<16xi32>
+    %ka = arith.addi %as, %rows : tensor<16xi32>
+    %kb = arith.addi %bs, %rows : tensor<16xi32>
+    %k0 = tile.gather %k[%ka] : (!A, tensor<16xi32>) -> tensor<16x64xbf16>
+    %k1 = tile.gather %k[%kb] : (!A, tensor<16xi32>) -> tensor<16x64xbf16>
+    %s0 = tile.dot %q, transposed %k0, %none : tensor<16x64xbf16>, tensor<16x64xbf16>, tensor<16x16xf32> -> tensor<16x16xf32>
+    %s1 = tile.dot %q, transposed %k1, %none : tensor<16x64xbf16>, tensor<16x64xbf16>, tensor<16x16xf32> -> tensor<16x16xf32>
+    %p0 = arith.truncf %s0 : tensor<16x16xf32> to tensor<16x16xbf16>
+    %p1 = arith.truncf %s1 : tensor<16x16xf32> to tensor<16x16xbf16>
+    %v0 = tile.gather %v[%ka] : (!A, tensor<16xi32>) -> tensor<16x64xbf16>
+    %v1 = tile.gather %v[%kb] : (!A, tensor<16xi32>) -> tensor<16x64xbf16>
+    %acc0 = tile.dot %p0, %v0, %acc : tensor<16x16xbf16>, tensor<16x64xbf16>, tensor<16x64xf32> -> tensor<16x64xf32>
+    %acc1 = tile.dot %p1, %v1, %acc0 : tensor<16x16xbf16>, tensor<16x64xbf16>, tensor<16x64xf32> -> tensor<16x64xf32>
+    scf.yield %acc1 : tensor<16x64xf32>
+  }
+  %ob = arith.truncf %o : tensor<16x64xf32> to tensor<16x64xbf16>
+  tile.scatter %ob into %out[%rows] : (tensor<16x64xbf16>, !A, tensor<16xi32>) -> ()
+}
