@@ -60,7 +60,9 @@ CASES = {
     "S=16, L=1": BASE.but(S=16, L=1, B=1, K=64, N=900),
     "S=32, q_block=8": BASE.but(S=32, q_block=8, K=5),
     "S=32, indices per query head": BASE.but(S=32, index_heads="query", weight_heads="query"),
-    "S=16, weights per query head": BASE.but(S=16, K=6, weight_heads="query", corner="nan at empty"),
+    "S=16, weights per query head": BASE.but(
+        S=16, K=6, weight_heads="query", corner="nan at empty"
+    ),
     "S=16, softmax_1": BASE.but(S=16, K=6, n=1.0, corner="out of range"),
     "S=32, Dv=256": BASE.but(S=32, K=5, D=256, Dv=256),
     "B=0": BASE.but(B=0),
