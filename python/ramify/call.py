@@ -80,7 +80,7 @@ def specialise(signature: Signature, request: Mapping[str, Any]) -> Specialisati
         sizes, head counts, dimensions.
     """
     known, arrays = request["sizes"], request["arrays"]
-    sizes = Sizes(query_heads=known["HQ"], heads=_key_heads(signature, known))
+    sizes = Sizes(query_heads=known["HQ"], heads=key_heads(signature, known))
     _check_heads(signature, sizes)
     sizes.chunk_sizes = chunk_sizes(signature, request["constants"])
     sizes.q_block = request["keys"][_block_key(signature)]
@@ -140,12 +140,17 @@ def _check_heads(signature: Signature, sizes: Sizes) -> None:
     )
 
 
-def _key_heads(signature: Signature, known: Mapping[str, int]) -> int:
-    """H: the heads of the keys; without keys, those of the landmarks; else HQ."""
-    if "H" in known:
-        return known["H"]
+def key_heads_name(signature: Signature) -> str:
+    """The size that is H: the heads of the keys; without keys, of the landmarks; else HQ."""
+    if signature.of_role(Role.CHUNKS):
+        return "H"
     landmarks = signature.of_role(Role.LANDMARKS)
-    return known[_heads(landmarks[0])] if landmarks else known["HQ"]
+    return _heads(landmarks[0]) if landmarks else "HQ"
+
+
+def key_heads(signature: Signature, known: Mapping[str, int]) -> int:
+    """H, of a call's sizes."""
+    return known[key_heads_name(signature)]
 
 
 def _kind(

@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _runtime
+from .call import key_heads, key_heads_name
 from .compiler import plan_for, program
 from .errors import ArgumentError, CompileError, GradientError
-from .frontend import Result, Role, Signature
+from .frontend import Lowered, Result, Role, Signature
 
 if TYPE_CHECKING:
     from .jit import JitFunction
 
-DIFFERENTIABLE = (Role.QUERY, Role.CHUNKS, Role.WEIGHTS, Role.TENSOR)
+DIFFERENTIABLE = (Role.QUERY, Role.CHUNKS, Role.LANDMARKS, Role.WEIGHTS, Role.TENSOR)
 """What a gradient can be taken by: float arrays."""
 
 
@@ -41,7 +42,7 @@ class Derivative:
     def __init__(self, function: JitFunction, wrt: tuple[str, ...]) -> None:
         self.function = function
         self.wrt = wrt
-        self._backward: dict[tuple[tuple[str, int], ...], _runtime.Dispatcher] = {}
+        self._backward: dict[tuple[tuple[str, Result], ...], _runtime.Dispatcher] = {}
         _check_names(function, wrt)
 
     def forward(self, *args: Any, **kwargs: Any) -> tuple[Any, tuple[Any, ...]]:
@@ -77,7 +78,8 @@ class Derivative:
         saved : sequence of array
             From `forward` of the same arguments.
         d_outs : array or tuple of array
-            The gradient of each result, of its shape and dtype; None in a tuple for zeros.
+            The gradient of each result, of its shape and dtype; None in a tuple for zeros. Results
+            of integers have none: what is given for them is not read.
 
         Returns
         -------
@@ -91,18 +93,24 @@ class Derivative:
             gradients = own.own_gradient(d_outs, outs, *args, **kwargs)
             return tuple(_take(own, gradients, name) for name in self.wrt)
         args, kwargs = own._reserved(args, kwargs)
-        more = self._gradients(given, args, kwargs)
-        more |= {f"saved_{number}": array for number, array in enumerate(saved)}
-        results = self._dispatcher(more)(*args, **kwargs, **more)
+        request = self._forward.describe(*args, **kwargs)
+        lowered = program(own.signature, request)
+        more, kinds = self._gradients(given, lowered.results, request, args, kwargs)
+        for number, (array, kind) in enumerate(zip(saved, self._kinds(lowered), strict=True)):
+            more[f"saved_{number}"], kinds[f"saved_{number}"] = array, kind
+        results = self._dispatcher(kinds)(*args, **kwargs, **more)
         return results if isinstance(results, tuple) else (results,)
 
     def _gradients(
-        self, given: Sequence[Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        """Gradients of the results by name, zeros for those that are None."""
+        self,
+        given: Sequence[Any],
+        results: Sequence[Result],
+        request: Mapping[str, Any],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+    ) -> tuple[dict[str, Any], dict[str, Result]]:
+        """Gradients of the results by name, zeros for those that are None, and their kinds."""
         own = self.function
-        request = self._forward.describe(*args, **kwargs)
-        results = program(own.signature, request).results
         if len(given) != len(results):
             raise ArgumentError(
                 f"{own.signature.name}: backward: expected gradients of {len(results)} results, "
@@ -110,12 +118,21 @@ class Derivative:
             )
         query = own.signature.of_role(Role.QUERY)[0].name
         array: Any = {**dict(zip(own.signature.parameters, args, strict=False)), **kwargs}[query]
-        shape = [*array.shape[:2], request["sizes"]["HQ"]]
-        named = {}
+        heads = {"query": request["sizes"]["HQ"], "kv": key_heads(own.signature, request["sizes"])}
+        named, kinds = {}, {}
         for number, (d_out, result) in enumerate(zip(given, results, strict=True)):
-            full = [*shape, result.dim] if result.dim else shape
+            if result.dtype == "i32":
+                continue
+            shape = [*array.shape[:2], heads["query" if "head" in result.axes else "kv"]]
+            full = [*shape, *filter(None, [result.dim, result.slots])]
             named[f"d_{number}"] = _zeros(array, full, result.dtype) if d_out is None else d_out
-        return named
+            kinds[f"d_{number}"] = result
+        return named, kinds
+
+    def _kinds(self, lowered: Lowered) -> list[Result]:
+        """What each of the saved arrays is."""
+        kept = _saved_results(lowered.text(), len(lowered.results), ",".join(self.wrt))
+        return [lowered.results[x] if isinstance(x, int) else x for x in kept]
 
     def saved_results(self, *args: Any, **kwargs: Any) -> tuple[Result | int, ...]:
         """What `forward` saves, without running or compiling code: a result's number, or what is
@@ -134,16 +151,16 @@ class Derivative:
         own = self.function
         return own._make_dispatcher((), functools.partial(self._plan, "forward"), self._refuse)
 
-    def _dispatcher(self, more: Mapping[str, Any]) -> _runtime.Dispatcher:
-        """The dispatcher of the backward run, with further arguments of these ranks."""
-        ranks = tuple((name, len(array.shape)) for name, array in more.items())
-        if ranks not in self._backward:
+    def _dispatcher(self, kinds: Mapping[str, Result]) -> _runtime.Dispatcher:
+        """The dispatcher of the backward run, with further arguments of these kinds."""
+        key = tuple(kinds.items())
+        if key not in self._backward:
             own = self.function
-            parameters = [_parameter(name, rank) for name, rank in ranks]
-            self._backward[ranks] = own._make_dispatcher(
+            parameters = [_parameter(own.signature, name, kind) for name, kind in key]
+            self._backward[key] = own._make_dispatcher(
                 parameters, functools.partial(self._plan, "backward"), self._refuse
             )
-        return self._backward[ranks]
+        return self._backward[key]
 
     def _refuse(self, *args: Any, **kwargs: Any) -> Any:
         raise GradientError(
@@ -176,15 +193,16 @@ def _saved_results(text: str, count: int, wrt: str) -> tuple[Result | int, ...]:
     numbers = re.search(r"hsa\.saved = array<i64(?:: ([-\d, ]+))?>", head)
     dtype = re.search(r"!hsa\.query<(\w+),", head)
     assert numbers is not None and dtype is not None
-    results = re.findall(r"tensor<([\dx]+)x\w+, #(\w+)>", head.partition(" -> ")[2])
+    results = re.findall(r"tensor<([\dx]+)x(\w+), #(\w+)>", head.partition(" -> ")[2])
     saved: list[Result | int] = []
     for number in (int(part) for part in (numbers[1] or "").split(",") if part):
         if number < count:
             saved.append(number)
             continue
-        axes = tuple(results[number][1].split("_"))
-        dim = int(results[number][0].split("x")[2]) if "dim" in axes else 0
-        saved.append(Result(axes, dim, dtype[1] if dim else "f32"))
+        shape, element, names = results[number]
+        axes, last = tuple(names.split("_")), int(shape.split("x")[-1])
+        dim, slots = last * (axes[-1] == "dim"), last * (axes[-1] == "slot")
+        saved.append(Result(axes, dim, dtype[1] if dim else element, slots))
     return tuple(saved)
 
 
@@ -236,10 +254,13 @@ def _check_names(function: JitFunction, wrt: tuple[str, ...]) -> None:
         raise ArgumentError(f"{signature.name}.derivative(): a parameter is named twice: {wrt}.")
 
 
-def _parameter(name: str, rank: int) -> dict[str, Any]:
+def _parameter(signature: Signature, name: str, kind: Result) -> dict[str, Any]:
     spec: dict[str, Any] = {"name": name, "kind": "array", "keyword_only": True, "symbol": False}
     shape = ["B", "L", "HQ!"]
-    if rank == 4:
+    if kind.slots:
+        heads = "HQ!" if "head" in kind.axes else f"{key_heads_name(signature)}!"
+        return {**spec, "shapes": [["B", "L", heads, str(kind.slots)]], "dtypes": [kind.dtype]}
+    if kind.dim:
         return {
             **spec,
             "shapes": [[*shape, f"D_{name}!"]],

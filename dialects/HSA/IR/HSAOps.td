@@ -228,6 +228,20 @@ def HSA_ChunkIndexOp : HSA_Op<"chunk_index", [Pure]> {
   let assemblyFormat = "$chunk attr-dict `:` qualified(type($chunk))";
 }
 
+def HSA_ChunkEndOp : HSA_Op<"chunk_end", [Pure]> {
+  let summary = "the position behind the last key of a chunk";
+  let description = [{
+    Of chunk i of a partition of N keys in chunks of S: min((i + 1) S, N).
+
+    ```mlir
+    %e = hsa.chunk_end %c : !hsa.chunk_id<"kv">
+    ```
+  }];
+  let arguments = (ins HSA_ChunkIdType:$chunk);
+  let results = (outs I32:$result);
+  let assemblyFormat = "$chunk attr-dict `:` qualified(type($chunk))";
+}
+
 //===----------------------------------------------------------------------===//
 // Mathematics over named axes
 //===----------------------------------------------------------------------===//

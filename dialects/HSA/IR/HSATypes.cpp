@@ -152,10 +152,12 @@ RankedTensorType SoftmaxStateType::getRowType() const {
 }
 
 LogicalResult SumsType::verify(EmitError emitError, Type role) {
-  if (llvm::isa<ChunksType, WeightsType, ramify::hsa::ArrayType>(role))
+  if (llvm::isa<ChunksType, LandmarksType, WeightsType, ramify::hsa::ArrayType>(
+          role))
     return success();
-  return emitError() << "sums are of " << role
-                     << ", but chunks, weights or an array was expected";
+  return emitError()
+         << "sums are of " << role
+         << ", but chunks, landmarks, weights or an array was expected";
 }
 
 //===----------------------------------------------------------------------===//

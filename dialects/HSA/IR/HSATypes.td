@@ -297,7 +297,7 @@ def HSA_SumsType : HSA_Type<"Sums", "sums",
     ```
 
     Constraints:
-    - (C1) The role is chunks, weights or array.
+    - (C1) The role is chunks, landmarks, weights or array.
   }];
   let parameters = (ins "::mlir::Type":$role);
   let assemblyFormat = "`<` $role `>`";

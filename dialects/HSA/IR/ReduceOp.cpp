@@ -134,6 +134,8 @@ static bool isOverRows(Type type) {
 static bool belongsTo(DomainType domain, Type role) {
   if (auto chunks = dyn_cast<ChunksType>(role))
     return chunks.getPartition() == domain.getPartition();
+  if (auto landmarks = dyn_cast<LandmarksType>(role))
+    return landmarks.getPartition() == domain.getPartition();
   if (auto array = dyn_cast<ramify::hsa::ArrayType>(role))
     return array.getPartition() == domain.getPartition();
   return domain.hasSlots() &&
@@ -182,6 +184,12 @@ static LogicalResult verifyPart(ReduceOp op, Type part, Type role) {
       weights && weights.getHeads() == Heads::Query)
     return verifyOver(op, "what is yielded", part, {Axis::Head}, element);
   SmallVector<SizedAxis> axes;
+  if (auto landmarks = dyn_cast<LandmarksType>(role)) {
+    if (landmarks.getHeads() == Heads::Query)
+      llvm::copy_if(getSizedAxes(part), std::back_inserter(axes),
+                    [](SizedAxis sized) { return sized.first == Axis::Head; });
+    axes.push_back({Axis::Dim, landmarks.getDim()});
+  }
   if (auto chunks = dyn_cast<ChunksType>(role))
     axes = {{Axis::Key, chunks.getKey()}, {Axis::Dim, chunks.getDim()}};
   if (auto array = dyn_cast<ramify::hsa::ArrayType>(role))

@@ -17,6 +17,8 @@ public:
   Activity(ProgramOp program, llvm::ArrayRef<mlir::BlockArgument> wrt);
 
   bool contains(mlir::Value value) const { return active.contains(value); }
+  /// Of what an adjoint computes again.
+  void add(mlir::Value value) { active.insert(value); }
 
 private:
   void visit(mlir::Block &block);

@@ -11,6 +11,7 @@ using namespace ramify::hsa;
 AdjointTable::AdjointTable() {
   addAdjointsOfArith(*this);
   addAdjointsOfContractions(*this);
+  addAdjointsOfSelection(*this);
   addAdjointsOfStates(*this);
   add<ReduceOp>(differentiateReduce);
 }
@@ -18,7 +19,7 @@ AdjointTable::AdjointTable() {
 bool ramify::hsa::belongsToVisits(Type role) {
   if (auto array = dyn_cast<ramify::hsa::ArrayType>(role))
     return !array.getPartition().empty();
-  return isa<ChunksType, WeightsType>(role);
+  return isa<ChunksType, LandmarksType, WeightsType>(role);
 }
 
 Type ramify::hsa::toF32(Type type) {
@@ -31,22 +32,38 @@ Type ramify::hsa::toF32(Type type) {
 // The sweep
 //===----------------------------------------------------------------------===//
 
+/// Streams have no cotangents: only what is taken of them has.
+static bool reducesStream(Operation *op) {
+  return !isa<TakeOp>(op) && llvm::any_of(op->getOperandTypes(), [](Type type) {
+    AxesAttr axes = getAxes(type);
+    return axes && axes.contains(Axis::Chunk);
+  });
+}
+
 LogicalResult Sweep::run(Block &block) {
+  SmallVector<Operation *> operations;
+  for (Operation &op : block.without_terminator())
+    operations.push_back(&op);
+  return run(operations);
+}
+
+LogicalResult Sweep::run(ArrayRef<Operation *> operations) {
   static const AdjointTable table;
-  for (Operation &op : llvm::reverse(block.without_terminator())) {
-    b.setLoc(op.getLoc());
-    bool needed = llvm::any_of(op.getResults(), [&](Value result) {
+  for (Operation *op : llvm::reverse(operations)) {
+    b.setLoc(op->getLoc());
+    bool needed = llvm::any_of(op->getResults(), [&](Value result) {
       return wants(result) &&
              (isa<SoftmaxStateType>(result.getType()) || getCotangent(result));
     });
     if (!needed)
       continue;
-    Adjoint adjoint = table.find(&op);
+    Adjoint adjoint = reducesStream(op) ? nullptr : table.find(op);
     if (!adjoint)
-      return op.emitError()
-             << "no gradient is known of " << op.getName()
+      return op->emitError()
+             << "no gradient is known of " << op->getName()
+             << (reducesStream(op) ? " over chunks" : "")
              << "; rl.detach(x) makes a value a constant to differentiation";
-    if (failed(adjoint(&op, *this)))
+    if (failed(adjoint(op, *this)))
       return failure();
   }
   return success();
@@ -66,6 +83,16 @@ void Sweep::add(Value value, Value cotangent) {
 void Sweep::addToParameter(Value parameter, Value part) {
   if (wants(parameter))
     parameters[parameter] = plus(b, parameters.lookup(parameter), part);
+}
+
+void Sweep::addFromVisits(Value owner, Value result) {
+  bool isParameter = isa<BlockArgument>(owner) && !owner.getType().isF32();
+  if (isParameter && belongsToVisits(owner.getType()))
+    sums[owner] = result;
+  else if (isParameter)
+    addToParameter(owner, result);
+  else
+    add(owner, result);
 }
 
 Value Sweep::getSums(Value parameter) {

@@ -38,6 +38,12 @@ struct Reading {
   mlir::Value delta;  ///< dvalue . value - dlse
 };
 
+/// The picks that were saved: an indices parameter of the gradient.
+struct Picks {
+  mlir::Value indices;
+  std::string name;
+};
+
 class Sweep {
 public:
   /// Emits at the end of the block that `b` is in. `chunk` is the visited chunk
@@ -49,6 +55,8 @@ public:
   /// Goes backwards through `block`; an operation that has no gradient but
   /// needs one is an error at its place.
   mlir::LogicalResult run(mlir::Block &block);
+  /// The same, for some operations of a block in their order.
+  mlir::LogicalResult run(llvm::ArrayRef<mlir::Operation *> operations);
 
   /// Whether a cotangent of `value` is of use.
   bool wants(mlir::Value value) const { return activity.contains(value); }
@@ -65,6 +73,9 @@ public:
   void add(mlir::Value value, mlir::Value cotangent);
   /// Adds to what the block, or the visit, adds to a parameter's gradient.
   void addToParameter(mlir::Value parameter, mlir::Value part);
+  /// Outside of reductions: what a reduction says of `owner`, a value or a
+  /// parameter.
+  void addFromVisits(mlir::Value owner, mlir::Value result);
   /// Outside of reductions: the sums of a parameter's gradient so far.
   mlir::Value getSums(mlir::Value parameter);
   /// Adds to what was read from a state.
@@ -96,6 +107,7 @@ public:
   const Activity &activity;
   mlir::IRMapping &primals;
   mlir::Value chunk;
+  Picks picks; ///< where something was taken at slots
   llvm::MapVector<mlir::Value, mlir::Value> cotangents;
   /// Of parameters that belong to query blocks: the block's whole gradient. Of
   /// those that belong to chunks and slots, in a visit: what it adds.
@@ -128,6 +140,7 @@ private:
 
 void addAdjointsOfArith(AdjointTable &table);
 void addAdjointsOfContractions(AdjointTable &table);
+void addAdjointsOfSelection(AdjointTable &table);
 void addAdjointsOfStates(AdjointTable &table);
 mlir::LogicalResult differentiateReduce(mlir::Operation *op, Sweep &sweep);
 

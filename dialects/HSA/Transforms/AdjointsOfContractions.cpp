@@ -12,6 +12,9 @@ using namespace ramify::hsa;
 
 /// What is read of a parameter goes to that parameter's gradient.
 static LogicalResult adjointOfAccess(Operation *op, Sweep &sweep) {
+  if (isNamedTensor(op->getOperand(0).getType()))
+    return op->emitError("no gradient is known of a slot's element of a value "
+                         "that the function computes");
   sweep.addToParameter(op->getOperand(0), sweep.getCotangent(op->getResult(0)));
   return success();
 }

@@ -35,7 +35,8 @@ static FailureOr<SmallVector<BlockArgument>> findParameters(ProgramOp program,
       return program.emitError()
              << "there is no parameter \"" << name << "\" to differentiate by";
     Type type = parameter.getType();
-    if (!isa<QueryType, ChunksType, WeightsType, ramify::hsa::ArrayType>(type))
+    if (!isa<QueryType, ChunksType, LandmarksType, WeightsType,
+             ramify::hsa::ArrayType>(type))
       return program.emitError()
              << "there is no gradient by \"" << name << "\", which is " << type;
     found.push_back(parameter);
@@ -60,6 +61,25 @@ static bool isResultType(Type type) {
   MLIRContext *context = type.getContext();
   return axes && getElementTypeOrSelf(type).isF32() &&
          (axes == getRows(context, false) || axes == getRows(context, true));
+}
+
+/// Whether a type is over slots; they are picks, or belong to them.
+static bool isOfSlots(Type type) {
+  AxesAttr axes = getAxes(type);
+  return axes && axes.contains(Axis::Slot);
+}
+
+/// The slots at which the program takes something of a stream; null if it does
+/// not.
+static FailureOr<Value> findSlots(ProgramOp program) {
+  Value slots;
+  for (auto take : program.getBody().front().getOps<TakeOp>()) {
+    if (slots && take.getSlots() != slots)
+      return take.emitError("no gradient is known of a function that takes "
+                            "values at two different selections");
+    slots = take.getSlots();
+  }
+  return slots;
 }
 
 /// Gives each state that is read both of its readers: the adjoint of a softmax
@@ -89,9 +109,15 @@ static void completeReaders(ProgramOp program) {
 
 /// What reductions leave behind for each row. A maximum is not among it: the
 /// adjoint compares with it, bit for bit.
-static SmallVector<Value> findCandidates(ProgramOp program) {
+/// Of a selection, the picks, which come first, and what was taken at them.
+static SmallVector<Value> findCandidates(ProgramOp program, Value slots) {
   SmallVector<Value> candidates;
+  if (slots)
+    candidates.push_back(slots);
   for (Operation &op : program.getBody().front()) {
+    if (auto take = dyn_cast<TakeOp>(op);
+        take && getElementTypeOrSelf(take.getType()).isF32())
+      candidates.push_back(take.getResult());
     auto reduce = dyn_cast<ReduceOp>(op);
     if (!reduce && !isa<ValueOp, LseOp>(op))
       continue;
@@ -109,6 +135,30 @@ static Type getRowElement(ProgramOp program) {
     if (auto query = dyn_cast<QueryType>(type))
       return query.getElementType();
   return Float32Type::get(program.getContext());
+}
+
+/// The partition that the program's streams are of.
+static StringRef findPartition(ProgramOp program) {
+  for (auto stream : program.getBody().front().getOps<StreamOp>()) {
+    Type source = stream.getSource().getType();
+    if (auto landmarks = dyn_cast<LandmarksType>(source))
+      return landmarks.getPartition();
+    return cast<ramify::hsa::ArrayType>(source).getPartition();
+  }
+  return {};
+}
+
+/// The role of a parameter that holds picks, or values of the picks `picks`.
+static Type getSlotsRole(ProgramOp program, Type type, StringRef picks) {
+  AxesAttr axes = getAxes(type);
+  Type element = getElementTypeOrSelf(type);
+  int64_t slots =
+      cast<RankedTensorType>(type).getDimSize(axes.find(Axis::Slot));
+  Heads heads = axes.contains(Axis::Head) ? Heads::Query : Heads::KV;
+  if (element.isInteger(32))
+    return IndicesType::get(type.getContext(), findPartition(program), element,
+                            heads, slots);
+  return WeightsType::get(type.getContext(), picks, element, heads, slots);
 }
 
 /// The role of a parameter that holds a result of type `type`.
@@ -149,7 +199,10 @@ private:
   void finish(ArrayRef<Value> results);
   LogicalResult simplify();
   void dropUnread();
+  Value load(Value parameter, Type type);
 
+  Value slots; ///< of the program, where it takes something at them
+  Picks picks; ///< they, as saved
   ProgramOp program, gradient;
   ArrayRef<BlockArgument> wrt;
   Activity activity;
@@ -184,9 +237,25 @@ std::string Gradient::findFreeName(StringRef name) {
 /// A further parameter, for what is a result of type `type`, as f32.
 Value Gradient::addParameter(StringRef name, Type type) {
   names.push_back(b.getStringAttr(findFreeName(name)));
-  Type role = getResultRole(program, type);
+  Type role = isOfSlots(type) ? getSlotsRole(program, type, picks.name)
+                              : getResultRole(program, type);
   Value parameter =
       gradient.getBody().front().addArgument(role, program.getLoc());
+  return load(parameter, type);
+}
+
+/// What a parameter holds, with the axes of `type`: rows of a selection come
+/// without pos.
+Value Gradient::load(Value parameter, Type type) {
+  Type role = parameter.getType();
+  if (isOfSlots(type)) {
+    if (isa<IndicesType>(role))
+      picks.indices = parameter;
+    auto pos = AxesAttr::get(b.getContext(), {Axis::Pos});
+    Type row = getNamedType(dropAxes(getSizedAxes(type), pos),
+                            getElementTypeOrSelf(type));
+    return b.create<BroadcastOp>(type, b.create<LoadOp>(row, parameter));
+  }
   Type element = isa<QueryType>(role) ? getRowElement(program) : b.getF32Type();
   auto narrow = cast<RankedTensorType>(type).clone(element);
   Value value = b.create<LoadOp>(narrow, parameter);
@@ -196,12 +265,15 @@ Value Gradient::addParameter(StringRef name, Type type) {
 void Gradient::addResultGradients(SmallVector<Value> &cotangents) {
   Operation *end = program.getBody().front().getTerminator();
   for (auto [index, type] : llvm::enumerate(end->getOperandTypes()))
-    cotangents.push_back(addParameter("d_" + std::to_string(index), type));
+    cotangents.push_back(
+        getElementTypeOrSelf(type).isInteger(32)
+            ? Value()
+            : addParameter("d_" + std::to_string(index), type));
 }
 
 /// Computes the program again, but for what can be saved.
 void Gradient::cloneBody() {
-  saved = findCandidates(program);
+  saved = findCandidates(program, slots);
   SmallVector<Value> loads;
   for (auto [index, value] : llvm::enumerate(saved))
     loads.push_back(
@@ -259,7 +331,8 @@ void Gradient::dropUnread() {
   SmallVector<Value> kept;
   for (Value value : saved) {
     unsigned at = first + kept.size();
-    if (!body.getArgument(at).use_empty()) {
+    // Others name the picks by their type.
+    if (!body.getArgument(at).use_empty() || value == slots) {
       std::string name = "saved_" + std::to_string(kept.size());
       names[at] = b.getStringAttr(findFreeName(name));
       kept.push_back(value);
@@ -275,8 +348,13 @@ void Gradient::dropUnread() {
 }
 
 FailureOr<ProgramOp> Gradient::build() {
+  FailureOr<Value> found = findSlots(program);
+  if (failed(found))
+    return failure();
+  slots = *found;
+  picks.name = findFreeName("saved_0");
   for (Type type : program.getResultTypes())
-    if (!isResultType(type))
+    if (!isResultType(type) && !(slots && isOfSlots(type)))
       return program.emitError() << "no gradient is known of a program that "
                                     "returns "
                                  << type;
@@ -285,6 +363,7 @@ FailureOr<ProgramOp> Gradient::build() {
   addResultGradients(cotangents);
   cloneBody();
   Sweep sweep(b, activity, primals, /*chunk=*/Value());
+  sweep.picks = picks;
   Block &body = program.getBody().front();
   for (auto [value, cotangent] :
        llvm::zip(body.getTerminator()->getOperands(), cotangents))

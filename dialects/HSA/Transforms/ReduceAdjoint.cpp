@@ -209,15 +209,8 @@ LogicalResult ReduceAdjoint::emit() {
     adjoint->erase();
     return success();
   }
-  for (auto [owner, result] : llvm::zip(owners, adjoint->getResults())) {
-    bool isParameter = isa<BlockArgument>(owner) && !owner.getType().isF32();
-    if (isParameter && belongsToVisits(owner.getType()))
-      outer.sums[owner] = result;
-    else if (isParameter)
-      outer.addToParameter(owner, result);
-    else
-      outer.add(owner, result);
-  }
+  for (auto [owner, result] : llvm::zip(owners, adjoint->getResults()))
+    outer.addFromVisits(owner, result);
   return success();
 }
 

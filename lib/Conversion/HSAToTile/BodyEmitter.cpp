@@ -29,10 +29,10 @@ LogicalResult BodyEmitter::emit(Operation *op) {
                 "of key and dim may stand beside pos and head";
   return TypeSwitch<Operation *, LogicalResult>(op)
       .Case<hsa::LoadOp, hsa::ChunkOp, hsa::AtOp, hsa::QueryPositionsOp,
-            hsa::KeyPositionsOp, hsa::ChunkIndexOp, hsa::BroadcastOp,
-            hsa::IdentityOp, hsa::DotOp, hsa::FoldOp, hsa::SoftmaxOp,
-            hsa::OnlineSoftmaxOp, hsa::PushOp, hsa::ValueOp, hsa::LseOp,
-            hsa::AddOp, hsa::DetachOp, hsa::MaskOp>(
+            hsa::KeyPositionsOp, hsa::ChunkIndexOp, hsa::ChunkEndOp,
+            hsa::BroadcastOp, hsa::IdentityOp, hsa::DotOp, hsa::FoldOp,
+            hsa::SoftmaxOp, hsa::OnlineSoftmaxOp, hsa::PushOp, hsa::ValueOp,
+            hsa::LseOp, hsa::AddOp, hsa::DetachOp, hsa::MaskOp>(
           [&](auto typed) { return emitOp(typed); })
       .Case<hsa::SelectedOp, hsa::WindowOp, hsa::OwnOp, hsa::FirstOp,
             hsa::EveryOp, hsa::ZerosOp>([](auto) { return success(); })

@@ -186,6 +186,8 @@ private:
   mlir::LogicalResult emitOp(hsa::QueryPositionsOp op);
   mlir::LogicalResult emitOp(hsa::KeyPositionsOp op);
   mlir::LogicalResult emitOp(hsa::ChunkIndexOp op);
+  mlir::LogicalResult emitOp(hsa::ChunkEndOp op);
+  void emitLandmark(hsa::ChunkOp op, hsa::LandmarksType role);
   mlir::FailureOr<mlir::Value> emitArray(mlir::Operation *op,
                                          mlir::Value source, unsigned part);
 
@@ -222,11 +224,14 @@ private:
                mlir::Value mask);
   void addScalar(mlir::Value memory, mlir::Value value,
                  mlir::ValueRange indices);
+  mlir::Value getHead(hsa::Heads heads) const;
   mlir::Value getOnce(mlir::Type type);
   mlir::Value maskOnce(mlir::Value tile, mlir::Type type);
   mlir::LogicalResult addWeights(hsa::WeightsType role, mlir::Value memory,
                                  mlir::Value value);
   mlir::LogicalResult addChunks(mlir::Value memory, mlir::Value value);
+  mlir::LogicalResult addLandmarks(mlir::Operation *op, hsa::LandmarksType role,
+                                   mlir::Value memory, mlir::Value value);
   mlir::LogicalResult addArray(mlir::Operation *op, hsa::ArrayType role,
                                mlir::Value memory, mlir::Value value);
   mlir::LogicalResult addPart(mlir::Operation *op, mlir::Value memory,

@@ -29,9 +29,35 @@ LogicalResult BodyEmitter::emitOp(hsa::LoadOp op) {
   return success();
 }
 
+/// The head of a parameter in memory; a vector where each row has its own.
+Value BodyEmitter::getHead(hsa::Heads heads) const {
+  return heads == hsa::Heads::One     ? b.index(0)
+         : heads == hsa::Heads::Query ? rows.head
+                                      : rows.keyHead;
+}
+
+/// One row for the whole visit, or one for each row's head.
+void BodyEmitter::emitLandmark(hsa::ChunkOp op, hsa::LandmarksType role) {
+  auto type = cast<RankedTensorType>(shape.getTile(op.getType()));
+  SmallVector<Value> indices = {rows.batch, b.toIndex(chunk->index),
+                                getHead(role.getHeads())};
+  if (type.getRank() == 2) {
+    set(op, {b.create<tile::GatherOp>(type, get(op.getSource()), indices,
+                                      rows.inside)});
+    return;
+  }
+  Value columns = b.iota(type.getDimSize(0)), mask;
+  if (shape.isPadded(role.getDim()))
+    mask = b.compare(arith::CmpIPredicate::slt, columns, b.i32(role.getDim()));
+  indices.push_back(columns);
+  set(op, {b.create<tile::LookupOp>(type, get(op.getSource()), indices, mask)});
+}
+
 LogicalResult BodyEmitter::emitOp(hsa::ChunkOp op) {
-  if (isa<hsa::LandmarksType>(op.getSource().getType()))
-    return op.emitOpError("of landmarks has no lowering here");
+  if (auto role = dyn_cast<hsa::LandmarksType>(op.getSource().getType())) {
+    emitLandmark(op, role);
+    return success();
+  }
   bool array = isa<hsa::ArrayType>(op.getSource().getType());
   Tiles tiles;
   unsigned count =
@@ -159,6 +185,11 @@ LogicalResult BodyEmitter::emitOp(hsa::QueryPositionsOp op) {
 
 LogicalResult BodyEmitter::emitOp(hsa::KeyPositionsOp op) {
   set(op, chunk->keys);
+  return success();
+}
+
+LogicalResult BodyEmitter::emitOp(hsa::ChunkEndOp op) {
+  set(op, {chunk->end});
   return success();
 }
 

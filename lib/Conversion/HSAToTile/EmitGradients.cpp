@@ -95,6 +95,22 @@ LogicalResult BodyEmitter::addWeights(hsa::WeightsType role, Value memory,
   return success();
 }
 
+/// At the visited chunk's row: one for all rows of the tile, or one for each
+/// query head.
+LogicalResult BodyEmitter::addLandmarks(Operation *op, hsa::LandmarksType role,
+                                        Value memory, Value value) {
+  auto [source, type] = skipRowSums(*this, value);
+  Value tile = get(source);
+  SmallVector<Value> indices = {rows.batch, b.toIndex(chunk->index),
+                                getHead(role.getHeads())};
+  bool isTile = cast<RankedTensorType>(tile.getType()).getRank() == 2;
+  if (role.getHeads() != hsa::Heads::Query && isTile) {
+    tile = b.reduce(tile::Combine::Sum, maskOnce(tile, type), 0);
+    type = hsa::getNamedType({{Axis::Dim, role.getDim()}}, b.getF32Type());
+  }
+  return addPart(op, memory, tile, type, indices, 0);
+}
+
 LogicalResult BodyEmitter::addChunks(Value memory, Value value) {
   for (auto [part, tile] : llvm::enumerate(getTiles(value)))
     addInto(memory, tile,
@@ -194,6 +210,8 @@ LogicalResult BodyEmitter::addToSums(Operation *op, Value result, Value value) {
     return addWeights(weights, memory, value);
   if (isa<hsa::ChunksType>(role))
     return addChunks(memory, value);
+  if (auto landmarks = dyn_cast<hsa::LandmarksType>(role))
+    return addLandmarks(op, landmarks, memory, value);
   return addArray(op, cast<hsa::ArrayType>(role), memory, value);
 }
 

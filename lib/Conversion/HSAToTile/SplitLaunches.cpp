@@ -88,6 +88,9 @@ Stages::Stages(hsa::ProgramOp program) {
 bool Stages::isMadeAgain(Operation *op) const {
   if (isa<hsa::TopKOp, hsa::TakeOp>(op))
     return false;
+  // Whole rows of a selection are read where slots are computed with.
+  if (isa<hsa::LoadOp>(op) && hasAxis(op->getResult(0).getType(), Axis::Slot))
+    return false;
   if (llvm::any_of(op->getResultTypes(),
                    [](Type type) { return hasAxis(type, Axis::Chunk); }))
     return true;

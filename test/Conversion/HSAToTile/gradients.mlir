@@ -109,3 +109,35 @@ hsa.program @weights_of_heads(%q: !query, %k: !keys, %weights: !weight, %indices
   }
   hsa.return %r : !hsa.sums<!weight>
 }
+
+// -----
+
+// A landmark is read, and added to, by one row of memory for the whole tile.
+
+#query     = #hsa.axes<pos, head, dim>
+#row       = #hsa.axes<dim>
+!query     = !hsa.query<f32, pos = 1, head = 16, dim = 64>
+!landmarks = !hsa.landmarks<"kv", f32, heads = kv, key = 32, dim = 64>
+!picks     = !hsa.indices<"kv", i32, heads = kv>
+
+// CHECK-LABEL: tile.kernel @landmarks(
+// CHECK-SAME: %result0: memref<?x?x?x64xf32
+hsa.program @landmarks(%r: !query, %landmarks: !landmarks, %indices: !picks)
+    -> !hsa.sums<!landmarks> attributes {group = 16 : i64} {
+  %x = hsa.load %r : !query -> tensor<1x16x64xf32, #query>
+  %zeros = hsa.zeros : !hsa.sums<!landmarks>
+  %picked = hsa.selected %indices : !picks -> !hsa.domain<"kv", "indices">
+  %d = hsa.reduce (%slot, %c) in %picked : !hsa.domain<"kv", "indices">
+      into (sum %zeros : !hsa.sums<!landmarks>) {
+    // CHECK: tile.lookup %landmarks[{{.*}}] : {{.*}} -> tensor<64xf32>
+    %l = hsa.chunk %landmarks[%c : !hsa.chunk_id<"kv">] : !landmarks -> tensor<64xf32, #row>
+    %s = hsa.dot %x, %l over dim
+        : tensor<1x16x64xf32, #query>, tensor<64xf32, #row> -> tensor<1x16xf32, #hsa.axes<pos, head>>
+    // CHECK: %[[ROW:.*]] = tile.reduce  sum {{.*}} along 0 : tensor<16x64xf32> -> tensor<64xf32>
+    %part = hsa.dot %s, %x over pos, head
+        : tensor<1x16xf32, #hsa.axes<pos, head>>, tensor<1x16x64xf32, #query> -> tensor<64xf32, #row>
+    // CHECK: tile.reduce_into  sum %[[ROW]] into %result0[{{.*}}] order  free
+    hsa.yield %part : tensor<64xf32, #row>
+  }
+  hsa.return %d : !hsa.sums<!landmarks>
+}

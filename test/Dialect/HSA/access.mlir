@@ -52,5 +52,7 @@ func.func @positions(%c: !hsa.chunk_id<"kv">) {
   %1 = hsa.key_positions %c : !hsa.chunk_id<"kv"> -> tensor<64xi32, #hsa.axes<key>>
   // CHECK: hsa.chunk_index %{{.*}} : !hsa.chunk_id<"kv">
   %2 = hsa.chunk_index %c : !hsa.chunk_id<"kv">
+  // CHECK: hsa.chunk_end %{{.*}} : !hsa.chunk_id<"kv">
+  %end = hsa.chunk_end %c : !hsa.chunk_id<"kv">
   return
 }

@@ -4,7 +4,7 @@
 // One case for each constraint of sums, mask and add.
 
 // sums C1
-// expected-error @below {{sums are of '!hsa.query<f32, pos = 1, head = 4, dim = 8>', but chunks, weights or an array was expected}}
+// expected-error @below {{sums are of '!hsa.query<f32, pos = 1, head = 4, dim = 8>', but chunks, landmarks, weights or an array was expected}}
 func.func private @f(!hsa.sums<!hsa.query<f32, pos = 1, head = 4, dim = 8>>)
 
 // -----
