@@ -11,6 +11,7 @@ from typing import Any
 import check_ptx
 import pytest
 import test_frontend as written
+import test_gradients as gradients
 import test_sequences as sequences
 import test_variants as variants
 import torch
@@ -18,6 +19,7 @@ from arguments import random_arguments
 from numerics import Case, make
 
 import ramify as rf
+from ramify import _compiler
 
 TARGETS = ["sm_80", "sm_90a"]
 BASE = Case(B=1, L=4, N=256, H=1, G=16)
@@ -67,6 +69,31 @@ GATHERED = {
 """Chunks of which several are visited at once."""
 
 pytestmark = pytest.mark.skipif(check_ptx.find_ptxas() is None, reason="no ptxas")
+
+
+# Heads of a group, dimensions, chunks and weights that backward programs differ by.
+BACKWARD = {
+    "G=1, S=16": BASE.but(G=1, S=16),
+    "G=4": BASE.but(G=4),
+    "G=16": BASE,
+    "G=64": BASE.but(G=64),
+    "D=128, S=16": BASE.but(D=128, S=16),
+    "D=128": BASE.but(D=128),
+    "weights per head": BASE.but(weight_heads="query"),
+}
+
+
+def assemble_backward(
+    function: rf.JitFunction, target: str, folder: pathlib.Path, given: dict[str, Any]
+) -> None:
+    """Five products and their tiles are more than registers hold: spills are no error here."""
+    program = function.ir("backward", **given, target=target)
+    path = folder / "backward.ptx"
+    path.write_text(_compiler.lower(program, "ptx", {"target": target}))
+    ptxas = check_ptx.find_ptxas()
+    assert ptxas is not None
+    found = check_ptx.assemble(ptxas, path, target)
+    assert all("bytes spill" in line for line in found), found
 
 
 def assemble(ptx: str, folder: pathlib.Path) -> None:
@@ -130,3 +157,22 @@ def test_sequence(place: str, q_block: int, target: str, tmp_path: pathlib.Path)
     x |= sequences.on_device(sequences.PLACES[place], "cpu")
     options = {"chunk_size": 16, "q_block": q_block, **options}
     assemble(function.ir("ptx", **x, **options, target=target), tmp_path)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32], ids=str)
+@pytest.mark.parametrize("shape", BACKWARD)
+def test_hsa_backward(shape: str, dtype: torch.dtype, target: str, tmp_path: pathlib.Path) -> None:
+    case = BACKWARD[shape]
+    options = {"scale": 0.1, "softmax_n": case.n, "chunk_size": case.S}
+    assemble_backward(rf.ops.hsa_kernel, target, tmp_path, make(case, dtype) | options)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("name", gradients.VARIANTS)
+def test_variant_backward(name: str, target: str, tmp_path: pathlib.Path) -> None:
+    function, sizes, options = gradients.VARIANTS[name]
+    x = random_arguments(function.signature, **sizes)
+    x = variants.on_device(function, x, torch.bfloat16, "cpu")
+    options = {"chunk_size": 16, "q_block": sizes.get("q_block", 1), **options}
+    assemble_backward(function, target, tmp_path, x | options)
