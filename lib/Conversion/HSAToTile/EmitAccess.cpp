@@ -36,21 +36,26 @@ Value BodyEmitter::getHead(hsa::Heads heads) const {
                                       : rows.keyHead;
 }
 
-/// One row for the whole visit, or one for each row's head.
+/// One row for each visited chunk, or one for each row's head.
 void BodyEmitter::emitLandmark(hsa::ChunkOp op, hsa::LandmarksType role) {
   auto type = cast<RankedTensorType>(shape.getTile(op.getType()));
-  SmallVector<Value> indices = {rows.batch, b.toIndex(chunk->index),
-                                getHead(role.getHeads())};
-  if (type.getRank() == 2) {
-    set(op, {b.create<tile::GatherOp>(type, get(op.getSource()), indices,
-                                      rows.inside)});
-    return;
-  }
-  Value columns = b.iota(type.getDimSize(0)), mask;
+  Value columns = b.iota(type.getShape().back()), mask;
   if (shape.isPadded(role.getDim()))
     mask = b.compare(arith::CmpIPredicate::slt, columns, b.i32(role.getDim()));
-  indices.push_back(columns);
-  set(op, {b.create<tile::LookupOp>(type, get(op.getSource()), indices, mask)});
+  Tiles tiles;
+  for (Value number : chunk->numbers) {
+    SmallVector<Value> indices = {rows.batch, b.toIndex(number),
+                                  getHead(role.getHeads())};
+    if (type.getRank() == 2) {
+      tiles.push_back(b.create<tile::GatherOp>(type, get(op.getSource()),
+                                               indices, rows.inside));
+      continue;
+    }
+    indices.push_back(columns);
+    tiles.push_back(
+        b.create<tile::LookupOp>(type, get(op.getSource()), indices, mask));
+  }
+  set(op, tiles);
 }
 
 LogicalResult BodyEmitter::emitOp(hsa::ChunkOp op) {

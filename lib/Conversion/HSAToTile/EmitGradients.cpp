@@ -101,7 +101,7 @@ LogicalResult BodyEmitter::addLandmarks(Operation *op, hsa::LandmarksType role,
                                         Value memory, Value value) {
   auto [source, type] = skipRowSums(*this, value);
   Value tile = get(source);
-  SmallVector<Value> indices = {rows.batch, b.toIndex(chunk->index),
+  SmallVector<Value> indices = {rows.batch, b.toIndex(chunk->numbers[0]),
                                 getHead(role.getHeads())};
   bool isTile = cast<RankedTensorType>(tile.getType()).getRank() == 2;
   if (role.getHeads() != hsa::Heads::Query && isTile) {

@@ -134,7 +134,8 @@ FailureOr<Value> StreamEmitter::emitOp(hsa::ChunkInfoOp op) {
 // Products
 //===----------------------------------------------------------------------===//
 
-static bool isRead(Value value) {
+/// Whether `value` comes straight from memory, streams too.
+static bool isStreamRead(Value value) {
   while (value.getDefiningOp<arith::ExtFOp>())
     value = value.getDefiningOp()->getOperand(0);
   return value.getDefiningOp<hsa::LoadOp>() ||
@@ -152,7 +153,7 @@ Value StreamEmitter::maskColumns(Value tile, int64_t count, double neutral) {
 
 /// Puts `neutral` where a dim axis is padded, unless memory gave zero there.
 Value StreamEmitter::maskDim(Value value, Value tile, double neutral) {
-  if (neutral == 0 && isRead(value))
+  if (neutral == 0 && isStreamRead(value))
     return tile;
   return maskColumns(tile, getSize(value.getType(), Axis::Dim), neutral);
 }
