@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Runs the benchmarks and prints their tables: ``python benchmarks/bench.py [cpu] [gpu]``.
+"""Runs the benchmarks and prints their tables.
+
+``python benchmarks/bench.py [cpu] [gpu] [training]`` runs the parts that are named.
 
 The peers are read from the folder that RAMIFY_PEERS names; see ``benchmarks/peers``.
 """
@@ -38,7 +40,7 @@ def main(parts: list[str]) -> None:
     import compile_time
     import cpu
 
-    parts = parts or (["cpu", "gpu"] if torch.cuda.is_available() else ["cpu"])
+    parts = parts or (["cpu", "gpu", "training"] if torch.cuda.is_available() else ["cpu"])
     print(f"ramify {rf.__version__}, torch {torch.__version__}, {machine()}, ", end="")
     print(f"{datetime.date.today()}, python benchmarks/bench.py {' '.join(parts)}\n")
     if "gpu" in parts:
@@ -46,6 +48,13 @@ def main(parts: list[str]) -> None:
 
         print(table(gpu.rows()), table([gpu.launch()]), sep="\n\n", end="\n\n")
         print(table(gpu.stages()), table([compile_time.row("cuda")]), sep="\n\n", end="\n\n")
+    if "training" in parts:
+        import training
+
+        print(
+            table(training.forward_rows()), table(training.backward_rows()), sep="\n\n", end="\n\n"
+        )
+        print(table(training.selection_rows()), table(training.memory_rows()), sep="\n\n")
     if "cpu" in parts:
         print(table(cpu.rows()), table([cpu.memory()]), sep="\n\n", end="\n\n")
         print(table(cpu.selections()), table([compile_time.row("cpu")]), sep="\n\n")
