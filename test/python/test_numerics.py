@@ -159,7 +159,7 @@ def check_random(seed: int, device: str, schedule: str) -> None:
         n=r.choice((0.0, 0.5, 1.0)),
         corner=r.choice(("", "out of range")),
     )
-    check(case, r.choice(DTYPES), device, seed, schedule)
+    check(case, r.choice(DTYPES), device, seed, schedule=schedule)
 
 
 @pytest.mark.parametrize("device", DEVICES)

@@ -14,6 +14,7 @@ using namespace ramify;
 using hsa::Axis;
 
 /// Addresses, counters, statistics of rows, fragments of keys and values.
+static constexpr int64_t kManyScores = 64, kTileAddresses = 32;
 static constexpr int64_t kOthers = 76;
 /// Products are not computed wider than this before they are added up.
 static constexpr int64_t kProductPiece = 64;
@@ -120,6 +121,10 @@ int64_t ramify::estimateRegisters(hsa::ProgramOp program, int64_t keys,
   if (hasChunksOf(program, [](Type type) { return type.isF16(); }))
     most = std::max(scores + kWeights,
                     scores / 2 + std::min(accumulators, kProductPiece));
+  // Long chunks at once: their copies are waited for together, and the
+  // addresses of all their tiles stand beside the scores.
+  if (!inPasses && scores >= kManyScores)
+    most += kTileAddresses;
   return kOthers + accumulators + countQueries(program) + most +
          (shared ? kSharedColumns : 0);
 }
