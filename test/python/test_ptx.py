@@ -68,9 +68,6 @@ GATHERED = {
 }
 """Chunks of which several are visited at once."""
 
-KNOWN_SPILLS = {("D=192, S=128", torch.float16): "4 bytes are spilled on sm_90a"}
-"""To be removed with the spill: what is expected to fail and passes is a failure."""
-
 pytestmark = pytest.mark.skipif(check_ptx.find_ptxas() is None, reason="no ptxas")
 
 
@@ -111,15 +108,7 @@ def assemble(ptx: str, folder: pathlib.Path) -> None:
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32], ids=str)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_hsa(
-    shape: str,
-    dtype: torch.dtype,
-    target: str,
-    tmp_path: pathlib.Path,
-    request: pytest.FixtureRequest,
-) -> None:
-    if (shape, dtype) in KNOWN_SPILLS:
-        request.applymarker(pytest.mark.xfail(reason=KNOWN_SPILLS[shape, dtype]))
+def test_hsa(shape: str, dtype: torch.dtype, target: str, tmp_path: pathlib.Path) -> None:
     assemble(ptx_of(SHAPES[shape], dtype, target), tmp_path)
 
 

@@ -14,8 +14,12 @@ using namespace ramify;
 using hsa::Axis;
 
 /// Addresses, counters, statistics of rows, fragments of keys and values.
-static constexpr int64_t kManyScores = 64, kTileAddresses = 32;
 static constexpr int64_t kOthers = 76;
+/// Copies of all tiles of a long chunk are waited for together: so many scores,
+/// and what the tiles' addresses take then.
+static constexpr int64_t kManyScores = 64, kTileAddresses = 32;
+/// What a loop over tiles carries where the products are made in pieces.
+static constexpr int64_t kPassState = 8;
 /// Products are not computed wider than this before they are added up.
 static constexpr int64_t kProductPiece = 64;
 /// Weights that are no part of a scale, and the piece that they scale.
@@ -120,7 +124,8 @@ int64_t ramify::estimateRegisters(hsa::ProgramOp program, int64_t keys,
   // or is made in pieces.
   if (hasChunksOf(program, [](Type type) { return type.isF16(); }))
     most = std::max(scores + kWeights,
-                    scores / 2 + std::min(accumulators, kProductPiece));
+                    scores / 2 + std::min(accumulators, kProductPiece)) +
+           (inPasses ? kPassState : 0);
   // Long chunks at once: their copies are waited for together, and the
   // addresses of all their tiles stand beside the scores.
   if (!inPasses && scores >= kManyScores)
