@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 DIFFERENTIABLE = (Role.QUERY, Role.CHUNKS, Role.LANDMARKS, Role.WEIGHTS, Role.TENSOR)
 """What a gradient can be taken by: float arrays."""
 
+OWNED = (Role.QUERY,)
+"""Whose gradients one program each writes: the same bits from run to run."""
+
 
 class Derivative:
     """The gradients of a function by some of its parameters; see `JitFunction.derivative`.
@@ -168,8 +171,22 @@ class Derivative:
             "tensors without gradients, or torch.no_grad()."
         )
 
+    def _check_order(self) -> None:
+        """Refuse to promise the same bits for sums that query blocks add to in any order."""
+        parameters = self.function.signature.parameters
+        shared = [name for name in self.wrt if parameters[name].role not in OWNED]
+        if shared:
+            raise GradientError(
+                f"{self.function.signature.name}: backward: expected deterministic=False, found "
+                f"True: gradients of {', '.join(shared)} are sums over all queries, added in any "
+                "order. Take gradients of queries only, or turn "
+                "torch.use_deterministic_algorithms off for this call."
+            )
+
     def _plan(self, mode: str, request: Mapping[str, Any]) -> _runtime.Plan:
         own = self.function
+        if mode == "backward" and request["constants"].get("deterministic"):
+            self._check_order()
         try:
             return plan_for(
                 own.signature,

@@ -10,37 +10,11 @@ import pytest
 import torch
 from arguments import random_arguments
 from numerics import DEVICES
+from test_frontend import hsa, joint
 
 import ramify as rf
 import ramify.language as rl
 from ramify.derivative import differentiable
-
-
-@rf.jit
-def hsa(
-    q: rl.Query,
-    k: rl.Chunks,
-    v: rl.Chunks,
-    weights: rl.ChunkWeights,
-    indices: rl.ChunkIndices,
-    *,
-    scale: float,
-    softmax_n: rl.constexpr = 0.0,
-):
-    out = rl.zeros(q, v)
-    for slot, c in rl.selected(indices):
-        p = rl.softmax(rl.dot(q, k[c]) * scale, n=softmax_n)
-        out += weights[slot] * rl.dot(p, v[c])
-    return out
-
-
-@rf.jit
-def joint(q: rl.Query, k: rl.Chunks, v: rl.Chunks, indices: rl.ChunkIndices, *, scale: float):
-    acc = rl.online_softmax(q, v)
-    for _, c in rl.selected(indices):
-        s = rl.dot(q, k[c]) * scale
-        acc.merge(rl.where(rl.positions(k, c) <= rl.query_position(), s, -rl.inf), v[c])
-    return acc.value, acc.lse
 
 
 @rf.jit
@@ -345,6 +319,18 @@ def test_a_gradient_of_ones_own() -> None:
 def test_what_has_no_gradient(wrt: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         hsa.derivative(wrt)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_the_same_bits_are_not_promised_for_sums_in_any_order(device: str) -> None:
+    given = put_all(arguments_of_hsa(), device) | {"deterministic": True}
+    own, shared = hsa.derivative("q"), hsa.derivative(("q", "k"))
+    out, saved = own.forward(**given)
+    first, again = (fetch(own.backward(saved, ones(out), **given))[0] for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    out, saved = shared.forward(**given)
+    with pytest.raises(rf.GradientError, match="gradients of k are sums over all queries"):
+        shared.backward(saved, ones(out), **given)
 
 
 def test_number_of_gradients() -> None:
