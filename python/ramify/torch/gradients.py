@@ -94,13 +94,8 @@ class Gradients:
         with torch.no_grad():
             saved = results
             if self.function.own_gradient is None:  # of one's own: it takes the results
-                more = iter(
-                    results[
-                        self.count(
-                            {**dict(zip(self.schema.positional, args, strict=False)), **kwargs}
-                        ) :
-                    ]
-                )
+                encoded = {**dict(zip(self.schema.positional, args, strict=False)), **kwargs}
+                more = iter(results[self.count(encoded) :])
                 kept = derivative.saved_results(**given)
                 saved = [results[x] if isinstance(x, int) else next(more) for x in kept]
             found = derivative.backward(saved, d_outs, **given)
