@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,7 @@ import numpy as np
 from . import _runtime
 from .call import key_heads, key_heads_name
 from .compiler import plan_for, program
-from .errors import ArgumentError, CompileError, GradientError
+from .errors import ArgumentError, ArgumentTypeError, CompileError, GradientError, mismatch
 from .frontend import Lowered, Result, Role, Signature
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ DIFFERENTIABLE = (Role.QUERY, Role.CHUNKS, Role.LANDMARKS, Role.WEIGHTS, Role.TE
 
 OWNED = (Role.QUERY,)
 """Whose gradients one program each writes: the same bits from run to run."""
+
+DTYPES = {"f32": "float32", "bf16": "bfloat16", "f16": "float16", "i32": "int32"}
 
 
 class Derivative:
@@ -98,44 +100,52 @@ class Derivative:
         args, kwargs = own._reserved(args, kwargs)
         request = self._forward.describe(*args, **kwargs)
         lowered = program(own.signature, request)
-        more, kinds = self._gradients(given, lowered.results, request, args, kwargs)
-        for number, (array, kind) in enumerate(zip(saved, self._kinds(lowered), strict=True)):
+        query = own.signature.of_role(Role.QUERY)[0].name
+        like: Any = {**dict(zip(own.signature.parameters, args, strict=False)), **kwargs}[query]
+        heads = request["sizes"]["HQ"], key_heads(own.signature, request["sizes"])
+        more, kinds = self._gradients(given, lowered.results, like, heads)
+        for number, (array, kind) in enumerate(self._saved(saved, lowered)):
+            _check(f"{own.signature.name}: backward: saved[{number}]", array, kind, like, heads)
             more[f"saved_{number}"], kinds[f"saved_{number}"] = array, kind
         results = self._dispatcher(kinds)(*args, **kwargs, **more)
         return results if isinstance(results, tuple) else (results,)
 
     def _gradients(
-        self,
-        given: Sequence[Any],
-        results: Sequence[Result],
-        request: Mapping[str, Any],
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
+        self, given: Sequence[Any], results: Sequence[Result], like: Any, heads: tuple[int, int]
     ) -> tuple[dict[str, Any], dict[str, Result]]:
         """Gradients of the results by name, zeros for those that are None, and their kinds."""
-        own = self.function
-        if len(given) != len(results):
+        name, count = self.function.signature.name, len(results)
+        if len(given) != count:
             raise ArgumentError(
-                f"{own.signature.name}: backward: expected gradients of {len(results)} results, "
+                f"{name}: backward: expected gradients of {count} result{'s' * (count != 1)}, "
                 f"found {len(given)}."
             )
-        query = own.signature.of_role(Role.QUERY)[0].name
-        array: Any = {**dict(zip(own.signature.parameters, args, strict=False)), **kwargs}[query]
-        heads = {"query": request["sizes"]["HQ"], "kv": key_heads(own.signature, request["sizes"])}
         named, kinds = {}, {}
         for number, (d_out, result) in enumerate(zip(given, results, strict=True)):
             if result.dtype == "i32":
                 continue
-            shape = [*array.shape[:2], heads["query" if "head" in result.axes else "kv"]]
-            full = [*shape, *filter(None, [result.dim, result.slots])]
-            named[f"d_{number}"] = _zeros(array, full, result.dtype) if d_out is None else d_out
-            kinds[f"d_{number}"] = result
+            if d_out is None:
+                d_out = _zeros(like, _shape(result, like, heads), result.dtype)
+            else:
+                _check(f"{name}: backward: d_outs[{number}]", d_out, result, like, heads)
+            named[f"d_{number}"], kinds[f"d_{number}"] = d_out, result
         return named, kinds
 
-    def _kinds(self, lowered: Lowered) -> list[Result]:
-        """What each of the saved arrays is."""
-        kept = _saved_results(lowered.text(), len(lowered.results), ",".join(self.wrt))
-        return [lowered.results[x] if isinstance(x, int) else x for x in kept]
+    def _saved(self, saved: Sequence[Any], lowered: Lowered) -> list[tuple[Any, Result]]:
+        """The saved arrays, and what each is."""
+        kinds = [lowered.results[x] if isinstance(x, int) else x for x in self._kept(lowered)]
+        if isinstance(saved, tuple | list) and len(saved) == len(kinds):
+            return list(zip(saved, kinds, strict=True))
+        is_listed = isinstance(saved, tuple | list)
+        error = ArgumentError if is_listed else ArgumentTypeError
+        raise error(
+            mismatch(
+                f"{self.function.signature.name}: backward: saved",
+                f"a tuple of {len(kinds)}",
+                f"one of {len(saved)}" if is_listed else type(saved).__name__,
+                "Pass on what forward of this derivative saved.",
+            )
+        )
 
     def saved_results(self, *args: Any, **kwargs: Any) -> tuple[Result | int, ...]:
         """What `forward` saves, without running or compiling code: a result's number, or what is
@@ -143,11 +153,13 @@ class Derivative:
         own = self.function
         args, kwargs = own._reserved(args, kwargs)
         request = self._forward.describe(*args, **kwargs)
-        lowered = program(own.signature, request)
+        return self._kept(program(own.signature, request))
+
+    def _kept(self, lowered: Lowered) -> tuple[Result | int, ...]:
         try:
             return _saved_results(lowered.text(), len(lowered.results), ",".join(self.wrt))
         except CompileError as error:
-            raise explained(own, error) from None
+            raise explained(self.function, error) from None
 
     @functools.cached_property
     def _forward(self) -> _runtime.Dispatcher:
@@ -248,8 +260,30 @@ def differentiable(signature: Signature) -> tuple[str, ...]:
     return tuple(p.name for p in signature.parameters.values() if p.role in DIFFERENTIABLE)
 
 
+def parameter_names(name: str, wrt: Iterable[str] | str) -> tuple[str, ...]:
+    """One name or several, in their order.
+
+    Raises
+    ------
+    ArgumentTypeError
+        If they are none, or in no order.
+    """
+    names = (wrt,) if isinstance(wrt, str) else wrt
+    if isinstance(names, Iterable) and not isinstance(names, Set):
+        names = tuple(names)
+        if all(isinstance(each, str) for each in names):
+            return names
+    what = f"{name}.derivative(): wrt"
+    raise ArgumentTypeError(mismatch(what, "a name or a sequence of names", repr(wrt)))
+
+
 def _check_names(function: JitFunction, wrt: tuple[str, ...]) -> None:
     signature = function.signature
+    if function._options.schedule == "inverse_index":
+        raise GradientError(
+            f"{signature.name}.derivative(): expected another schedule, found inverse_index: the "
+            "lists that it gives have no gradient."
+        )
     legal = differentiable(signature)
     if not wrt:
         raise GradientError(
@@ -285,6 +319,30 @@ def _parameter(signature: Signature, name: str, kind: Result) -> dict[str, Any]:
             "alignment": 16,
         }
     return {**spec, "shapes": [shape], "dtypes": ["f32"]}
+
+
+def _shape(kind: Result, like: Any, heads: tuple[int, int]) -> list[int]:
+    """The shape of a result in memory; `heads` are those of queries and of keys."""
+    shape = [*like.shape[:2], heads[0] if "head" in kind.axes else heads[1]]
+    return [*shape, *filter(None, [kind.dim, kind.slots])]
+
+
+def _check(what: str, array: Any, kind: Result, like: Any, heads: tuple[int, int]) -> None:
+    """Refuse an array that is not of a result's shape and dtype.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        Under the name that the user knows the array by.
+    """
+    if not hasattr(array, "__dlpack__"):
+        raise ArgumentTypeError(mismatch(what, "an array", type(array).__name__))
+    shape, dtype = _shape(kind, like, heads), str(getattr(array, "dtype", "")).rpartition(".")[2]
+    found = list(map(int, getattr(array, "shape", shape)))
+    if found != shape:
+        raise ArgumentError(mismatch(what, f"the shape {shape}", str(found)))
+    if dtype not in ("", DTYPES[kind.dtype]):
+        raise ArgumentTypeError(mismatch(what, DTYPES[kind.dtype], dtype))
 
 
 def _zeros(like: Any, shape: list[int], dtype: str) -> Any:

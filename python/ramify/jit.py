@@ -21,7 +21,7 @@ from .call import (
     runtime_signature,
 )
 from .compiler import Options, Statistics, compiler_options, plan_for, program, target_of, translate
-from .derivative import Derivative, differentiable, explained
+from .derivative import Derivative, differentiable, explained, parameter_names
 from .errors import ArgumentError, ArgumentTypeError, CompileError
 from .explain import explain
 from .frontend import Signature, watch
@@ -123,6 +123,11 @@ class JitFunction(_runtime.Callable):
                 f"{self.signature.name}.ir(): expected a level among {', '.join(LEVELS)}, "
                 f"found {level!r}."
             )
+        if wrt and level not in DERIVATIVES:
+            raise ArgumentError(
+                f"{self.signature.name}.ir(): wrt: expected the level forward or backward, found "
+                f"{level!r}."
+            )
         args, kwargs = self._reserved(args, kwargs)
         request = self._dispatcher.describe(*args, **kwargs)
         if not isinstance(target, str | None):
@@ -197,7 +202,7 @@ class JitFunction(_runtime.Callable):
         GradientError
             If a parameter has no gradient.
         """
-        names = (wrt,) if isinstance(wrt, str) else tuple(wrt)
+        names = parameter_names(self.signature.name, wrt)
         if names not in self._derivatives:
             self._derivatives[names] = Derivative(self, names)
         return self._derivatives[names]

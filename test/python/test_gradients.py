@@ -336,7 +336,7 @@ def test_the_same_bits_are_not_promised_for_sums_in_any_order(device: str) -> No
 def test_number_of_gradients() -> None:
     given = arguments_of_hsa()
     out, saved = hsa.derivative("q").forward(**given)
-    with pytest.raises(rf.ArgumentError, match="expected gradients of 1 results, found 2"):
+    with pytest.raises(rf.ArgumentError, match="expected gradients of 1 result, found 2"):
         hsa.derivative("q").backward(saved, (out, out), **given)
 
 

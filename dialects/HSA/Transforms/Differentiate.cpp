@@ -355,9 +355,9 @@ FailureOr<ProgramOp> Gradient::build() {
   picks.name = findFreeName("saved_0");
   for (Type type : program.getResultTypes())
     if (!isResultType(type) && !(slots && isOfSlots(type)))
-      return program.emitError() << "no gradient is known of a program that "
-                                    "returns "
-                                 << type;
+      return program.emitError()
+             << "no gradient is known of results over slots, " << type
+             << ", at which nothing is read of a stream; picks are constants";
   createProgram();
   SmallVector<Value> cotangents;
   addResultGradients(cotangents);

@@ -144,7 +144,7 @@ LogicalResult ReduceAdjoint::passToInits() {
       return op.emitError()
              << "no gradient is known of a " << stringifyMonoid(monoid)
              << " over chunks that begins with a value that "
-                "needs one; begin with rl.full(..., "
+                "needs one; begin with rl.zeros(..., init="
              << (monoid == Monoid::Max ? "-" : "") << "rl.inf)";
   }
   return success();

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..errors import GradientError
+from ..frontend import Result
 from .library import DEVICES, LIBRARY, define
 from .shapes import describe, fake_results, fake_saved
 
@@ -30,7 +31,7 @@ class Gradients:
     def __init__(self, operator: Operator) -> None:
         self.operator = operator
         self.function, self.schema = operator.function, operator.schema
-        self._counts: dict[tuple[Any, ...], int] = {}
+        self._results: dict[tuple[Any, ...], tuple[Result, ...]] = {}
         name = operator.name
         wrt = ["str wrt"]
         self.forward = define(f"{name}_forward", f"{self.schema.text(after=wrt)} -> Tensor[]")
@@ -45,20 +46,20 @@ class Gradients:
             LIBRARY.impl(f"{name}_{suffix}", self._below(suffix), "Autograd", with_keyset=True)
         LIBRARY.impl(name, self._record, "Autograd", with_keyset=True)
 
-    def count(self, given: dict[str, Any]) -> int:
-        """How many results the function has, which only its constants decide."""
+    def results(self, given: dict[str, Any]) -> tuple[Result, ...]:
+        """The function's results; how many and of what axes only its constants decide."""
         constants = tuple(given.get(p.name) for p in self.function.signature.constants)
-        if constants not in self._counts:
+        if constants not in self._results:
             lowered, _ = describe(self.function.signature, self.schema.decode((), given))
-            self._counts[constants] = len(lowered.results)
-        return self._counts[constants]
+            self._results[constants] = tuple(lowered.results)
+        return self._results[constants]
 
     def _record(self, keyset: Any, *args: Any, **kwargs: Any) -> Any:
         """The operator itself, or its forward operator where a gradient is wanted."""
         given = {**dict(zip(self.schema.positional, args, strict=False)), **kwargs}
         if torch.is_grad_enabled():
             wrt = [n for n in self.schema.arrays if given[n].requires_grad]
-            if wrt:
+            if wrt and any(result.dtype != "i32" for result in self.results(given)):
                 tensors = {n: x for n, x in given.items() if isinstance(x, torch.Tensor)}
                 others = {n: x for n, x in given.items() if n not in tensors}
                 outs = Recorded.apply(self, wrt, tuple(tensors), others, *tensors.values())
@@ -95,7 +96,7 @@ class Gradients:
             saved = results
             if self.function.own_gradient is None:  # of one's own: it takes the results
                 encoded = {**dict(zip(self.schema.positional, args, strict=False)), **kwargs}
-                more = iter(results[self.count(encoded) :])
+                more = iter(results[len(self.results(encoded)) :])
                 kept = derivative.saved_results(**given)
                 saved = [results[x] if isinstance(x, int) else next(more) for x in kept]
             found = derivative.backward(saved, d_outs, **given)
@@ -140,7 +141,7 @@ class Recorded(torch.autograd.Function):  # type: ignore[misc]
         ctx.given = gradients, wrt, names, others
         ctx.save_for_backward(*tensors, *results)
         ctx.set_materialize_grads(False)
-        outs = results[: gradients.count(given)]
+        outs = results[: len(gradients.results(given))]
         ctx.mark_non_differentiable(*(x for x in outs if not x.is_floating_point()))
         return tuple(outs)
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ast
 import math
+import numbers
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +38,15 @@ KEYWORDS = {
     "deterministic": "bool deterministic=False",
 }
 """The keywords of every call. Sizes of chunks stand in the order of the partitions."""
+
+KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
+    "float": ("a number", (numbers.Real, torch.SymInt, torch.SymFloat)),
+    "int": ("an int", (numbers.Integral, torch.SymInt)),
+    "SymInt": ("an int", (numbers.Integral, torch.SymInt)),
+    "bool": ("True or False", (bool,)),
+    "Tensor": ("a tensor", (torch.Tensor,)),
+}
+"""What a type of a schema takes, in words and as types; for the others PyTorch tells."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,8 @@ class Schema:
         self.arrays = tuple(p.name for p in signature.arrays)
         self.reprs = tuple(f.name for f in self.fields if f.is_repr)
         self.names = frozenset((*signature.parameters, *KEYWORDS))
+        texts = {**{f.name: f.text for f in self.fields}, **KEYWORDS}
+        self.kinds = {name: text.split()[0] for name, text in texts.items()}
 
     def text(self, before: Iterable[str] = (), after: Iterable[str] = ()) -> str:
         """The parameters in brackets; `before` and `after` stand around the keyword-only ones."""
@@ -79,12 +91,12 @@ class Schema:
         return f"({', '.join([*before, *first, '*', *rest, *KEYWORDS.values(), *after])})"
 
     def check(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        """Check which arguments there are, and that arrays are tensors.
+        """Check which arguments there are, and of which types.
 
         Raises
         ------
         ArgumentTypeError
-            If one is missing, unknown or given twice, or no tensor; if there are too many.
+            If one is missing, unknown, given twice or of a wrong type; if there are too many.
         """
         name, first = self.signature.name, self.positional[: len(args)]
         if len(args) > len(self.positional):
@@ -101,10 +113,9 @@ class Schema:
         for required in self.required:
             if required not in given:
                 raise ArgumentTypeError(f"{name}(): {required} is missing")
-        for array in self.arrays:
-            if not isinstance(given[array], torch.Tensor):
-                found = type(given[array]).__name__
-                raise ArgumentTypeError(f"{name}(): {array}: expected a tensor, found {found}")
+        for each, value in given.items():
+            if each not in self.reprs:
+                _check(f"{name}(): {each}", self.kinds[each], value)
 
     def encode(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """A call's keywords as the operator takes them."""
@@ -123,6 +134,11 @@ class Schema:
                     f"{list(self.signature.partitions)}, found {list(chunks)}."
                 )
             encoded["chunks"] = [chunks[name] for name in self.signature.partitions]
+        elif chunks is not None and not isinstance(chunks, list | tuple):
+            raise ArgumentTypeError(
+                f'{self.signature.name}(): chunks: expected a dict such as {{"kv": 64}}, found '
+                f"{chunks!r}."
+            )
         return encoded
 
     def decode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -141,6 +157,20 @@ class Schema:
         if given.get("chunks") is not None:
             given["chunks"] = dict(zip(self.signature.partitions, given["chunks"], strict=True))
         return {name: value for name, value in given.items() if not _is_absent(name, value)}
+
+
+def _check(what: str, kind: str, value: Any) -> None:
+    """Refuse what PyTorch would refuse in words of its own."""
+    base = kind.removesuffix("?")
+    if (value is None and base != kind) or base not in KINDS:
+        return
+    expected, types = KINDS[base]
+    if base == "SymInt" and kind != base:  # a number, or an array for each sequence
+        expected, types = "an int or an int32 tensor [B]", (*types, torch.Tensor)
+    if not isinstance(value, types) or (isinstance(value, bool) and base != "bool"):
+        raise ArgumentTypeError(f"{what}: expected {expected}, found {type(value).__name__}")
+    if isinstance(value, torch.Tensor) and value.layout is not torch.strided:
+        raise ArgumentTypeError(f"{what}: expected a dense tensor, found {value.layout}")
 
 
 def _is_absent(name: str, value: Any) -> bool:

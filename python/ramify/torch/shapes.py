@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..compiler import translate
+from ..errors import ArgumentTypeError
 from ..frontend import Lowered, Role, Signature, lower
 from ..frontend.binding import ArrayInfo, Sizes, measure, specialise, split
 from ..frontend.lower import Result
@@ -44,6 +45,12 @@ def fake_results(signature: Signature, given: Mapping[str, Any]) -> list[torch.T
     """
     lowered, sizes = describe(signature, given)
     query = given[signature.of_role(Role.QUERY)[0].name]
+    for name, value in given.items():
+        if isinstance(value, torch.Tensor) and value.device != query.device:
+            raise ArgumentTypeError(
+                f"{signature.name}(): {name}: expected a tensor on {query.device}, as the query "
+                f"is, found one on {value.device}."
+            )
     return [
         query.new_empty(result_shape(result, sizes), dtype=TORCH_DTYPES[result.dtype])
         for result in lowered.results

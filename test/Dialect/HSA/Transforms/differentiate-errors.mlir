@@ -22,7 +22,7 @@ hsa.program @unknown(%q: !query) -> !rows attributes {group = 4 : i64} {
 hsa.program @begins_with(%q: !query, %k: !keys) -> !rows attributes {group = 4 : i64} {
   %x = hsa.load %q : !query -> !rows
   %d = hsa.every %k : !keys -> !hsa.domain<"kv">
-  // expected-error @below {{no gradient is known of a max over chunks that begins with a value that needs one; begin with rl.full(..., -rl.inf)}}
+  // expected-error @below {{no gradient is known of a max over chunks that begins with a value that needs one; begin with rl.zeros(..., init=-rl.inf)}}
   %y = hsa.reduce (%c) in %d : !hsa.domain<"kv"> into (max %x : !rows) {
     hsa.yield %x : !rows
   }
