@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import sys
+import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -33,6 +35,12 @@ if TYPE_CHECKING:
 
 DERIVATIVES = ("forward", "backward")
 LEVELS = (*DERIVATIVES, "hsa", "tile", "placed", "llvm", "ptx", "asm", "plan")
+
+
+functions: weakref.WeakValueDictionary[int, JitFunction] = weakref.WeakValueDictionary()
+"""Functions by number: what `torch.compile` hands on while it traces is a number or a text."""
+
+_numbers = itertools.count()
 
 
 class JitFunction(_runtime.Callable):
@@ -70,6 +78,8 @@ class JitFunction(_runtime.Callable):
         self._options = options or Options()
         self._statistics = Statistics()
         self._operator: Any = None
+        self._number = next(_numbers)
+        functions[self._number] = self
         self._derivatives: dict[tuple[str, ...], Derivative] = {}
         self.own_gradient: Callable[..., Mapping[str, Any]] | None = None
         functools.update_wrapper(self, function)
@@ -168,7 +178,7 @@ class JitFunction(_runtime.Callable):
         """The function as a PyTorch operator, made at the first use."""
         from .torch import make_operator  # PyTorch is loaded by those who use it
 
-        make_operator(self)
+        make_operator(self._number)
         operator: Operator = self._operator
         return operator
 
