@@ -48,3 +48,65 @@ hsa.program @other(%x: !hsa.query<f32, pos = 1, head = 4, dim = 16>) -> !rows at
   %y = hsa.load %x : !hsa.query<f32, pos = 1, head = 4, dim = 16> -> !rows
   hsa.return %y : !rows
 }
+
+// -----
+
+!weights = !hsa.weights<"picks", f32, heads = kv, slots = 3>
+!picks   = !hsa.indices<"kv", i32, heads = kv>
+!slots   = tensor<3xf32, #hsa.axes<slot>>
+!row     = tensor<1x4xf32, #hsa.axes<pos, head>>
+
+hsa.program @computed(%q: !hsa.query<f32, pos = 1, head = 4, dim = 16>, %k: !hsa.chunks<"kv", f32, key = 8, dim = 16>, %weights: !weights, %picks: !picks) -> !row attributes {group = 4 : i64} {
+  %x = hsa.load %q : !hsa.query<f32, pos = 1, head = 4, dim = 16> -> tensor<1x4x16xf32, #hsa.axes<pos, head, dim>>
+  %sum = hsa.fold sum %x over dim : tensor<1x4x16xf32, #hsa.axes<pos, head, dim>> -> !row
+  %scale = hsa.fold sum %sum over pos, head : !row -> f32
+  %w = hsa.load %weights : !weights -> !slots
+  %scales = hsa.broadcast %scale : f32 to !slots
+  %p = arith.mulf %w, %scales : !slots
+  %zero = hsa.identity sum : !row
+  %d = hsa.selected %picks : !picks -> !hsa.domain<"kv", "picks">
+  %y = hsa.reduce (%slot, %c) in %d : !hsa.domain<"kv", "picks"> into (sum %zero : !row) {
+    // expected-error @below {{no gradient is known of a slot's element of a value that the function computes}}
+    %own = hsa.at %p[%slot : !hsa.slot<"picks">] : !slots -> f32
+    %owns = hsa.broadcast %own : f32 to !row
+    hsa.yield %owns : !row
+  }
+  hsa.return %y : !row
+}
+
+// -----
+
+!landmarks = !hsa.landmarks<"kv", f32, heads = kv, key = 8, dim = 16>
+!scores    = tensor<1x4x?xf32, #hsa.axes<pos, head, chunk>>
+!score     = tensor<1x?xf32, #hsa.axes<pos, chunk>>
+!picks     = tensor<1x3xi32, #hsa.axes<pos, slot>>
+
+// expected-error @below {{no gradient is known of results over slots, 'tensor<1x3xi32, #hsa.axes<pos, slot>>', at which nothing is read of a stream; picks are constants}}
+hsa.program @picks(%q: !hsa.query<f32, pos = 1, head = 4, dim = 16>, %landmarks: !landmarks) -> !picks attributes {group = 4 : i64} {
+  %x = hsa.load %q : !hsa.query<f32, pos = 1, head = 4, dim = 16> -> tensor<1x4x16xf32, #hsa.axes<pos, head, dim>>
+  %l = hsa.stream %landmarks : !landmarks -> tensor<?x16xf32, #hsa.axes<chunk, dim>>
+  %s = hsa.dot %x, %l over dim : tensor<1x4x16xf32, #hsa.axes<pos, head, dim>>, tensor<?x16xf32, #hsa.axes<chunk, dim>> -> !scores
+  %t = hsa.fold sum %s over head : !scores -> !score
+  %slots = hsa.topk %t k 3 order nearest : !score -> !picks
+  hsa.return %slots : !picks
+}
+
+// -----
+
+!landmarks = !hsa.landmarks<"kv", f32, heads = kv, key = 8, dim = 16>
+!scores    = tensor<1x4x?xf32, #hsa.axes<pos, head, chunk>>
+!score     = tensor<1x?xf32, #hsa.axes<pos, chunk>>
+!picks     = tensor<1x3xi32, #hsa.axes<pos, slot>>
+!taken     = tensor<1x3xf32, #hsa.axes<pos, slot>>
+
+hsa.program @normalised(%q: !hsa.query<f32, pos = 1, head = 4, dim = 16>, %landmarks: !landmarks) -> !taken attributes {group = 4 : i64} {
+  %x = hsa.load %q : !hsa.query<f32, pos = 1, head = 4, dim = 16> -> tensor<1x4x16xf32, #hsa.axes<pos, head, dim>>
+  %l = hsa.stream %landmarks : !landmarks -> tensor<?x16xf32, #hsa.axes<chunk, dim>>
+  %s = hsa.dot %x, %l over dim : tensor<1x4x16xf32, #hsa.axes<pos, head, dim>>, tensor<?x16xf32, #hsa.axes<chunk, dim>> -> !scores
+  %t = hsa.fold sum %s over head : !scores -> !score
+  // expected-error @below {{no gradient is known of what is taken from a softmax over chunks; take the scores}}
+  %p = hsa.softmax %t over chunk off_by 0.0 : !score
+  %slots = hsa.topk %t k 3 order nearest : !score -> !picks
+  %w = hsa.take %p at %slots : !score, !picks -> !taken
+  hsa.return %w : !taken
+}
