@@ -4,6 +4,7 @@
 #include "Differentiate.h"
 
 #include "Adjoints.h"
+#include "SavedValues.h"
 #include "SimplifyGradients.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -45,89 +46,8 @@ static FailureOr<SmallVector<BlockArgument>> findParameters(ProgramOp program,
 }
 
 //===----------------------------------------------------------------------===//
-// What can be saved
+// Saved values as parameters
 //===----------------------------------------------------------------------===//
-
-static AxesAttr getRows(MLIRContext *context, bool withDim) {
-  SmallVector<Axis> axes = {Axis::Pos, Axis::Head};
-  if (withDim)
-    axes.push_back(Axis::Dim);
-  return AxesAttr::get(context, axes);
-}
-
-/// Whether a program can return a value of that type.
-static bool isResultType(Type type) {
-  AxesAttr axes = getAxes(type);
-  MLIRContext *context = type.getContext();
-  return axes && getElementTypeOrSelf(type).isF32() &&
-         (axes == getRows(context, false) || axes == getRows(context, true));
-}
-
-/// Whether a type is over slots; they are picks, or belong to them.
-static bool isOfSlots(Type type) {
-  AxesAttr axes = getAxes(type);
-  return axes && axes.contains(Axis::Slot);
-}
-
-/// The slots at which the program takes something of a stream; null if it does
-/// not.
-static FailureOr<Value> findSlots(ProgramOp program) {
-  Value slots;
-  for (auto take : program.getBody().front().getOps<TakeOp>()) {
-    if (slots && take.getSlots() != slots)
-      return take.emitError("no gradient is known of a function that takes "
-                            "values at two different selections");
-    slots = take.getSlots();
-  }
-  return slots;
-}
-
-/// Gives each state that is read both of its readers: the adjoint of a softmax
-/// needs its value and its lse.
-static void completeReaders(ProgramOp program) {
-  SmallVector<Operation *> readers;
-  program.walk([&](Operation *op) {
-    if (isa<ValueOp, LseOp>(op))
-      readers.push_back(op);
-  });
-  for (Operation *op : readers) {
-    Value state = op->getOperand(0);
-    auto type = cast<SoftmaxStateType>(state.getType());
-    ImplicitLocOpBuilder b(op->getLoc(), op->getContext());
-    b.setInsertionPointAfter(op);
-    auto has = [&](TypeID id) {
-      return llvm::any_of(state.getUsers(), [&](Operation *user) {
-        return user->getName().getTypeID() == id;
-      });
-    };
-    if (!has(TypeID::get<ValueOp>()))
-      b.create<ValueOp>(type.getValue(), state);
-    if (!has(TypeID::get<LseOp>()))
-      b.create<LseOp>(type.getRowType(), state);
-  }
-}
-
-/// What reductions leave behind for each row. A maximum is not among it: the
-/// adjoint compares with it, bit for bit.
-/// Of a selection, the picks, which come first, and what was taken at them.
-static SmallVector<Value> findCandidates(ProgramOp program, Value slots) {
-  SmallVector<Value> candidates;
-  if (slots)
-    candidates.push_back(slots);
-  for (Operation &op : program.getBody().front()) {
-    if (auto take = dyn_cast<TakeOp>(op);
-        take && getElementTypeOrSelf(take.getType()).isF32())
-      candidates.push_back(take.getResult());
-    auto reduce = dyn_cast<ReduceOp>(op);
-    if (!reduce && !isa<ValueOp, LseOp>(op))
-      continue;
-    for (auto [index, result] : llvm::enumerate(op.getResults()))
-      if (isResultType(result.getType()) &&
-          (!reduce || reduce.getMonoid(index) == Monoid::Sum))
-        candidates.push_back(result);
-  }
-  return candidates;
-}
 
 /// The element type of arrays of rows with a dim: that of the first query.
 static Type getRowElement(ProgramOp program) {
@@ -190,11 +110,13 @@ public:
   ArrayRef<Value> getSaved() const { return saved; }
 
 private:
+  LogicalResult checkResults();
   void createProgram();
   Value addParameter(StringRef name, Type type);
   std::string findFreeName(StringRef name);
   void addResultGradients(SmallVector<Value> &cotangents);
   void cloneBody();
+  void visitPicks();
   Value getGradient(Sweep &sweep, BlockArgument parameter);
   void finish(ArrayRef<Value> results);
   LogicalResult simplify();
@@ -286,6 +208,28 @@ void Gradient::cloneBody() {
   }
 }
 
+/// What had visited slots that the program computes visits the saved ones.
+void Gradient::visitPicks() {
+  SmallVector<SelectedOp> computed;
+  gradient.walk([&](SelectedOp selected) {
+    if (selected.isComputed())
+      computed.push_back(selected);
+  });
+  auto slot = SlotType::get(b.getContext(), picks.name);
+  for (SelectedOp selected : computed) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(selected);
+    auto domain = DomainType::get(
+        b.getContext(), selected.getType().getPartition(), picks.name);
+    Value saved = b.create<SelectedOp>(domain, picks.indices,
+                                       /*partition=*/nullptr, /*as=*/nullptr);
+    for (Operation *user : selected->getUsers())
+      cast<ReduceOp>(user).getBody().getArgument(0).setType(slot);
+    selected.replaceAllUsesWith(saved);
+    selected.erase();
+  }
+}
+
 /// The gradient by one parameter, whole.
 Value Gradient::getGradient(Sweep &sweep, BlockArgument parameter) {
   Type role = parameter.getType();
@@ -347,17 +291,33 @@ void Gradient::dropUnread() {
   gradient.setArgNamesAttr(b.getArrayAttr(names));
 }
 
+/// Some result has a gradient, and all can have one, or are picks.
+LogicalResult Gradient::checkResults() {
+  auto hasNone = [&](Type type) {
+    return !isResultType(type) && !(slots && isOfSlots(type));
+  };
+  auto isPicks = [](Type type) {
+    return getElementTypeOrSelf(type).isInteger(32);
+  };
+  ArrayRef<Type> types = program.getResultTypes();
+  const Type *wrong = llvm::find_if(types, hasNone);
+  if (wrong == types.end() && llvm::all_of(types, isPicks))
+    wrong = types.begin();
+  if (wrong == types.end())
+    return success();
+  return program.emitError()
+         << "no gradient is known of results over slots, " << *wrong
+         << ", at which nothing is read of a stream; picks are constants";
+}
+
 FailureOr<ProgramOp> Gradient::build() {
   FailureOr<Value> found = findSlots(program);
   if (failed(found))
     return failure();
   slots = *found;
   picks.name = findFreeName("saved_0");
-  for (Type type : program.getResultTypes())
-    if (!isResultType(type) && !(slots && isOfSlots(type)))
-      return program.emitError()
-             << "no gradient is known of results over slots, " << type
-             << ", at which nothing is read of a stream; picks are constants";
+  if (failed(checkResults()))
+    return failure();
   createProgram();
   SmallVector<Value> cotangents;
   addResultGradients(cotangents);
@@ -374,6 +334,7 @@ FailureOr<ProgramOp> Gradient::build() {
     for (BlockArgument parameter : wrt)
       results.push_back(getGradient(sweep, parameter));
   finish(results);
+  visitPicks();
   if (failed(done) || failed(simplify())) {
     gradient.erase();
     return failure();

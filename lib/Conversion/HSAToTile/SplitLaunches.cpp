@@ -57,11 +57,16 @@ static bool isOfStreams(Operation *op) {
           llvm::any_of(op->getResultTypes(), hasStream));
 }
 
-/// Whether the operation visits chunks, or adds to a softmax that such a visit
-/// may go on with.
+/// Whether the operation visits chunks, or adds to a softmax or to sums that
+/// such a visit may go on with. Sums that nothing is added to are returned with
+/// those of the visits.
 static bool isReduction(Operation *op) {
-  auto isState = [](Type type) { return isa<hsa::SoftmaxStateType>(type); };
+  auto isState = [](Type type) {
+    return isa<hsa::SoftmaxStateType, hsa::SumsType>(type);
+  };
+  auto isReturned = [](Operation *user) { return isa<hsa::ReturnOp>(user); };
   return isa<hsa::ReduceOp>(op) ||
+         (isa<hsa::ZerosOp>(op) && llvm::any_of(op->getUsers(), isReturned)) ||
          (op->getNumOperands() > 0 &&
           llvm::any_of(op->getResultTypes(), isState));
 }

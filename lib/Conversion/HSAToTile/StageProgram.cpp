@@ -33,8 +33,10 @@ void StageProgram::collect(Value value) {
   }
   Operation *op = value.getDefiningOp();
   int own = stages->of(value);
-  // Comparisons are cheaper made again than stored.
-  bool isAgain = isa<hsa::SelectedOp>(op) ||
+  // Comparisons are cheaper made again than stored, and so is what is spread.
+  bool isSpread =
+      isa<hsa::BroadcastOp>(op) && !hasAxis(value.getType(), Axis::Slot);
+  bool isAgain = isa<hsa::SelectedOp>(op) || isSpread ||
                  hasAxis(value.getType(), Axis::Chunk) ||
                  getElementTypeOrSelf(value).isInteger(1);
   if (own == stage || own == Stages::kFree || isAgain)
@@ -101,6 +103,12 @@ void StageProgram::addParameters() {
     if (auto weights = dyn_cast<hsa::WeightsType>(value.getType()))
       if (BlockArgument indices = whole.getParameter(weights.getIndices()))
         parameters.insert(indices);
+  // Sums have the shape of their parameter.
+  for (Value output : outputs)
+    if (auto sums = dyn_cast<hsa::SumsType>(output.getType()))
+      for (BlockArgument argument : whole.getBody().getArguments())
+        if (argument.getType() == sums.getRole())
+          parameters.insert(argument);
   for (BlockArgument argument : whole.getBody().getArguments()) {
     unsigned index = argument.getArgNumber();
     if (!parameters.contains(argument) && !isImplied(index))
