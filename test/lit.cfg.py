@@ -8,7 +8,7 @@ import lit.formats
 config.name = "Ramify"
 config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".mlir", ".hsa", ".test"]
-config.excludes = ["CMakeLists.txt", "Inputs"]
+config.excludes = ["CMakeLists.txt", "Inputs", "snapshots"]
 config.test_source_root = os.path.join(config.ramify_source_dir, "test")
 config.test_exec_root = os.path.join(config.ramify_binary_dir, "test")
 

@@ -8,6 +8,7 @@ from typing import Any
 import ramify.language as rl
 
 from ..jit import jit
+from .checks import default_scale
 
 
 @jit
@@ -120,11 +121,3 @@ def hsa(
         validate=validate,
         **options,
     )
-
-
-def default_scale(q: Any) -> float:
-    """1 / sqrt(D); arrays of another rank, or D = 0, are reported by the call itself."""
-    try:
-        return float(q.shape[-1] ** -0.5)
-    except (AttributeError, IndexError, TypeError, ZeroDivisionError):
-        return 1.0

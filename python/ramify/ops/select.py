@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import numbers
 from typing import Any
 
 import ramify.language as rl
@@ -11,7 +10,7 @@ import ramify.language as rl
 from ..errors import ArgumentError, ArgumentTypeError, mismatch
 from ..jit import jit
 from ..language.selection import MAX_TOP_K, ORDERS
-from .hsa import default_scale
+from .checks import check_int, default_scale, given
 
 WEIGHTS = ("stick_breaking", "softmax", "softmax_1", "sigmoid", "none")
 GROUPS = ("sum", "max")
@@ -154,8 +153,7 @@ def select(
         own=own,
         group=group,
     )
-    given = {"num_keys": num_keys, "q_start": q_start}
-    options = {name: value for name, value in given.items() if value is not None}
+    options = given(num_keys=num_keys, q_start=q_start)
     result: tuple[Any, Any] = select_kernel(r, landmarks, **chosen, **options)
     return result
 
@@ -170,10 +168,10 @@ def select_arguments(
     ArgumentError, ArgumentTypeError
         For what `select` does not have.
     """
-    _check_int("chunk_size", chunk_size, 1)
-    _check_int("top_k", choices["top_k"], 1, MAX_TOP_K)
+    check_int("select", "chunk_size", chunk_size, 1)
+    check_int("select", "top_k", choices["top_k"], 1, MAX_TOP_K)
     for name in ("window", "sink", "local"):
-        _check_int(name, choices[name], 0)
+        check_int("select", name, choices[name], 0)
     for name, legal in (("weights", WEIGHTS), ("order", ORDERS), ("group", GROUPS)):
         if choices[name] not in legal:
             expected = f"one of {', '.join(map(repr, legal))}"
@@ -216,11 +214,3 @@ def _check_choices(chunk_size: int, choices: dict[str, Any]) -> None:
                 "The landmark of the query's own chunk has seen later keys.",
             )
         )
-
-
-def _check_int(name: str, value: Any, least: int, most: int | None = None) -> None:
-    expected = f"an int >= {least}" if most is None else f"an int from {least} to {most}"
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise ArgumentTypeError(mismatch(f"select(): {name}", expected, repr(value)))
-    if int(value) < least or (most is not None and int(value) > most):
-        raise ArgumentError(mismatch(f"select(): {name}", expected, repr(value)))
