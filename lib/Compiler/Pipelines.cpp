@@ -59,6 +59,7 @@ static void buildSchedulePipeline(OpPassManager &passes,
     options.maxKeyTile = options.keysAtOnce = choices.keyTile;
   if (choices.registers)
     options.registers = choices.registers;
+  options.slices = choices.slices;
   // Selecting and attending have schedules of their own: programs that hand
   // their results on in memory. What is handed on is loaded only where it is
   // read.
@@ -92,6 +93,8 @@ void ramify::buildSchedulePipeline(OpPassManager &passes,
   options.streamRows = 2 * target.vectorShape().lanes;
   // Two or four vectors of rows against the keys of a chunk.
   options.chunkRows = 32;
+  // All of a CPU counts as one SM: enough programs for the cores of most.
+  options.programsPerSM = 16;
   ::buildSchedulePipeline(passes, options, choices);
 }
 

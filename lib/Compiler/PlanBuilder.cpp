@@ -199,7 +199,9 @@ LogicalResult PlanBuilder::addIndex(Operation &inner) {
     return success();
   }
   if (isa<arith::IndexCastOp, arith::IndexCastUIOp>(inner)) {
-    expressions[value] = expressions[inner.getOperand(0)];
+    // Not a reference: adding an expression may move the others.
+    Expr same = expressions.at(inner.getOperand(0));
+    expressions[value] = std::move(same);
     return success();
   }
   std::optional<Expr::Op> combine = getOperator(inner);

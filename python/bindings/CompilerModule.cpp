@@ -59,6 +59,8 @@ static CompileOptions readOptions(const py::dict &dict) {
       options.keyTile = py::cast<int>(value);
     else if (name == "registers")
       options.registers = py::cast<int>(value);
+    else if (name == "slices")
+      options.slices = py::cast<int>(value);
     else
       throw py::value_error("the compiler has no option '" + name + "'");
   }
@@ -143,7 +145,7 @@ PYBIND11_MODULE(_compiler, module) {
              "The serialised plan of a program. Releases the GIL.\n\n"
              "options: those of CompileOptions, 'target', 'schedule', "
              "'aligned', 'default_q_start', 'stages', 'key_tile', "
-             "'registers', 'derivative', 'wrt'.");
+             "'registers', 'slices', 'derivative', 'wrt'.");
   module.def("lower", &lower, py::arg("text"), py::arg("level"),
              py::arg("options"),
              "A program at the level 'hsa', 'tile', 'placed', 'llvm', 'ptx', "

@@ -25,7 +25,7 @@ from .call import is_aligned, specialise
 from .errors import ArgumentError, UnsupportedError
 from .frontend import Lowered, Signature, lower
 
-SCHEDULES = ("query_major", "chunk_major", "inverse_index")
+SCHEDULES = ("query_major", "chunk_major", "split_kv", "inverse_index")
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,9 @@ class Options:
         How the work is cut into programs. "query_major": one program per query block, which
         gathers its chunks. "chunk_major": one program for some of the queries that selected one
         chunk, whose keys are read once; needs selected chunks, and a workspace of at most
-        256 MiB. "inverse_index": only the lists of those queries, as the results.
+        256 MiB. "split_kv": several programs per query block, each with a slice of its chunks,
+        and a second launch that puts the slices together; for few queries with many chunks, as
+        in decoding. "inverse_index": only the lists of those queries, as the results.
     stages : int
         Stages of the shared-memory rings on a GPU, 1 to 4; 0 lets the compiler choose.
     key_tile : int
@@ -47,12 +49,16 @@ class Options:
     registers : int
         Registers of a thread that the scores of a chunk may take, up to 255: what needs more is
         computed tile by tile, in passes. 0 lets the compiler choose.
+    slices : int
+        Slices that "split_kv" cuts the chunks of a query block into, up to 1024. 0 lets each call
+        choose, by its shapes and the size of the device.
     """
 
     schedule: str = "query_major"
     stages: int = 0
     key_tile: int = 0
     registers: int = 0
+    slices: int = 0
 
     def __post_init__(self) -> None:
         if self.schedule not in SCHEDULES:
@@ -69,6 +75,8 @@ class Options:
             raise ArgumentError(
                 f"registers: expected an int from 0 to 255, found {self.registers!r}."
             )
+        if type(self.slices) is not int or self.slices not in range(1025):
+            raise ArgumentError(f"slices: expected an int from 0 to 1024, found {self.slices!r}.")
 
 
 @dataclass

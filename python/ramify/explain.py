@@ -16,6 +16,8 @@ WHY = {
     "query_major": "one program for each query block, which gathers its chunks",
     "chunk_major": "programs own chunks, whose queries an inverse index lists; the parts of each "
     "slot are combined, window by window",
+    "split_kv": "programs own slices of the chunks of a query block; the parts of the slices are "
+    "combined",
     "inverse_index": "the queries that selected each chunk, and nothing else",
 }
 

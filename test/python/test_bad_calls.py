@@ -275,6 +275,7 @@ def test_unknown_level(level: str) -> None:
         ({"stages": 2.0}, "int"),
         ({"key_tile": 24}, "multiple of 16"),
         ({"registers": 256}, "0 to 255"),
+        ({"slices": 1025}, "0 to 1024"),
         ({"warps": 4}, "schedule"),
     ],
 )

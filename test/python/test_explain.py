@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 import test_variants as variants
 import torch
 from arguments import random_arguments
@@ -57,11 +60,30 @@ def test_launches_and_workspace_of_chunk_major() -> None:
     assert "workspace: 0.1 MiB" in text
 
 
-def test_workspace_is_bounded_whatever_the_length() -> None:
+def test_slices_of_split_kv() -> None:
+    """A CPU counts as one SM that has room for 16 programs; no slice is without a slot."""
+    case = Case(B=2, L=1, N=640, H=1, G=4, D=32, S=32, K=9)
+    in_slices = rf.ops.hsa_kernel.options(schedule="split_kv")
+    text = in_slices.explain(**make(case, torch.float32), scale=0.1, chunk_size=32)
+    assert "hsa_kernel on cpu, schedule split_kv: programs own slices" in text
+    assert "launch hsa_kernel_slices: grid (8, 1, 2), 16 programs" in text
+    assert "launch hsa_kernel_rest: grid (1, 1, 2), 2 programs" in text
+    few = make(case.but(K=3), torch.float32)
+    text = in_slices.explain(**few, scale=0.1, chunk_size=32)
+    assert "launch hsa_kernel_slices: grid (3, 1, 2), 6 programs" in text
+    many = make(case.but(L=64), torch.float32)
+    text = in_slices.explain(**many, scale=0.1, chunk_size=32)
+    assert "launch hsa_kernel_slices: grid (64, 1, 2), 128 programs" in text
+
+
+@pytest.mark.parametrize(
+    "choices", [{"schedule": "chunk_major"}, {"schedule": "split_kv"}], ids=str
+)
+def test_workspace_is_bounded_whatever_the_length(choices: dict[str, Any]) -> None:
     """At a million queries with 128 slots, as the plan says: nothing runs."""
     case = Case(B=1, L=2, N=64, H=1, G=16, D=64, S=64, K=1)
-    by_chunk = rf.ops.hsa_kernel.options(schedule="chunk_major")
-    plan = by_chunk.compile(**make(case, torch.float32), scale=0.1, chunk_size=64).plan
+    kernel = rf.ops.hsa_kernel.options(**choices)
+    plan = kernel.compile(**make(case, torch.float32), scale=0.1, chunk_size=64).plan
     for length, slots in ((2**16, 8), (2**20, 8), (2**20, 128)):
         shapes = {
             "q": (1, length, 16, 64),

@@ -13,7 +13,12 @@ from numerics import DEVICES, Case, bound, make, reference
 import ramify as rf
 
 DTYPES = [torch.float32, torch.bfloat16, torch.float16]
-SCHEDULES = ["query_major", "chunk_major"]
+# How each is asked for, whatever it would choose itself at these sizes.
+SCHEDULES: dict[str, dict[str, Any]] = {
+    "query_major": {"schedule": "query_major"},
+    "chunk_major": {"schedule": "chunk_major"},
+    "split_kv": {"schedule": "split_kv", "slices": 3},
+}
 BASE = Case()
 
 CORNERS = [
@@ -109,11 +114,12 @@ def test_case(name: str, dtype: torch.dtype, device: str) -> None:
     check(CASES[name], dtype, device)
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES[1:])
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("schedule", list(SCHEDULES)[1:])
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("name", CASES)
-def test_case_by_schedule(name: str, dtype: torch.dtype, schedule: str) -> None:
-    check(CASES[name], dtype, "cpu", schedule=schedule)
+def test_case_by_schedule(name: str, dtype: torch.dtype, schedule: str, device: str) -> None:
+    check(CASES[name], dtype, device, **SCHEDULES[schedule])
 
 
 def test_chunk_major_over_several_windows() -> None:
@@ -130,17 +136,33 @@ def test_chunk_major_over_several_windows() -> None:
     assert torch.equal(first, again)
 
 
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("K", [1, 3, 64])
+def test_split_kv_in_slices_of_its_own_choice(K: int, device: str) -> None:  # noqa: N803
+    """Two queries leave room for slices; they are added in the same order each time."""
+    case = Case(B=2, L=1, N=4000, H=1, G=16, S=32, K=K, corner="out of range" if K > 1 else "")
+    x = make(case, torch.bfloat16)
+    check(case, torch.bfloat16, device, schedule="split_kv")
+    there = {name: t.to(device) for name, t in x.items()}
+    first, again = (run(there, case, schedule="split_kv") for _ in range(2))
+    assert torch.equal(first, again)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_split_kv_compiles_nothing_for_new_lengths(device: str) -> None:
+    kernel = rf.ops.hsa_kernel.options(schedule="split_kv")
+    for length, keys, slots in ((1, 33, 2), (5, 4096, 70), (300, 100, 1)):
+        x = make(Case(D=32, S=32, L=length, N=keys, K=slots), torch.float32)
+        there = {name: t.to(device) for name, t in x.items()}
+        kernel(**there, chunk_size=32, scale=0.1)
+    assert kernel.compilations <= 1
+
+
 @pytest.mark.parametrize("schedule", SCHEDULES)
-@pytest.mark.parametrize("device", ["cpu"])
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("seed", range(12))
 def test_random_shapes_by_schedule(seed: int, device: str, schedule: str) -> None:
     check_random(seed, device, schedule)
-
-
-@pytest.mark.parametrize("device", DEVICES[1:])
-@pytest.mark.parametrize("seed", range(12))
-def test_random_shapes(seed: int, device: str) -> None:
-    check_random(seed, device, "query_major")
 
 
 def check_random(seed: int, device: str, schedule: str) -> None:
@@ -159,7 +181,7 @@ def check_random(seed: int, device: str, schedule: str) -> None:
         n=r.choice((0.0, 0.5, 1.0)),
         corner=r.choice(("", "out of range")),
     )
-    check(case, r.choice(DTYPES), device, seed, schedule=schedule)
+    check(case, r.choice(DTYPES), device, seed, **SCHEDULES[schedule])
 
 
 @pytest.mark.parametrize("device", DEVICES)

@@ -68,6 +68,9 @@ GATHERED = {
 }
 """Chunks of which several are visited at once."""
 
+SLICED = {name: SHAPES[name] for name in ("D=64", "D=64, S=256", "D=128", "D=192, S=128", "G=64")}
+"""What programs own slices of."""
+
 pytestmark = pytest.mark.skipif(check_ptx.find_ptxas() is None, reason="no ptxas")
 
 
@@ -119,7 +122,14 @@ def test_gathered(shape: str, dtype: torch.dtype, target: str, tmp_path: pathlib
     assemble(ptx_of(GATHERED[shape], dtype, target, key_tile=64), tmp_path)
 
 
-def ptx_of(case: Case, dtype: torch.dtype, target: str, **choices: int) -> str:
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32], ids=str)
+@pytest.mark.parametrize("shape", SLICED)
+def test_slices(shape: str, dtype: torch.dtype, target: str, tmp_path: pathlib.Path) -> None:
+    assemble(ptx_of(SLICED[shape], dtype, target, schedule="split_kv"), tmp_path)
+
+
+def ptx_of(case: Case, dtype: torch.dtype, target: str, **choices: Any) -> str:
     x = make(case, dtype)
     options: dict[str, Any] = {"scale": 0.1, "softmax_n": case.n, "chunk_size": case.S}
     options["q_block"] = case.q_block
@@ -145,6 +155,17 @@ def test_variant(name: str, target: str, tmp_path: pathlib.Path) -> None:
     options = {"chunk_size": 16, **options}
     options = {key: value for key, value in options.items() if value is not None}
     assemble(function.ir("ptx", **x, **options, target=target), tmp_path)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("name", ["joint", "ranges", "sink, blocks", "pushes", "by hand"])
+def test_variant_in_slices(name: str, target: str, tmp_path: pathlib.Path) -> None:
+    function, options, sizes = variants.CASES[name]
+    x = random_arguments(function.signature, **sizes)
+    x = variants.on_device(function, x, torch.bfloat16, "cpu")
+    in_slices = function.options(schedule="split_kv")
+    ptx = in_slices.ir("ptx", **x, **{"chunk_size": 16, **options}, target=target)
+    assemble(ptx, tmp_path)
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -54,7 +54,20 @@ def on_device(places: dict[str, Any], device: str) -> dict[str, Any]:
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_each_sequence_is_its_reference(name: str, place: str, q_block: int, device: str) -> None:
+    check(name, place, q_block, device)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("q_block", [1, 4])
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_in_slices_it_is_its_reference(name: str, place: str, q_block: int, device: str) -> None:
+    check(name, place, q_block, device, schedule="split_kv", slices=3)
+
+
+def check(name: str, place: str, q_block: int, device: str, **choices: Any) -> None:
     function, options = FUNCTIONS[name]
+    function = function.options(**choices)
     x = random_arguments(function.signature, B=3, q_block=q_block)
     options = {**options, "chunk_size": 16, "q_block": q_block}
     tensors = {key: torch.from_numpy(array).to(device) for key, array in x.items()}

@@ -140,6 +140,21 @@ def test_chunk_major_says_what_it_cannot_do(name: str) -> None:
         check(name, torch.float32, "cpu", schedule="chunk_major")
 
 
+SLICES = {"schedule": "split_kv", "slices": 3}
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
+@pytest.mark.parametrize("name", sorted(set(CASES) - {"no loop"}))
+def test_in_slices_it_is_its_reference(name: str, dtype: torch.dtype, device: str) -> None:
+    check(name, dtype, device, **SLICES)
+
+
+def test_split_kv_says_what_it_cannot_do() -> None:
+    with pytest.raises(rf.CompileError, match="no reduction over chunks whose visits split_kv"):
+        check("no loop", torch.float32, "cpu", **SLICES)
+
+
 def check(name: str, dtype: torch.dtype, device: str, chunk_size: int = 16, **choices: Any) -> None:
     """One case against the reference, compiled with `choices`."""
     function, options, sizes = CASES[name]

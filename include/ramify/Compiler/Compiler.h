@@ -39,6 +39,8 @@ struct CompileOptions {
   /// Registers of a thread that are counted with: scores of a chunk that need
   /// more are computed tile by tile, in passes. 0 leaves it to the target.
   int registers = 0;
+  /// Slices of the visits of a query block (split_kv); 0 leaves it to the plan.
+  int slices = 0;
 };
 
 /// An error with its place: that of the program's `loc(...)`, else of the text.

@@ -40,7 +40,12 @@ def HSAToTile : Pass<"hsa-to-tile", "::mlir::ModuleOp"> {
            "rows of a tile of several query blocks that share a chunk">,
     Option<"keysAtOnce", "keys-at-once", "int64_t", "0",
            "chunks with fewer keys are visited several at once, with at most "
-           "this many keys together">];
+           "this many keys together">,
+    Option<"programsPerSM", "programs-per-sm", "int64_t", "4",
+           "visits of few query blocks are cut until there are so many">,
+    Option<"slices", "slices", "int64_t", "0",
+           "of the visits of a query block; 0 for as many as the device has "
+           "room for">];
 }
 
 def HSASplitLaunches : Pass<"hsa-split-launches", "::mlir::ModuleOp"> {

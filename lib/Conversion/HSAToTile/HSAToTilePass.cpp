@@ -52,9 +52,9 @@ public:
                         ", ");
       return signalPassFailure();
     }
-    TileLimits limits{rowsMultiple, colsMultiple, maxRows,
-                      maxKeyTile,   registers,    streamRows,
-                      streamChunks, chunkRows,    keysAtOnce};
+    TileLimits limits{rowsMultiple, colsMultiple,  maxRows,      maxKeyTile,
+                      registers,    streamRows,    streamChunks, chunkRows,
+                      keysAtOnce,   programsPerSM, slices};
     auto programs = llvm::to_vector(getOperation().getOps<hsa::ProgramOp>());
     for (hsa::ProgramOp program : programs) {
       if (isComposed(program))

@@ -99,11 +99,12 @@ static void emitPadding(TileBuilder &b, const TileShape &shape, Rows &rows) {
 
 void ramify::emitQueryRows(BodyEmitter &emitter, const Parameters &parameters,
                            tile::KernelOp kernel, Value firstBlock,
-                           Value firstSequence) {
+                           Value firstSequence, Value x) {
   TileBuilder &b = emitter.b;
   const TileShape &shape = emitter.shape;
   Rows &rows = emitter.rows;
-  Value x = b.create<tile::ProgramIdOp>(tile::GridAxis::X);
+  if (!x)
+    x = b.create<tile::ProgramIdOp>(tile::GridAxis::X);
   Value heads = b.create<tile::ProgramIdOp>(tile::GridAxis::Y);
   rows.batch = b.create<tile::ProgramIdOp>(tile::GridAxis::Z);
   rows.block = b.div(x, shape.rowBlocks);
@@ -193,6 +194,20 @@ static void yield(TileBuilder &b, ValueRange values) {
     b.create<scf::YieldOp>(values);
 }
 
+/// The slice of the numbers from `low` to `high`, indices, in whole turns.
+static std::pair<Value, Value> cut(TileBuilder &b, Value low, Value high,
+                                   int64_t together, const Slice &slice) {
+  if (!slice.number)
+    return {low, high};
+  Value visits = b.max(b.sub(high, low), b.index(0));
+  Value turns = b.div(b.add(visits, b.index(together - 1)), together);
+  Value most = b.add(turns, b.sub(slice.count, b.index(1)));
+  Value own = b.create<arith::DivUIOp>(most, slice.count);
+  own = b.mul(own, b.index(together));
+  Value first = b.add(low, b.mul(slice.number, own));
+  return {first, b.min(b.add(first, own), high)};
+}
+
 /// A loop over numbers, some in a turn, with the accumulators carried along.
 static LogicalResult
 emitLoop(TileBuilder &b, Value low, Value high, int64_t together, Tiles &states,
@@ -236,10 +251,11 @@ static std::pair<SlotChunks, Value> emitTurn(BodyEmitter &emitter,
 
 LogicalResult ramify::emitSlots(BodyEmitter &emitter, hsa::SelectedOp selected,
                                 Value chunks, Tiles &states, SlotVisit visit,
-                                int64_t together) {
+                                int64_t together, const Slice &slice) {
   TileBuilder &b = emitter.b;
   Value indices = emitter.get(selected.getIndices());
   Value count = b.create<memref::DimOp>(indices, b.index(3));
+  auto [first, end] = cut(b, b.index(0), count, together, slice);
   auto turn = [&](Value slot, ValueRange before) -> FailureOr<Tiles> {
     auto [visited, some] =
         emitTurn(emitter, selected, slot, count, chunks, together);
@@ -256,7 +272,7 @@ LogicalResult ramify::emitSlots(BodyEmitter &emitter, hsa::SelectedOp selected,
     yield(b, *after);
     return Tiles(branch.getResults().begin(), branch.getResults().end());
   };
-  return emitLoop(b, b.index(0), count, together, states, turn);
+  return emitLoop(b, first, end, together, states, turn);
 }
 
 /// The chunks from `first` on, as far as they are before `high`.
@@ -276,17 +292,19 @@ static Chunk emitConsecutive(BodyEmitter &emitter, Value first, Value high,
 
 static LogicalResult emitRange(BodyEmitter &emitter, hsa::ReduceOp op,
                                int64_t keys, PartitionSize size,
-                               int64_t together, Tiles &states) {
+                               int64_t together, Tiles &states,
+                               const Slice &slice) {
   TileBuilder &b = emitter.b;
   RangeDomain range(emitter, op.getDomain().getDefiningOp(), size);
   auto [low, high] = range.getChunks(b);
+  auto [first, end] = cut(b, b.toIndex(low), b.toIndex(high), together, slice);
   auto turn = [&](Value number, ValueRange before) -> FailureOr<Tiles> {
     Chunk chunk =
         emitConsecutive(emitter, b.toI32(number), high, together, keys, size);
     range.restrict(b, chunk);
     return emitVisit(emitter, op, keys, chunk, before);
   };
-  return emitLoop(b, b.toIndex(low), b.toIndex(high), together, states, turn);
+  return emitLoop(b, first, end, together, states, turn);
 }
 
 Tiles ramify::getStates(BodyEmitter &emitter, hsa::ReduceOp op) {
@@ -305,7 +323,8 @@ void ramify::setResults(BodyEmitter &emitter, hsa::ReduceOp op,
   }
 }
 
-LogicalResult ramify::emitQueryReduce(BodyEmitter &emitter, hsa::ReduceOp op) {
+LogicalResult ramify::emitQueryVisits(BodyEmitter &emitter, hsa::ReduceOp op,
+                                      Tiles &states, const Slice &slice) {
   TileBuilder &b = emitter.b;
   b.setLoc(op.getLoc());
   StringRef partition =
@@ -317,7 +336,6 @@ LogicalResult ramify::emitQueryReduce(BodyEmitter &emitter, hsa::ReduceOp op) {
   auto size = getPartitionSize(
       b, emitter.program, partition,
       [&](Value value) { return emitter.get(value); }, emitter.rows.batch);
-  Tiles states = getStates(emitter, op);
   int64_t together = emitter.shape.getChunksAtOnce(op, keys);
   auto visit = [&](const SlotChunks &visited,
                    ValueRange before) -> FailureOr<Tiles> {
@@ -333,9 +351,14 @@ LogicalResult ramify::emitQueryReduce(BodyEmitter &emitter, hsa::ReduceOp op) {
     return op.emitOpError(
         "visits slots that the program computes, which has no "
         "lowering here");
-  if (failed(selected ? emitSlots(emitter, selected, size.chunks, states, visit,
-                                  together)
-                      : emitRange(emitter, op, keys, size, together, states)))
+  return selected ? emitSlots(emitter, selected, size.chunks, states, visit,
+                              together, slice)
+                  : emitRange(emitter, op, keys, size, together, states, slice);
+}
+
+LogicalResult ramify::emitQueryReduce(BodyEmitter &emitter, hsa::ReduceOp op) {
+  Tiles states = getStates(emitter, op);
+  if (failed(emitQueryVisits(emitter, op, states)))
     return failure();
   setResults(emitter, op, states);
   return success();
@@ -357,9 +380,8 @@ LogicalResult ramify::checkHeads(hsa::ProgramOp program,
   return success();
 }
 
-/// The tiles of all reductions in words, each kind once.
-static std::string describeTiles(hsa::ProgramOp program,
-                                 const TileShape &shape) {
+std::string ramify::describeTiles(hsa::ProgramOp program,
+                                  const TileShape &shape) {
   SmallVector<std::string> kinds;
   program.walk([&](hsa::ReduceOp op) {
     auto domain = cast<hsa::DomainType>(op.getDomain().getType());

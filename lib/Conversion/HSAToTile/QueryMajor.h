@@ -15,13 +15,25 @@ namespace ramify {
 
 /// The rows of program (x, y, z): query block x / rowBlocks, behind
 /// `firstBlock`, heads y and sequence z, behind `firstSequence`; i32, or null
-/// for 0.
+/// for 0. `x` is an index; null for the program's own.
 void emitQueryRows(BodyEmitter &emitter, const Parameters &parameters,
                    tile::KernelOp kernel, mlir::Value firstBlock = nullptr,
-                   mlir::Value firstSequence = nullptr);
+                   mlir::Value firstSequence = nullptr,
+                   mlir::Value x = nullptr);
 
 /// A reduction, chunk by chunk.
 mlir::LogicalResult emitQueryReduce(BodyEmitter &emitter, hsa::ReduceOp op);
+
+/// A part of the visits of a query block, as many as the others have: indices.
+struct Slice {
+  mlir::Value number; ///< null: all visits
+  mlir::Value count;  ///< of slices
+};
+
+/// The visits of a reduction, or a slice of them: `states` are the accumulators
+/// before and after them.
+mlir::LogicalResult emitQueryVisits(BodyEmitter &emitter, hsa::ReduceOp op,
+                                    Tiles &states, const Slice &slice = {});
 
 /// The slots of a turn: each an index, its chunk's number, an i32, and whether
 /// it holds a chunk, an i1.
@@ -34,11 +46,12 @@ struct SlotChunks {
 using SlotVisit = llvm::function_ref<mlir::FailureOr<Tiles>(
     const SlotChunks &visited, mlir::ValueRange before)>;
 
-/// A loop over the slots of the block that hold one of `chunks` chunks,
-/// `together` in a turn.
+/// A loop over the slots of the block, or a slice of them, that hold one of
+/// `chunks` chunks, `together` in a turn.
 mlir::LogicalResult emitSlots(BodyEmitter &emitter, hsa::SelectedOp selected,
                               mlir::Value chunks, Tiles &states,
-                              SlotVisit visit, int64_t together);
+                              SlotVisit visit, int64_t together,
+                              const Slice &slice = {});
 
 /// What the accumulators of `op` are before it, and after it.
 Tiles getStates(BodyEmitter &emitter, hsa::ReduceOp op);
@@ -47,6 +60,9 @@ void setResults(BodyEmitter &emitter, hsa::ReduceOp op,
 
 /// The head of the selection tensor that the program's rows share: an index.
 mlir::Value getSelectionHead(BodyEmitter &emitter, hsa::SelectedOp selected);
+
+/// The tiles of all reductions in words, each kind once.
+std::string describeTiles(hsa::ProgramOp program, const TileShape &shape);
 
 /// Indices per query head need a program for each query head.
 mlir::LogicalResult checkHeads(hsa::ProgramOp program, const TileShape &shape);

@@ -107,7 +107,7 @@ void ramify::emitResults(BodyEmitter &emitter, tile::KernelOp kernel,
 // Plans
 //===----------------------------------------------------------------------===//
 
-static PlanSizes getPlanSizes(TileBuilder &b, Value query) {
+PlanSizes ramify::getPlanSizes(TileBuilder &b, Value query) {
   auto dim = [&](int64_t axis) -> Value {
     return b.create<memref::DimOp>(query, b.index(axis));
   };
@@ -171,6 +171,17 @@ static SmallVector<Value> getRowsShape(TileBuilder &b, hsa::ProgramOp program,
   if (array.getRank() == 4)
     shape.push_back(b.index(array.getDimSize(3)));
   return shape;
+}
+
+SmallVector<Value> ramify::createResults(TileBuilder &b, hsa::ProgramOp program,
+                                         const Parameters &parameters,
+                                         const PlanSizes &sizes) {
+  SmallVector<Value> results;
+  for (auto [type, memory] :
+       llvm::zip(program.getResultTypes(), parameters.getResultTypes()))
+    results.push_back(b.create<tile::ResultOp>(
+        memory, getRowsShape(b, program, type, memory, sizes)));
+  return results;
 }
 
 static FailureOr<Results> addResults(TileBuilder &b, hsa::ProgramOp program,

@@ -30,15 +30,18 @@ mlir::LogicalResult lowerStreamed(hsa::ProgramOp program,
 mlir::LogicalResult lowerChunkMajor(hsa::ProgramOp program,
                                     const TileLimits &limits);
 
+/// A program owns a slice of one query block's visits.
+mlir::LogicalResult lowerSplitKV(hsa::ProgramOp program,
+                                 const TileLimits &limits);
+
 /// No schedule of its own but what others begin with: the queries of each
 /// chunk.
 mlir::LogicalResult lowerInverseIndex(hsa::ProgramOp program,
                                       const TileLimits &limits);
 
 inline constexpr Schedule schedules[] = {
-    {"query_major", lowerQueryMajor},
-    {"chunk_major", lowerChunkMajor},
-    {"streamed", lowerStreamed},
+    {"query_major", lowerQueryMajor},     {"chunk_major", lowerChunkMajor},
+    {"split_kv", lowerSplitKV},           {"streamed", lowerStreamed},
     {"inverse_index", lowerInverseIndex},
 };
 
@@ -76,6 +79,14 @@ tile::PlanOp createEmptyPlan(TileBuilder &b, hsa::ProgramOp program,
 struct PlanSizes {
   mlir::Value batch, queries, queryHeads;
 };
+/// Those of the query array `query`.
+PlanSizes getPlanSizes(TileBuilder &b, mlir::Value query);
+
+/// The results of the call, none of which are sums over all blocks.
+llvm::SmallVector<mlir::Value> createResults(TileBuilder &b,
+                                             hsa::ProgramOp program,
+                                             const Parameters &parameters,
+                                             const PlanSizes &sizes);
 
 /// A kernel that rounds the f32 array `from` to `to`, of the same shape, and
 /// how many programs it takes, all along x.

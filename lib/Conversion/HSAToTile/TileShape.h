@@ -38,6 +38,10 @@ struct TileLimits {
   int64_t chunkRows = 64;    ///< of a tile of several query blocks
   /// Chunks that are visited together have no more keys than this.
   int64_t keysAtOnce = 0;
+  /// Programs that an SM should have where visits can be cut into slices; and
+  /// the slices, 0: as many as make so many programs.
+  int64_t programsPerSM = 4;
+  int64_t slices = 0;
 };
 
 class TileShape {

@@ -45,6 +45,10 @@ struct Flags {
       "registers",
       llvm::cl::desc("Registers that the scores of a chunk may need"),
       llvm::cl::init(CompileOptions().registers)};
+  llvm::cl::opt<int> slices{
+      "slices",
+      llvm::cl::desc("Slices of the visits of a query block (split_kv)"),
+      llvm::cl::init(CompileOptions().slices)};
 
   CompileOptions get() const {
     CompileOptions options;
@@ -57,6 +61,7 @@ struct Flags {
     options.wrt = wrt;
     options.keyTile = keyTile;
     options.registers = registers;
+    options.slices = slices;
     return options;
   }
 };
