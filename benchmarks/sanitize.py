@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Small calls of every kind of kernel, to be run under NVIDIA's compute-sanitizer.
 
-``compute-sanitizer --tool memcheck --error-exitcode 1 python benchmarks/sanitize.py``, and the
-same with ``--tool racecheck``.
+``compute-sanitizer --tool memcheck --error-exitcode 1 python benchmarks/sanitize.py [PART ...]``,
+and the same with ``--tool racecheck``. Parts: forward, chunk_major, selection, gradients.
 """
 
 from __future__ import annotations
 
 import pathlib
 import sys
+from typing import Any
 
 import torch
 
 import ramify as rf
+from ramify.derivative import differentiable
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "test" / "python"))
 
@@ -20,6 +22,7 @@ import test_variants as variants
 from arguments import random_arguments
 from numerics import Case, make
 
+DTYPES = (torch.bfloat16, torch.float16, torch.float32)
 BASE = Case(B=1, L=5, N=200, H=2, G=4, corner="out of range")
 CASES = [
     BASE,
@@ -34,27 +37,101 @@ CASES = [
     BASE.but(N=7),
     BASE.but(K=1),
 ]
+DIFFERENTIATED = [BASE, *(CASES[index] for index in (1, 2, 4, 7, 8, 9))]
 VARIANTS = ["joint", "ranges, blocks", "pushes", "arrays, batch", "sink", "two partitions"]
+WRT = ("q", "k", "v", "weights")
+SELECTIONS: list[dict[str, Any]] = [
+    {"top_k": 3},
+    {"top_k": 8, "order": "score", "weights": "softmax", "group": "max"},
+    {"top_k": 12, "weights": "none", "sink": 1, "local": 1},
+]
 
 
-def main() -> None:
-    for dtype in (torch.bfloat16, torch.float16, torch.float32):
-        for case in CASES:
-            x = {name: t.cuda() for name, t in make(case, dtype).items()}
-            rf.ops.hsa(**x, chunk_size=case.S, softmax_n=case.n, q_block=case.q_block)
-            wide = torch.zeros(*x["k"].shape[:3], case.D + 9, dtype=dtype, device="cuda")
-            wide[..., 5:-4] = x["k"]
-            x["k"] = wide[..., 5:-4]
-            rf.ops.hsa(**x, chunk_size=case.S, softmax_n=case.n, q_block=case.q_block)
-        for name in VARIANTS:
-            function, options, sizes = variants.CASES[name]
-            x = random_arguments(function.signature, **sizes)
-            x = variants.on_device(function, x, dtype, "cuda")
-            options = {"chunk_size": 16, **options}
-            function(**x, **{key: value for key, value in options.items() if value is not None})
-    torch.cuda.synchronize()
-    print("ran")
+def on_gpu(case: Case, dtype: torch.dtype) -> dict[str, torch.Tensor]:
+    return {name: t.cuda() for name, t in make(case, dtype).items()}
+
+
+def sizes(case: Case) -> dict[str, Any]:
+    own = {"chunk_size": case.S, "q_block": case.q_block, "softmax_n": case.n}
+    return {**own, "scale": case.D**-0.5}
+
+
+def variant(name: str, dtype: torch.dtype) -> tuple[rf.JitFunction, dict[str, Any]]:
+    """A function of the tests, and its arguments."""
+    function, options, shape = variants.CASES[name]
+    x = random_arguments(function.signature, **shape)
+    options = {"chunk_size": 16, **options}
+    given = {key: value for key, value in options.items() if value is not None}
+    return function, {**variants.on_device(function, x, dtype, "cuda"), **given}
+
+
+def gradients(function: rf.JitFunction, wrt: tuple[str, ...], given: dict[str, Any]) -> None:
+    """A forward run that saves, and a backward run."""
+    derivative = function.derivative(wrt)
+    outs, saved = derivative.forward(**given)
+    listed = outs if isinstance(outs, tuple) else (outs,)
+    d_outs = tuple(torch.ones_like(o) if o.is_floating_point() else None for o in listed)
+    derivative.backward(saved, d_outs, **given)
+
+
+def run_forward(dtype: torch.dtype) -> None:
+    for case in CASES:
+        x = on_gpu(case, dtype)
+        rf.ops.hsa_kernel(**x, **sizes(case))
+        wide = torch.zeros(*x["k"].shape[:3], case.D + 9, dtype=dtype, device="cuda")
+        wide[..., 5:-4] = x["k"]
+        rf.ops.hsa_kernel(**{**x, "k": wide[..., 5:-4]}, **sizes(case))
+    for name in VARIANTS:
+        function, given = variant(name, dtype)
+        function(**given)
+
+
+def run_chunk_major(dtype: torch.dtype) -> None:
+    by_chunk = rf.ops.hsa_kernel.options(schedule="chunk_major")
+    for case in CASES:
+        by_chunk(**on_gpu(case, dtype), **sizes(case))
+    function, given = variant("joint", dtype)
+    function.options(schedule="chunk_major")(**given)
+
+
+def selection(dtype: torch.dtype, dim: int) -> tuple[torch.Tensor, torch.Tensor]:
+    r = torch.randn(1, 70, 4, dim, device="cuda", dtype=dtype)
+    return r, torch.randn(1, 9, 2, dim, device="cuda", dtype=dtype)
+
+
+def run_selection(dtype: torch.dtype) -> None:
+    for dim in (64, 1024):
+        for choices in SELECTIONS:
+            rf.ops.select(*selection(dtype, dim), chunk_size=8, **choices)
+
+
+def run_gradients(dtype: torch.dtype) -> None:
+    for case in DIFFERENTIATED:
+        gradients(rf.ops.hsa_kernel, WRT, {**on_gpu(case, dtype), **sizes(case)})
+    for name in ("joint", "pushes"):
+        function, given = variant(name, dtype)
+        gradients(function, differentiable(function.signature), given)
+    for choices in SELECTIONS:
+        r, landmarks = (x.requires_grad_() for x in selection(dtype, 64))
+        weights, _ = rf.ops.select(r, landmarks, chunk_size=8, **choices)
+        weights.sum().backward()
+
+
+PARTS = {
+    "forward": run_forward,
+    "chunk_major": run_chunk_major,
+    "selection": run_selection,
+    "gradients": run_gradients,
+}
+
+
+def main(parts: list[str]) -> None:
+    for name in parts or PARTS:
+        for dtype in DTYPES:
+            PARTS[name](dtype)
+        torch.cuda.synchronize()
+        print(f"ran {name}")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -15,15 +15,21 @@ from types import ModuleType
 import torch
 
 
+def _path() -> pathlib.Path:
+    folder = pathlib.Path(os.environ.get("RAMIFY_PEERS") or "no-peers")
+    return folder / "long-context-modeling" / "ops" / "hsa_triton.py"
+
+
+def is_there() -> bool:
+    """Whether there is a checkout."""
+    return _path().exists()
+
+
 def load() -> ModuleType | None:
     """Import ``ops/hsa_triton.py``, or give None where there is no checkout."""
-    folder = os.environ.get("RAMIFY_PEERS")
-    if not folder:
+    if not is_there():
         return None
-    path = pathlib.Path(folder) / "long-context-modeling" / "ops" / "hsa_triton.py"
-    if not path.exists():
-        return None
-    spec = importlib.util.spec_from_file_location("hsa_triton", path)
+    spec = importlib.util.spec_from_file_location("hsa_triton", _path())
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
