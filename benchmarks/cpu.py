@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import resource
+from collections.abc import Callable
 
 import torch
 from peers import eager
@@ -34,6 +35,31 @@ def row(shape: Shape, gemm: float) -> dict[str, object]:
         "GFLOP/s": gflops,
         "of sgemm": gflops / gemm,
     }
+
+
+def gradient(shape: Shape) -> dict[str, object]:
+    """Times in ms of a forward and a backward pass through autograd, by all float tensors."""
+    *floats, indices = inputs(shape, torch.float32, "cpu")
+    leaves = [t.requires_grad_() for t in floats]
+    d_out = torch.randn(leaves[0].shape)
+    sizes = {"chunk_size": shape.chunk_size, "scale": shape.dim**-0.5}
+
+    def step(attend: Callable[..., torch.Tensor]) -> Callable[[], object]:
+        return lambda: torch.autograd.grad(attend(*leaves, indices, **sizes), leaves, d_out)
+
+    ours = host_ms(step(rf.ops.hsa), at_least=3)
+    theirs = host_ms(step(eager.hsa), at_least=2)
+    return {
+        "shape": str(shape),
+        "forward + backward ms": ours,
+        "eager ms": theirs,
+        "x": theirs / ours,
+        "GFLOP/s": 3.5 * shape.flops / ours * 1e-6,
+    }
+
+
+def gradients() -> list[dict[str, object]]:
+    return [gradient(CPU[index]) for index in (0, 2, 3, 4)]
 
 
 def memory() -> dict[str, object]:
