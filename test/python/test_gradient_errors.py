@@ -130,7 +130,7 @@ def minimum_that_begins_with_a_value(q: rl.Query, k: rl.Chunks):
 
 
 OF: list[tuple[rf.JitFunction, str, str]] = [
-    (weighs_what_it_computed, "a slot's element of a value that the function computes", "p[slot]"),
+    (weighs_what_it_computed, "all weights of a row at once", "rl.softmax(weights"),
     (takes_of_a_softmax, "taken from a softmax over chunks; take the scores", "s = rl.softmax"),
     (sums_up_all_chunks, r"hsa.fold over chunks; rl.detach\(x\) makes", "return q * rl.sum"),
     (highest_of_all_chunks, r"hsa.fold over chunks; rl.detach\(x\) makes", "return q * rl.max"),

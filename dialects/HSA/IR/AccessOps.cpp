@@ -36,6 +36,13 @@ LogicalResult LoadOp::verify() {
     return verifyRow(*this, weights, weights.getElementType());
   if (auto indices = dyn_cast<IndicesType>(source))
     return verifyRow(*this, indices, IntegerType::get(getContext(), 32));
+  if (auto sums = dyn_cast<SumsType>(source)) {
+    auto weights = dyn_cast<WeightsType>(sums.getRole());
+    if (!weights)
+      return emitOpError() << "source is " << source
+                           << ", but sums of weights were expected";
+    return verifyRow(*this, weights, Float32Type::get(getContext()));
+  }
   if (auto query = dyn_cast<QueryType>(source))
     return verifyType(*this, "result", result,
                       getNamedType({{Axis::Pos, query.getPos()},

@@ -113,9 +113,11 @@ def HSA_LoadOp : HSA_Op<"load", [Pure]> {
     - (C3) Indices and weights have `slots`.
     - (C4) The result of weights has their element type, that of indices i32; it is
       over slot, and over head if and only if `heads = query`.
+    - (C5) Sums are those of weights, which are read back as the block's own visits
+      have filled them, in f32.
   }];
   let arguments = (ins AnyTypeOf<[HSA_QueryType, HSA_ArrayType, HSA_IndicesType,
-                                  HSA_WeightsType]>:$source);
+                                  HSA_WeightsType, HSA_SumsType]>:$source);
   let results = (outs HSA_NamedOrScalar:$result);
   let assemblyFormat = "$source attr-dict `:` type($source) `->` type($result)";
   let hasVerifier = 1;

@@ -22,6 +22,15 @@ bool ramify::hsa::belongsToVisits(Type role) {
   return isa<ChunksType, LandmarksType, WeightsType>(role);
 }
 
+WeightsType ramify::hsa::getWeightsOf(Type type, StringRef picks) {
+  AxesAttr axes = getAxes(type);
+  int64_t slots =
+      cast<RankedTensorType>(type).getDimSize(axes.find(Axis::Slot));
+  Heads heads = axes.contains(Axis::Head) ? Heads::Query : Heads::KV;
+  return WeightsType::get(type.getContext(), picks,
+                          Float32Type::get(type.getContext()), heads, slots);
+}
+
 Type ramify::hsa::toF32(Type type) {
   auto f32 = Float32Type::get(type.getContext());
   auto tensor = dyn_cast<RankedTensorType>(type);
@@ -91,8 +100,17 @@ void Sweep::addFromVisits(Value owner, Value result) {
     sums[owner] = result;
   else if (isParameter)
     addToParameter(owner, result);
+  else if (isa<SumsType>(result.getType()))
+    add(owner, readBack(result, toF32(owner.getType())));
   else
     add(owner, result);
+}
+
+/// What visits have added to the elements of a value over slots.
+Value Sweep::readBack(Value sums, Type type) {
+  auto pos = AxesAttr::get(b.getContext(), {Axis::Pos});
+  Type row = getNamedType(dropAxes(getSizedAxes(type), pos), b.getF32Type());
+  return spread(b.create<LoadOp>(row, sums), type);
 }
 
 Value Sweep::getSums(Value parameter) {

@@ -74,7 +74,7 @@ public:
   /// Adds to what the block, or the visit, adds to a parameter's gradient.
   void addToParameter(mlir::Value parameter, mlir::Value part);
   /// Outside of reductions: what a reduction says of `owner`, a value or a
-  /// parameter.
+  /// parameter. Of a value over slots it says sums.
   void addFromVisits(mlir::Value owner, mlir::Value result);
   /// Outside of reductions: the sums of a parameter's gradient so far.
   mlir::Value getSums(mlir::Value parameter);
@@ -116,6 +116,8 @@ public:
   llvm::MapVector<mlir::Value, mlir::Value> sums;
 
 private:
+  mlir::Value readBack(mlir::Value sums, mlir::Type type);
+
   llvm::MapVector<mlir::Value, mlir::Value> dvalues, dlses;
   llvm::MapVector<mlir::Value, llvm::SmallVector<Reading>> passed;
 };
@@ -143,6 +145,9 @@ void addAdjointsOfContractions(AdjointTable &table);
 void addAdjointsOfSelection(AdjointTable &table);
 void addAdjointsOfStates(AdjointTable &table);
 mlir::LogicalResult differentiateReduce(mlir::Operation *op, Sweep &sweep);
+
+/// The role of weights that have an element for each of a value over slots.
+WeightsType getWeightsOf(mlir::Type type, llvm::StringRef picks);
 
 /// Whether a parameter's elements belong to chunks or slots, and not to query
 /// blocks.

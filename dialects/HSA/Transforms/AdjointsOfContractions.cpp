@@ -12,10 +12,28 @@ using namespace ramify::hsa;
 
 /// What is read of a parameter goes to that parameter's gradient.
 static LogicalResult adjointOfAccess(Operation *op, Sweep &sweep) {
-  if (isNamedTensor(op->getOperand(0).getType()))
-    return op->emitError("no gradient is known of a slot's element of a value "
-                         "that the function computes");
+  if (isa<LoadOp>(op) && isa<WeightsType>(op->getOperand(0).getType()))
+    return op->emitError("no gradient is known of all weights of a row at "
+                         "once; read them at slots: weights[slot]");
   sweep.addToParameter(op->getOperand(0), sweep.getCotangent(op->getResult(0)));
+  return success();
+}
+
+/// What is read at a slot goes to the element of the slot: in a parameter, or
+/// in a value that the function computes.
+static LogicalResult adjointOfAt(Operation *op, Sweep &sweep) {
+  auto at = cast<AtOp>(op);
+  if (!isNamedTensor(at.getSource().getType()))
+    return adjointOfAccess(op, sweep);
+  for (auto [axis, size] : getSizedAxes(at.getSource().getType()))
+    if (axis == Axis::Pos && size != 1)
+      return op->emitError(
+          "no gradient is known of a slot's element of a value "
+          "that differs between the positions of a block");
+  Value part = sweep.getCotangent(at.getResult());
+  if (AxesAttr axes = getAxes(part.getType()); axes && axes.contains(Axis::Pos))
+    part = sweep.sum(part, {Axis::Pos});
+  sweep.addToParameter(at.getSource(), part);
   return success();
 }
 
@@ -125,7 +143,7 @@ static LogicalResult adjointOfSoftmax(Operation *op, Sweep &sweep) {
 void ramify::hsa::addAdjointsOfContractions(AdjointTable &table) {
   table.add<LoadOp>(adjointOfAccess);
   table.add<ChunkOp>(adjointOfAccess);
-  table.add<AtOp>(adjointOfAccess);
+  table.add<AtOp>(adjointOfAt);
   table.add<BroadcastOp>(adjointOfBroadcast);
   table.add<DotOp>(adjointOfDot);
   table.add<FoldOp>(adjointOfFold);

@@ -31,6 +31,7 @@ private:
   /// What a visit of the adjoint yields, from the sweep that is in it.
   using Visit = function_ref<FailureOr<SmallVector<Value>>(Sweep &)>;
 
+  Value getInit(Value owner, Type part);
   bool takeCotangents();
   LogicalResult passToInits();
   FailureOr<ReduceOp> emitReduce(Visit visit);
@@ -53,8 +54,24 @@ private:
 // A reduction of sums over the same domain
 //===----------------------------------------------------------------------===//
 
-/// The sums of what visits yield. Where the owner of a yielded value belongs to
-/// chunks or slots, the visits add to its `!hsa.sums`.
+/// Where visits begin to add up parts of the cotangent of `owner`, if it is any
+/// value. What belongs to chunks or slots has an element for each visit:
+/// `!hsa.sums`.
+Value ReduceAdjoint::getInit(Value owner, Type part) {
+  if (owner && belongsToVisits(owner.getType()))
+    return outer.getSums(owner);
+  AxesAttr axes = owner ? getAxes(owner.getType()) : AxesAttr();
+  if (!axes || !axes.contains(Axis::Slot))
+    return b.create<IdentityOp>(part, Monoid::Sum);
+  auto slot = cast<SlotType>(op.getBody().getArgument(0).getType());
+  auto selected = op.getDomain().getDefiningOp<SelectedOp>();
+  StringRef picks =
+      selected.isComputed() ? outer.picks.name : slot.getIndices();
+  return b.create<ZerosOp>(
+      SumsType::get(b.getContext(), getWeightsOf(owner.getType(), picks)));
+}
+
+/// The sums of what visits yield.
 FailureOr<ReduceOp> ReduceAdjoint::emitReduce(Visit visit) {
   auto body = std::make_unique<Block>();
   IRMapping primals = outer.primals;
@@ -78,10 +95,7 @@ FailureOr<ReduceOp> ReduceAdjoint::emitReduce(Visit visit) {
   SmallVector<Value> inits;
   for (auto [index, value] : llvm::enumerate(yields)) {
     Value owner = index < owners.size() ? owners[index] : Value();
-    if (owner && belongsToVisits(owner.getType()))
-      inits.push_back(outer.getSums(owner));
-    else
-      inits.push_back(b.create<IdentityOp>(value.getType(), Monoid::Sum));
+    inits.push_back(getInit(owner, value.getType()));
   }
   SmallVector<Attribute> monoids(inits.size(),
                                  MonoidAttr::get(b.getContext(), Monoid::Sum));

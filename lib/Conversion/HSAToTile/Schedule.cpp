@@ -129,17 +129,38 @@ static Value findArray(hsa::ProgramOp program, Block *plan, Type role) {
   return {};
 }
 
+/// Of weights that no parameter is: a row for each query block.
+static SmallVector<Value> getSelectionShape(TileBuilder &b,
+                                            hsa::ProgramOp program,
+                                            hsa::WeightsType weights,
+                                            const PlanSizes &sizes) {
+  int64_t positions = 1;
+  for (Type type : program.getArgumentTypes())
+    if (auto query = dyn_cast<hsa::QueryType>(type))
+      positions = query.getPos();
+  Value last =
+      b.createOrFold<arith::AddIOp>(sizes.queries, b.index(positions - 1));
+  Value heads = sizes.queryHeads;
+  if (weights.getHeads() != hsa::Heads::Query)
+    heads = b.div(heads, program.getGroup());
+  return {sizes.batch, b.div(last, positions), heads,
+          b.index(weights.getSlots())};
+}
+
 /// Sums begin with zeros: a result of f32, else a workspace.
 static LogicalResult addSums(TileBuilder &b, hsa::ProgramOp program,
                              Block *plan, Type role, Type memory,
-                             Results &made) {
-  Value array = findArray(program, plan, role);
-  if (!array)
+                             const PlanSizes &sizes, Results &made) {
+  SmallVector<Value> shape;
+  if (Value array = findArray(program, plan, role))
+    for (int64_t axis = 0; axis < cast<MemRefType>(memory).getRank(); ++axis)
+      shape.push_back(b.create<memref::DimOp>(array, b.index(axis)));
+  else if (auto weights = dyn_cast<hsa::WeightsType>(role);
+           weights && weights.getSlots())
+    shape = getSelectionShape(b, program, weights, sizes);
+  else
     return program.emitOpError()
            << "returns sums of " << role << ", which no parameter is";
-  SmallVector<Value> shape;
-  for (int64_t axis = 0; axis < cast<MemRefType>(memory).getRank(); ++axis)
-    shape.push_back(b.create<memref::DimOp>(array, b.index(axis)));
   Type own = MemRefType::Builder(cast<MemRefType>(memory))
                  .setElementType(getElementTypeOrSelf(getMemoryType(role)));
   made.results.push_back(b.create<tile::ResultOp>(own, shape));
@@ -191,7 +212,8 @@ static FailureOr<Results> addResults(TileBuilder &b, hsa::ProgramOp program,
   for (auto [type, memory] :
        llvm::zip(program.getResultTypes(), parameters.getResultTypes())) {
     if (auto sums = dyn_cast<hsa::SumsType>(type)) {
-      if (failed(addSums(b, program, plan, sums.getRole(), memory, made)))
+      if (failed(
+              addSums(b, program, plan, sums.getRole(), memory, sizes, made)))
         return failure();
       continue;
     }

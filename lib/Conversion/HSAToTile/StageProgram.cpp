@@ -97,10 +97,26 @@ bool StageProgram::isImplied(unsigned index) const {
   });
 }
 
+/// The weights that a value is sums of, with their elements; or null.
+static hsa::WeightsType getSummedWeights(Value value) {
+  auto sums = dyn_cast<hsa::SumsType>(value.getType());
+  auto role = sums ? dyn_cast<hsa::WeightsType>(sums.getRole()) : nullptr;
+  if (!role)
+    return nullptr;
+  auto f32 = Float32Type::get(value.getContext());
+  return hsa::WeightsType::get(value.getContext(), role.getIndices(), f32,
+                               role.getHeads(), role.getSlots());
+}
+
 void StageProgram::addParameters() {
   // Weights name the indices that they belong to.
   for (Value value : llvm::to_vector(parameters))
     if (auto weights = dyn_cast<hsa::WeightsType>(value.getType()))
+      if (BlockArgument indices = whole.getParameter(weights.getIndices()))
+        parameters.insert(indices);
+  // So do sums of weights, which come as weights.
+  for (Value value : crossing)
+    if (auto weights = getSummedWeights(value))
       if (BlockArgument indices = whole.getParameter(weights.getIndices()))
         parameters.insert(indices);
   // Sums have the shape of their parameter.
@@ -155,7 +171,13 @@ static StringRef findPartition(hsa::ProgramOp program) {
 }
 
 FailureOr<Type> StageProgram::getRole(Value value) {
-  auto type = cast<RankedTensorType>(value.getType());
+  if (auto weights = getSummedWeights(value))
+    return Type(weights);
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  if (!type)
+    return emitError(value.getLoc())
+           << "makes " << value.getType()
+           << ", to which programs before and after a selection add";
   Type element = type.getElementType();
   auto axes = hsa::getAxes(type).getAxes();
   MLIRContext *context = type.getContext();
@@ -210,11 +232,25 @@ LogicalResult StageProgram::addCrossing() {
 // The program
 //===----------------------------------------------------------------------===//
 
+/// What a program returns for a value: of slots, a row for each query block.
+static Type getResultType(hsa::ProgramOp program, Value value) {
+  Type type = value.getType();
+  if (!hasAxis(type, Axis::Slot) || hasAxis(type, Axis::Pos))
+    return type;
+  SmallVector<hsa::SizedAxis> axes = hsa::getSizedAxes(type);
+  for (Type role : program.getArgumentTypes())
+    if (auto query = dyn_cast<hsa::QueryType>(role)) {
+      axes.push_back({Axis::Pos, query.getPos()});
+      break;
+    }
+  return hsa::getNamedType(axes, getElementTypeOrSelf(type));
+}
+
 void StageProgram::createProgram() {
   OpBuilder b(whole);
   SmallVector<Type> results;
   for (Value output : outputs)
-    results.push_back(output.getType());
+    results.push_back(getResultType(whole, output));
   SmallVector<StringRef> views(names.begin(), names.end());
   program = b.create<hsa::ProgramOp>(
       whole.getLoc(), whole.getSymName(), b.getFunctionType(types, results),
@@ -235,6 +271,10 @@ void StageProgram::mapCrossing(OpBuilder &b) {
       continue;
     Location loc = input.getLoc();
     Type type = input.getType();
+    if (isa<hsa::SumsType>(type)) { // what reads them back reads weights
+      mapping.map(input, argument);
+      continue;
+    }
     SmallVector<hsa::SizedAxis> axes;
     for (hsa::SizedAxis axis : hsa::getSizedAxes(type))
       if (axis.first != Axis::Pos || !hasAxis(type, Axis::Slot))
@@ -294,8 +334,13 @@ void StageProgram::cloneBody(OpBuilder &b) {
                     .getResult());
   }
   SmallVector<Value> results;
-  for (Value output : outputs)
-    results.push_back(mapping.lookup(output));
+  for (Value output : outputs) {
+    Value result = mapping.lookup(output);
+    Type type = getResultType(whole, output);
+    if (type != result.getType())
+      result = b.create<hsa::BroadcastOp>(output.getLoc(), type, result);
+    results.push_back(result);
+  }
   b.create<hsa::ReturnOp>(whole.getLoc(), results);
   SmallVector<hsa::AtOp> ats;
   program.walk([&](hsa::AtOp at) {

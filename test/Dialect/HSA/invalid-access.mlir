@@ -91,3 +91,12 @@ func.func @f(%c: !hsa.chunk_id<"kv">) {
   %0 = hsa.key_positions %c : !hsa.chunk_id<"kv"> -> tensor<64xi32, #hsa.axes<pos>>
   return
 }
+
+// -----
+
+// load C5
+func.func @f(%dk: !hsa.sums<!hsa.chunks<"kv", f32, key = 64, dim = 64>>) {
+  // expected-error @below {{source is '!hsa.sums<!hsa.chunks<"kv", f32, key = 64, dim = 64>>', but sums of weights were expected}}
+  %0 = hsa.load %dk : !hsa.sums<!hsa.chunks<"kv", f32, key = 64, dim = 64>> -> tensor<64xf32, #hsa.axes<key>>
+  return
+}

@@ -51,24 +51,22 @@ hsa.program @other(%x: !hsa.query<f32, pos = 1, head = 4, dim = 16>) -> !rows at
 
 // -----
 
-!weights = !hsa.weights<"picks", f32, heads = kv, slots = 3>
-!picks   = !hsa.indices<"kv", i32, heads = kv>
-!slots   = tensor<3xf32, #hsa.axes<slot>>
-!row     = tensor<1x4xf32, #hsa.axes<pos, head>>
+!query = !hsa.query<f32, pos = 2, head = 4, dim = 16>
+!picks = !hsa.indices<"kv", i32, heads = kv>
+!slots = tensor<2x3xf32, #hsa.axes<pos, slot>>
+!row   = tensor<2x4xf32, #hsa.axes<pos, head>>
+!pos   = tensor<2xf32, #hsa.axes<pos>>
 
-hsa.program @computed(%q: !hsa.query<f32, pos = 1, head = 4, dim = 16>, %k: !hsa.chunks<"kv", f32, key = 8, dim = 16>, %weights: !weights, %picks: !picks) -> !row attributes {group = 4 : i64} {
-  %x = hsa.load %q : !hsa.query<f32, pos = 1, head = 4, dim = 16> -> tensor<1x4x16xf32, #hsa.axes<pos, head, dim>>
-  %sum = hsa.fold sum %x over dim : tensor<1x4x16xf32, #hsa.axes<pos, head, dim>> -> !row
-  %scale = hsa.fold sum %sum over pos, head : !row -> f32
-  %w = hsa.load %weights : !weights -> !slots
-  %scales = hsa.broadcast %scale : f32 to !slots
-  %p = arith.mulf %w, %scales : !slots
+hsa.program @of_positions(%q: !query, %k: !hsa.chunks<"kv", f32, key = 8, dim = 16>, %picks: !picks) -> !row attributes {group = 4 : i64} {
+  %x = hsa.load %q : !query -> tensor<2x4x16xf32, #hsa.axes<pos, head, dim>>
+  %sum = hsa.fold sum %x over head, dim : tensor<2x4x16xf32, #hsa.axes<pos, head, dim>> -> !pos
+  %p = hsa.broadcast %sum : !pos to !slots
   %zero = hsa.identity sum : !row
   %d = hsa.selected %picks : !picks -> !hsa.domain<"kv", "picks">
   %y = hsa.reduce (%slot, %c) in %d : !hsa.domain<"kv", "picks"> into (sum %zero : !row) {
-    // expected-error @below {{no gradient is known of a slot's element of a value that the function computes}}
-    %own = hsa.at %p[%slot : !hsa.slot<"picks">] : !slots -> f32
-    %owns = hsa.broadcast %own : f32 to !row
+    // expected-error @below {{no gradient is known of a slot's element of a value that differs between the positions of a block}}
+    %own = hsa.at %p[%slot : !hsa.slot<"picks">] : !slots -> !pos
+    %owns = hsa.broadcast %own : !pos to !row
     hsa.yield %owns : !row
   }
   hsa.return %y : !row
