@@ -182,8 +182,10 @@ bool Compilation::takePlan() {
   llvm::append_range(built->notes, plan.notes);
   plan = std::move(*built);
   plan.notes.emplace_back("schedule", options.schedule);
-  if (auto tiles = op->getAttrOfType<StringAttr>(kTilesAttrName))
-    plan.notes.emplace_back("tiles", tiles.str());
+  for (auto [attribute, note] :
+       {std::pair{kTilesAttrName, "tiles"}, std::pair{kStepsAttrName, "steps"}})
+    if (auto text = op->getAttrOfType<StringAttr>(attribute))
+      plan.notes.emplace_back(note, text.str());
   op.erase();
   return true;
 }

@@ -19,6 +19,7 @@ from . import _runtime
 from .call import key_heads, key_heads_name
 from .compiler import plan_for, program
 from .errors import ArgumentError, ArgumentTypeError, CompileError, GradientError, mismatch
+from .explain import explain_plan
 from .frontend import Lowered, Result, Role, Signature
 
 if TYPE_CHECKING:
@@ -92,23 +93,63 @@ class Derivative:
             Of the parameters' shapes and dtypes.
         """
         own = self.function
-        given = d_outs if isinstance(d_outs, tuple | list) else (d_outs,)
         if own.own_gradient is not None:
             outs = saved[0] if len(saved) == 1 else tuple(saved)
             gradients = own.own_gradient(d_outs, outs, *args, **kwargs)
             return tuple(_take(own, gradients, name) for name in self.wrt)
+        given = d_outs if isinstance(d_outs, tuple | list) else (d_outs,)
         args, kwargs = own._reserved(args, kwargs)
+        dispatcher, more = self._bind(saved, given, args, kwargs)
+        results = dispatcher(*args, **kwargs, **more)
+        return results if isinstance(results, tuple) else (results,)
+
+    def explain(self, *args: Any, **kwargs: Any) -> str:
+        """What the forward and the backward run will do: schedules, launches, bytes.
+
+        Arrays of zeros stand in for what is saved and for the gradients of the results.
+        """
+        own = self.function
+        args, kwargs = own._reserved(args, kwargs)
+        forward = self._forward.prepare(*args, **kwargs)
+        dispatcher, more = self._bind((), (), args, kwargs, blank=True)
+        backward = dispatcher.prepare(*args, **kwargs, **more)
+        given = {**dict(zip(own.signature.parameters, args, strict=False)), **kwargs}
+        arrays = {n: x for n, x in given.items() if hasattr(x, "shape")}
+        size = sum(x.nbytes for name, x in more.items() if name.startswith("saved_"))
+        kept = saved_text(forward.plan)
+        return "\n".join(
+            (
+                explain_plan(f"{own.signature.name}, forward", forward, arrays),
+                f"  saved: {kept}, {size / 2**20:.1f} MiB",
+                explain_plan(f"{own.signature.name}, backward", backward, {**arrays, **more}),
+            )
+        )
+
+    def _bind(
+        self,
+        saved: Sequence[Any],
+        given: Sequence[Any],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        *,
+        blank: bool = False,
+    ) -> tuple[_runtime.Dispatcher, dict[str, Any]]:
+        """The dispatcher of a backward run and its further arguments, all zeros where `blank`."""
+        own = self.function
         request = self._forward.describe(*args, **kwargs)
         lowered = program(own.signature, request)
         query = own.signature.of_role(Role.QUERY)[0].name
         like: Any = {**dict(zip(own.signature.parameters, args, strict=False)), **kwargs}[query]
         heads = request["sizes"]["HQ"], key_heads(own.signature, request["sizes"])
+        if blank:
+            given = [None] * len(lowered.results)
+            kept = [lowered.results[x] if isinstance(x, int) else x for x in self._kept(lowered)]
+            saved = [_zeros(like, _shape(kind, like, heads), kind.dtype) for kind in kept]
         more, kinds = self._gradients(given, lowered.results, like, heads)
         for number, (array, kind) in enumerate(self._saved(saved, lowered)):
             _check(f"{own.signature.name}: backward: saved[{number}]", array, kind, like, heads)
             more[f"saved_{number}"], kinds[f"saved_{number}"] = array, kind
-        results = self._dispatcher(kinds)(*args, **kwargs, **more)
-        return results if isinstance(results, tuple) else (results,)
+        return self._dispatcher(kinds), more
 
     def _gradients(
         self, given: Sequence[Any], results: Sequence[Result], like: Any, heads: tuple[int, int]
@@ -258,6 +299,15 @@ def saved_numbers(plan: _runtime.Plan) -> list[int]:
     return [int(number) for number in listed.split(",")] if listed else []
 
 
+def saved_text(plan: _runtime.Plan) -> str:
+    """What a forward run saves, in words."""
+    numbers, count = saved_numbers(plan), int(plan.notes["results"])
+    parts = [f"result {number}" for number in numbers if number < count]
+    more = sum(number >= count for number in numbers)
+    parts += [f"{more} array{'s' * (more > 1)} beside the results"] if more else []
+    return ", ".join(parts) or "nothing"
+
+
 def explained(function: JitFunction, error: CompileError) -> GradientError | CompileError:
     """An error of differentiation as one that shows the user's line."""
     for message, file, line, column in error.diagnostics:
@@ -364,10 +414,9 @@ def _check(what: str, array: Any, kind: Result, like: Any, heads: tuple[int, int
 
 def _zeros(like: Any, shape: list[int], dtype: str) -> Any:
     if hasattr(like, "new_zeros"):
-        if dtype == "f32":
-            return like.new_zeros(shape).float()
-        return like.new_zeros(shape)
-    return np.zeros(shape, np.float32 if dtype == "f32" else like.dtype)
+        zeros = like.new_zeros(shape)
+        return {"f32": zeros.float, "i32": zeros.int}.get(dtype, lambda: zeros)()
+    return np.zeros(shape, {"f32": np.float32, "i32": np.int32}.get(dtype, like.dtype))
 
 
 def _take(function: JitFunction, gradients: Mapping[str, Any], name: str) -> Any:

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from . import _runtime
@@ -18,8 +20,21 @@ WHY = {
     "slot are combined, window by window",
     "split_kv": "programs own slices of the chunks of a query block; the parts of the slices are "
     "combined",
+    "streamed": "programs own query blocks and walk over the chunks; no score is stored",
     "inverse_index": "the queries that selected each chunk, and nothing else",
 }
+
+
+@dataclass(frozen=True)
+class Step:
+    """One program of a plan: its name, the schedule that made it, and its tiles in words."""
+
+    name: str
+    schedule: str
+    tiles: str = ""
+
+    def owns(self, kernel: str) -> bool:
+        return kernel == self.name or kernel.startswith(f"{self.name}_")
 
 
 def explain(
@@ -28,7 +43,7 @@ def explain(
     lowered: Lowered,
     given: Mapping[str, Any],
 ) -> str:
-    """The schedule, launches, arithmetic and memory of one call.
+    """The schedules, launches, arithmetic and memory of one call.
 
     Parameters
     ----------
@@ -41,34 +56,108 @@ def explain(
     given : mapping
         The call's arguments by name.
     """
-    plan = executable.plan
     names = [p.name for p in signature.arrays]
     names += [name for name in ("num_keys", "q_start", "q_positions") if name in given]
     arrays = {name: given[name] for name in names if hasattr(given[name], "shape")}
     shapes = {name: tuple(map(int, array.shape)) for name, array in arrays.items()}
-    schedule = plan.notes["schedule"]
-    lines = [f"{signature.name} on {plan.backend}, schedule {schedule}: {WHY[schedule]}"]
-    lines += _launches(executable, shapes)
-    if plan.notes.get("tiles"):
-        lines.append(f"  tiles: {plan.notes['tiles']}")
-    lines += _visits(signature, lowered, shapes)
+    work = [*_walks(signature, lowered, shapes), *_visits(signature, lowered, shapes)]
+    return explain_plan(signature.name, executable, arrays, work)
+
+
+def explain_plan(
+    name: str,
+    executable: _runtime.Executable,
+    arrays: Mapping[str, Any],
+    work: Iterable[str] = (),
+) -> str:
+    """The schedules, launches and memory of a plan.
+
+    Parameters
+    ----------
+    name : str
+        Of what it runs.
+    executable : Executable
+        The plan, loaded.
+    arrays : mapping
+        Its arguments by name.
+    work : iterable of str
+        Lines about its arithmetic.
+    """
+    plan = executable.plan
+    shapes = {name: tuple(map(int, array.shape)) for name, array in arrays.items()}
+    steps = [Step(*line.split("\t")) for line in plan.notes["steps"].splitlines()]
+    launches = list(_launches(executable, shapes))
+    if len(steps) == 1:
+        lines = [f"{name} on {plan.backend}, schedule {_schedule(steps[0])}"]
+        lines += [f"  {text}" for _, text in launches]
+        lines += [f"  tiles: {steps[0].tiles}"] if steps[0].tiles else []
+    else:
+        lines = [f"{name} on {plan.backend}: {len(steps)} programs one after the other"]
+        for step in steps:
+            lines.append(f"  {step.name}, schedule {_schedule(step)}")
+            lines += [f"    {text}" for kernel, text in launches if _owner(steps, kernel) is step]
+            lines += [f"    tiles: {step.tiles}"] if step.tiles else []
+        lines += [f"  {text}" for kernel, text in launches if _owner(steps, kernel) is None]
+    lines += work
     size = sum(math.prod(shape) * _item_size(arrays[name]) for name, shape in shapes.items())
-    lines.append(f"  arguments: {size / 2**20:.1f} MiB")
-    lines.append(f"  workspace: {plan.workspace_bytes(shapes) / 2**20:.1f} MiB")
+    lines.append(f"  arguments: {_amount(size)}")
+    lines.append(f"  workspace: {_amount(plan.workspace_bytes(shapes))}")
     return "\n".join(lines)
+
+
+def _schedule(step: Step) -> str:
+    return f"{step.schedule}: {WHY[step.schedule]}"
+
+
+def _owner(steps: Sequence[Step], kernel: str) -> Step | None:
+    """The step that a kernel belongs to: the one with the longest name that it begins with."""
+    return max((s for s in steps if s.owns(kernel)), key=lambda s: len(s.name), default=None)
+
+
+def _amount(size: int) -> str:
+    """Bytes, in a unit in which they are not nothing."""
+    small = 0 < size < 2**20 / 20
+    return f"{size / 1024:.1f} KiB" if small else f"{size / 2**20:.1f} MiB"
 
 
 def _launches(
     executable: _runtime.Executable, shapes: Mapping[str, tuple[int, ...]]
-) -> Iterator[str]:
+) -> Iterator[tuple[str, str]]:
+    """Each launch's kernel and what there is to say about it."""
     registers = {info["name"]: info["registers"] for info in executable.kernel_info}
     for launch in executable.plan.launches(shapes):
         grid = launch["grid"]
-        text = f"  launch {launch['kernel']}: grid {grid}, {math.prod(grid)} programs"
+        text = f"launch {launch['kernel']}: grid {grid}, {math.prod(grid)} programs"
         if executable.plan.backend == "cuda":
             text += f" of {launch['threads']} threads, {launch['shared_bytes']} bytes of shared "
             text += f"memory, {registers[launch['kernel']]} registers"
-        yield text
+        yield launch["kernel"], text
+
+
+def _blocks(
+    signature: Signature, lowered: Lowered, shapes: Mapping[str, tuple[int, ...]]
+) -> tuple[int, int]:
+    """How many query blocks with a head of keys there are, and the queries in each."""
+    name = signature.of_role(Role.QUERY)[0].name
+    query = next(str(v.type) for v in lowered.program.parameters if "!hsa.query<" in str(v.type))
+    pos, head = (int(re.findall(rf"{axis} = (\d+)", query)[0]) for axis in ("pos", "head"))
+    batch, length, heads = shapes[name][:3]
+    return batch * -(-length // pos) * (heads // head), pos
+
+
+def _walks(
+    signature: Signature, lowered: Lowered, shapes: Mapping[str, tuple[int, ...]]
+) -> Iterator[str]:
+    """Work of the walks over landmarks: what a query block computes with each chunk."""
+    landmarks = [p for p in signature.of_role(Role.LANDMARKS) if p.name in shapes]
+    flops = sum(_flops(each) for each in lowered.program.body.operations if _is_streamed(each))
+    if not landmarks or not flops:
+        return
+    blocks, _ = _blocks(signature, lowered, shapes)
+    chunks = shapes[landmarks[0].name][1]
+    total = f"{blocks * chunks * flops / 1e9:.2f} GFLOP"
+    yield f"  each chunk that a walk passes: {flops / 1e3:.1f} kFLOP in products"
+    yield f"  walks: {blocks} query blocks over at most {chunks} chunks: {total}"
 
 
 def _visits(
@@ -77,10 +166,15 @@ def _visits(
     """Work of the visits to selected chunks; those of a window depend on positions."""
     selections = signature.of_role(Role.INDICES)
     slots = sum(math.prod(shapes[p.name]) for p in selections if p.name in shapes)
+    computed = sum(_slots(each) for each in lowered.program.body.operations)
+    if computed:
+        slots += _blocks(signature, lowered, shapes)[0] * computed
     flops, size = 0, 0
     for operation in _in_reductions(lowered.program.body):
         flops += _flops(operation)
         size += _bytes(operation)
+    if not any(each.region is not None for each in lowered.program.body.operations):
+        return
     text = (
         f"  each visit of a chunk: {flops / 1e3:.0f} kFLOP in products, {size / 1024:.1f} KiB read"
     )
@@ -88,6 +182,20 @@ def _visits(
     if slots:
         total = f"{slots * flops / 1e9:.2f} GFLOP, {slots * size / 2**30:.2f} GiB"
         yield f"  visits: at most {slots}, one for each slot: {total}"
+
+
+def _is_streamed(operation: Operation) -> bool:
+    types = (value.type for value in operation.operands)
+    return any("chunk" in dict(t.axes) for t in types if isinstance(t, TensorType))
+
+
+def _slots(operation: Operation) -> int:
+    """Slots of a selection that the function computes and visits, for a query block."""
+    if not operation.text.startswith("hsa.selected "):
+        return 0
+    of = operation.operands[0].type
+    sizes = dict(of.axes) if isinstance(of, TensorType) else {}
+    return math.prod(n for n in sizes.values() if isinstance(n, int)) if sizes else 0
 
 
 def _in_reductions(block: Block, inside: bool = False) -> Iterator[Operation]:

@@ -6,12 +6,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import test_frontend as written
+import test_select_then_attend as attending
 import test_variants as variants
 import torch
 from arguments import random_arguments
 from numerics import Case, make
+from test_select_gradients import CHOICES
 
 import ramify as rf
+import ramify.language as rl
+from ramify.ops.select import select_arguments
 
 
 def test_schedule_launches_and_work_of_hsa() -> None:
@@ -93,3 +98,69 @@ def test_workspace_is_bounded_whatever_the_length(choices: dict[str, Any]) -> No
             "indices": (1, length, 1, slots),
         }
         assert plan.workspace_bytes(shapes) <= 256 * 2**20
+
+
+def test_a_function_that_selects_and_then_attends() -> None:
+    given = attending.arrays()  # 2 sequences of 150 queries with 2 groups of 3 heads
+    options = {"scale": 0.25, "top_k": 4, "chunk_size": 16}
+    text = attending.retrieve.explain(*given, **options)
+    lines = [line.strip() for line in text.splitlines()]
+    assert lines[0] == "retrieve on cpu: 2 programs one after the other"
+    assert lines[1].startswith("retrieve_0, schedule streamed: programs own query blocks")
+    assert lines[2] == "launch retrieve_0: grid (5, 2, 2), 20 programs"
+    assert lines[3] == "tiles: 32 queries walk over the chunks once, 64 at a time"
+    assert lines[4].startswith("retrieve_1, schedule query_major: one program for each query block")
+    assert lines[5] == "launch retrieve_1: grid (150, 2, 2), 600 programs"
+    # Scores of 3 heads by 16 dims; two products of 3 heads, 16 keys and 16 dims.
+    assert "each chunk that a walk passes: 0.1 kFLOP in products" in lines
+    assert "walks: 600 query blocks over at most 10 chunks: 0.00 GFLOP" in lines
+    assert "each visit of a chunk: 3 kFLOP in products, 2.0 KiB read" in lines
+    assert any(line.startswith("visits: at most 2400, one for each slot") for line in lines)
+    assert lines[-1] == "workspace: 0.0 MiB"  # weights and slots are returned
+    text = attending.joint.explain(*given, scale=0.25, chunk_size=16)
+    assert "joint_0, schedule streamed" in text and "joint_1, schedule query_major" in text
+    assert "workspace: 7.0 KiB" in text  # 3 picks for each of 600 rows
+
+
+def test_walks_of_a_selection() -> None:
+    q, _, _, landmarks = attending.arrays(G=1, H=1, D=64)
+    text = normalised.explain(q, landmarks, chunk_size=16)
+    assert "normalised on cpu, schedule streamed: programs own query blocks and walk" in text
+    assert "queries walk over the chunks 2 times" in text
+    assert "each visit" not in text
+
+
+@rf.jit
+def normalised(q: rl.Query, landmarks: rl.Landmarks):
+    s = rl.sum(rl.dot(q, landmarks), over="head")
+    share = rl.softmax(s, over="chunk")
+    slots = rl.topk(rl.where(share > 0.01, s, -rl.inf), 4)
+    return s.at(slots), slots
+
+
+def test_gradients() -> None:
+    case = Case(B=2, L=12, N=128, H=2, G=4, D=32, S=32, K=3)
+    x = make(case, torch.bfloat16)
+    derivative = rf.ops.hsa_kernel.derivative(("q", "k", "v", "weights"))
+    text = derivative.explain(**x, scale=0.1, chunk_size=32)
+    assert "hsa_kernel, forward on cpu, schedule query_major" in text
+    assert "  saved: nothing, 0.0 MiB" in text
+    assert "hsa_kernel, backward on cpu, schedule query_major" in text
+    assert "launch hsa_kernel_backward: grid (12, 2, 2), 48 programs" in text
+    # Sums for keys and values in float32, 2 x 2 x 128 x 2 x 32 of them, become bf16.
+    backward = text[text.index("backward on") :]
+    assert "workspace: 0.1 MiB" in backward and backward.count("launch") >= 3
+
+
+def test_what_is_saved_for_gradients() -> None:
+    q, k, v, landmarks = attending.arrays()
+    derivative = rf.ops.select_kernel.derivative(("r", "landmarks"))
+    choices = select_arguments(q, chunk_size=16, **CHOICES)
+    text = derivative.explain(q, landmarks, **choices)
+    assert "select_kernel, forward on cpu, schedule streamed" in text
+    assert "saved: result 1, 1 array beside the results" in text
+    assert "select_kernel_backward_1, schedule query_major" in text
+    joined = written.joint.derivative("q").explain(
+        **random_arguments(written.joint.signature), scale=0.1, chunk_size=16
+    )
+    assert "saved: result 0, result 1" in joined

@@ -20,6 +20,10 @@ namespace ramify {
 /// The attribute of a plan with the tiles of its visits, in words.
 inline constexpr const char kTilesAttrName[] = "tile.tiles";
 
+/// The attribute of a plan with the programs that it runs, one a line: name,
+/// schedule and tiles, with tabs between them.
+inline constexpr const char kStepsAttrName[] = "tile.steps";
+
 #define GEN_PASS_DECL
 #include "lib/Conversion/HSAToTile/Passes.h.inc"
 

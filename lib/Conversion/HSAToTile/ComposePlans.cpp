@@ -9,9 +9,12 @@
 
 #include "Schedule.h"
 
+#include "ramify/Conversion/HSAToTile.h"
+
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 using namespace ramify;
@@ -39,6 +42,7 @@ private:
   Block *body = nullptr;
   llvm::DenseMap<Value, Value> arrays; ///< of the program's values
   llvm::SetVector<Operation *> moved;
+  SmallVector<StringRef> steps;
 };
 } // namespace
 
@@ -76,6 +80,8 @@ void PlanComposer::append(hsa::LaunchOp launch) {
     arrays[output] = makeArray(result, mapping, output);
     mapping.map(result.getResult(), arrays[output]);
   }
+  if (auto step = plan->getAttrOfType<StringAttr>(kStepsAttrName))
+    steps.push_back(step);
   plan.erase();
 }
 
@@ -116,6 +122,7 @@ void PlanComposer::compose() {
   b.setInsertionPointToStart(body);
   for (auto launch : program.getBody().getOps<hsa::LaunchOp>())
     append(launch);
+  plan->setAttr(kStepsAttrName, b.getStringAttr(llvm::join(steps, "\n")));
   orderResults();
   b.setInsertionPointToEnd(body);
   b.create<tile::EndOp>();

@@ -34,6 +34,17 @@ static bool isSelection(hsa::ProgramOp program) {
   return hasStream && !hasReduction;
 }
 
+/// Says on the plan of `program` what made it.
+static void noteStep(hsa::ProgramOp program, StringRef schedule) {
+  StringRef name = program.getSymName();
+  auto plan = program->getParentOfType<ModuleOp>().lookupSymbol<tile::PlanOp>(
+      (name + "_plan").str());
+  std::string step = (name + "\t" + schedule).str();
+  if (auto tiles = plan->getAttrOfType<StringAttr>(kTilesAttrName))
+    step += ("\t" + tiles.getValue()).str();
+  plan->setAttr(kStepsAttrName, StringAttr::get(program.getContext(), step));
+}
+
 namespace {
 class HSAToTilePass : public ramify::impl::HSAToTileBase<HSAToTilePass> {
 public:
@@ -62,6 +73,7 @@ public:
       const Schedule *own = isSelection(program) ? find("streamed") : chosen;
       if (failed(own->lower(program, limits)))
         return signalPassFailure();
+      noteStep(program, own->name);
     }
     for (hsa::ProgramOp program : programs)
       if (isComposed(program))

@@ -173,8 +173,8 @@ static LogicalResult emitPass(StreamEmitter &emitter,
 // All of them
 //===----------------------------------------------------------------------===//
 
-LogicalResult ramify::emitStreamPasses(StreamEmitter &emitter,
-                                       hsa::ProgramOp program) {
+FailureOr<unsigned> ramify::emitStreamPasses(StreamEmitter &emitter,
+                                             hsa::ProgramOp program) {
   PassNumbers numbers(program);
   std::map<int, SmallVector<StreamReduction>> passes;
   for (Operation &op : program.getBody().front()) {
@@ -192,5 +192,5 @@ LogicalResult ramify::emitStreamPasses(StreamEmitter &emitter,
   for (auto &[number, reductions] : passes)
     if (failed(emitPass(emitter, reductions)))
       return failure();
-  return success();
+  return unsigned(passes.size());
 }

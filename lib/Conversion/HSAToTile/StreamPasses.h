@@ -25,8 +25,8 @@ namespace ramify {
 
 /// Emits all reductions of streams of the program; the emitter knows their
 /// results afterwards.
-mlir::LogicalResult emitStreamPasses(StreamEmitter &emitter,
-                                     hsa::ProgramOp program);
+mlir::FailureOr<unsigned> emitStreamPasses(StreamEmitter &emitter,
+                                           hsa::ProgramOp program);
 
 /// The topk whose picks `slots` are, all or a part of them, in its order; null
 /// if there is none.

@@ -27,6 +27,8 @@
 #include "Schedule.h"
 #include "StreamPasses.h"
 
+#include "ramify/Conversion/HSAToTile.h"
+
 #include "dialects/Tile/Transforms/AssignLayouts.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -209,6 +211,15 @@ static void setAlignment(tile::KernelOp kernel) {
                     Builder(kernel.getContext()).getI64IntegerAttr(alignment));
 }
 
+/// The walks of a program, in words.
+static std::string describe(const StreamShape &shape, unsigned passes) {
+  if (passes == 0)
+    return std::to_string(shape.rows) + " queries at a time";
+  std::string times = passes == 1 ? "once" : std::to_string(passes) + " times";
+  return std::to_string(shape.rows) + " queries walk over the chunks " + times +
+         ", " + std::to_string(shape.chunks) + " at a time";
+}
+
 LogicalResult ramify::lowerStreamed(hsa::ProgramOp program,
                                     const TileLimits &limits) {
   Parameters parameters(program);
@@ -228,11 +239,11 @@ LogicalResult ramify::lowerStreamed(hsa::ProgramOp program,
   if (!partition->empty())
     emitter.size = emitSize(body, *partition);
   auto results = cast<hsa::ReturnOp>(program.getBody().front().getTerminator());
-  if (failed(emitStreamPasses(emitter, program)) ||
-      failed(emitStreamResults(emitter, kernel, results)))
+  FailureOr<unsigned> passes = emitStreamPasses(emitter, program);
+  if (failed(passes) || failed(emitStreamResults(emitter, kernel, results)))
     return failure();
   setAlignment(kernel);
-  return createPlan(
+  FailureOr<tile::PlanOp> made = createPlan(
       b, program, parameters, kernel, [&](TileBuilder &plan, PlanSizes sizes) {
         Value last = plan.index(shape->rows - 1);
         Value blocks = plan.div(
@@ -240,4 +251,8 @@ LogicalResult ramify::lowerStreamed(hsa::ProgramOp program,
         return std::array<Value, 3>{
             blocks, plan.div(sizes.queryHeads, shape->heads), sizes.batch};
       });
+  if (succeeded(made))
+    (*made)->setAttr(kTilesAttrName,
+                     b.getStringAttr(describe(*shape, *passes)));
+  return made;
 }
