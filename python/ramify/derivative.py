@@ -198,7 +198,7 @@ class Derivative:
 
     def _kept(self, lowered: Lowered) -> tuple[Result | int, ...]:
         try:
-            return _saved_results(lowered.text(), len(lowered.results), ",".join(self.wrt))
+            return what_is_saved(lowered.text(), len(lowered.results), ",".join(self.wrt))
         except CompileError as error:
             raise explained(self.function, error) from None
 
@@ -271,7 +271,8 @@ def _reads_sums(text: str, wrt: str) -> bool:
 
 
 @functools.lru_cache(maxsize=256)
-def _saved_results(text: str, count: int, wrt: str) -> tuple[Result | int, ...]:
+def what_is_saved(text: str, count: int, wrt: str) -> tuple[Result | int, ...]:
+    """Of a program with `count` results: the number of a result, or what is saved besides."""
     from . import _compiler  # large: loaded only when something is compiled
 
     options: dict[str, str | int | bool] = {"derivative": "forward", "wrt": wrt}

@@ -32,6 +32,12 @@ def default_scale(q: Any) -> float:
         return 1.0
 
 
+def length(x: Any) -> Any:
+    """The size of axis 1; -1 of what has another rank, which the call itself reports."""
+    shape: Any = getattr(x, "shape", ())
+    return shape[1] if len(shape) == 4 else -1
+
+
 def given(**options: Any) -> dict[str, Any]:
     """The options that are not None."""
     return {name: value for name, value in options.items() if value is not None}

@@ -10,7 +10,7 @@ import ramify.language as rl
 from ..errors import ArgumentError, mismatch
 from ..jit import jit
 from ..language.selection import MAX_TOP_K
-from .checks import check_int, default_scale
+from .checks import check_int, default_scale, length
 from .hsa import hsa_kernel
 
 
@@ -147,11 +147,12 @@ def gca(
     Language Modeling" (2024).
     """
     check_int("gca", "chunk_size", chunk_size, 1)
-    rows = -(-q.shape[1] // chunk_size)
-    if r.shape[1] != rows:
+    lengths = [length(x) for x in (q, k, r)]
+    rows = -(-lengths[0] // chunk_size)
+    if min(lengths) >= 0 and lengths[2] != rows:
         expected = f"ceil(L / chunk_size) = {rows} rows"
-        raise ArgumentError(mismatch("gca(): r", expected, str(r.shape[1])))
-    start = k.shape[1] - q.shape[1] if q_start is None else q_start
+        raise ArgumentError(mismatch("gca(): r", expected, str(lengths[2])))
+    start = lengths[1] - lengths[0] if q_start is None else q_start
     weights, indices = gca_select(r, landmarks, chunk_size=chunk_size, top_k=top_k, q_start=start)
     return hsa_kernel(
         q,

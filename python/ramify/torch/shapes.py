@@ -7,14 +7,12 @@ compiled for (dtypes, heads, head dimensions, constants) is a number.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..compiler import translate
+from ..derivative import what_is_saved
 from ..errors import ArgumentTypeError
 from ..frontend import Lowered, Role, Signature, lower
 from ..frontend.binding import ArrayInfo, Sizes, measure, specialise, split
@@ -60,7 +58,7 @@ def fake_results(signature: Signature, given: Mapping[str, Any]) -> list[torch.T
 def fake_saved(function: JitFunction, wrt: str, given: Mapping[str, Any]) -> list[torch.Tensor]:
     """New tensors like those that a forward run saves beside the results.
 
-    The compiler tells them, in a plan without code.
+    The compiler tells them, without code.
 
     Parameters
     ----------
@@ -70,22 +68,12 @@ def fake_saved(function: JitFunction, wrt: str, given: Mapping[str, Any]) -> lis
     given : mapping
         The call's arguments by name.
     """
-    signature = function.signature
-    lowered, _ = describe(signature, given)
-    options = {**asdict(function._options), "target": "cpu", "default_q_start": True}
-    derivative = {"derivative": "forward", "wrt": wrt}
-    text = translate(lowered, "plan", options | derivative)
-    sizes: dict[str, Any] = {}
-    for name, dims in re.findall(r"^array (\w+) \w+ \[(.*)\]", text, re.MULTILINE):
-        sizes |= zip(dims.split(", "), given[name].shape, strict=True)
-    results = re.findall(r"^result \w+ (\w+) \[(.*)\]", text, re.MULTILINE)
-    query = given[signature.of_role(Role.QUERY)[0].name]
+    lowered, sizes = describe(function.signature, given)
+    query = given[function.signature.of_role(Role.QUERY)[0].name]
     return [
-        query.new_empty(
-            [int(dim) if dim.isdigit() else sizes[dim] for dim in dims.split(", ")],
-            dtype=TORCH_DTYPES[dtype],
-        )
-        for dtype, dims in results[len(lowered.results) :]
+        query.new_empty(result_shape(kept, sizes), dtype=TORCH_DTYPES[kept.dtype])
+        for kept in what_is_saved(lowered.text(), len(lowered.results), wrt)
+        if not isinstance(kept, int)
     ]
 
 
