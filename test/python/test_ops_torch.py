@@ -54,6 +54,9 @@ def fresh_dynamo() -> Iterator[None]:
 
 WAYS: dict[str, Callable[[Callable[..., Any]], Callable[..., Any]]] = {
     "compiled": lambda op: torch.compile(op, fullgraph=True, backend="aot_eager"),
+    "compiled for any length": lambda op: torch.compile(
+        op, fullgraph=True, backend="aot_eager", dynamic=True
+    ),
     "checkpoint": lambda op: lambda x: checkpoint(op, x, use_reentrant=False),
 }
 

@@ -17,6 +17,7 @@ import math
 import numbers
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from operator import index
 from typing import Any
 
 import torch
@@ -122,7 +123,9 @@ class Schema:
         encoded = dict(kwargs)
         for name in self.reprs:
             if name in encoded:
-                encoded[name] = repr(encoded[name])
+                value = encoded[name]
+                # Under torch.compile an int may be a symbol; its index is a number.
+                encoded[name] = repr(index(value) if type(value) is int else value)
         for name in ("q_start", "num_keys"):
             if isinstance(encoded.get(name), torch.Tensor):
                 encoded[name + ARRAY] = encoded.pop(name)
