@@ -56,12 +56,14 @@ createMachine(const CPUTarget &target) {
       llvm::CodeGenOptLevel::Default));
 }
 
-/// A module of its own for the functions, for translation knows nothing else.
+/// A module of its own for the functions and the tables that they use, for
+/// translation knows nothing else.
 static OwningOpRef<ModuleOp> functionsOf(ModuleOp module) {
   OwningOpRef<ModuleOp> functions = ModuleOp::create(module.getLoc());
   OpBuilder builder = OpBuilder::atBlockEnd(functions->getBody());
-  for (auto function : module.getOps<LLVM::LLVMFuncOp>())
-    builder.clone(*function);
+  for (Operation &op : *module.getBody())
+    if (isa<LLVM::LLVMFuncOp, LLVM::GlobalOp>(op))
+      builder.clone(op);
   return functions;
 }
 

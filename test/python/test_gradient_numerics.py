@@ -79,6 +79,7 @@ HSA_CASES = {
     "empty in the middle": BASE.but(corner="empty in the middle"),
     "last chunk": BASE.but(corner="last chunk"),
     "N < S": BASE.but(N=7),
+    "one chunk for all": BASE.but(N=64, L=200, K=2),
     "large logits": BASE.but(logits=8.0),
 }
 

@@ -237,6 +237,8 @@ private:
   void emitTranspose(tile::TransposeOp op);
   LogicalResult emitReduceInto(tile::ReduceIntoOp op);
   void combineInto(tile::ReduceIntoOp op, Value value, Value pointer);
+  void lockRow(Value row, llvm::function_ref<void()> body);
+  void addRow(tile::ReduceIntoOp op, Value from, Value to, int64_t columns);
 
   // Between rows of arrays and columns of tiles (EmitTranspose.cpp).
   void gatherColumns(tile::GatherOp op);
