@@ -25,7 +25,7 @@ from .call import is_aligned, specialise
 from .errors import ArgumentError, UnsupportedError
 from .frontend import Lowered, Signature, lower
 
-SCHEDULES = ("query_major", "chunk_major", "split_kv", "inverse_index")
+SCHEDULES = ("query_major", "chunk_major", "union", "split_kv", "inverse_index")
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ WHY = {
     "query_major": "one program for each query block, which gathers its chunks",
     "chunk_major": "programs own chunks, whose queries an inverse index lists; the parts of each "
     "slot are combined, window by window",
+    "union": "programs own neighbouring query blocks and visit the union of their chunks",
     "split_kv": "programs own slices of the chunks of a query block; the parts of the slices are "
     "combined",
     "streamed": "programs own query blocks and walk over the chunks; no score is stored",

@@ -65,6 +65,16 @@ def test_launches_and_workspace_of_chunk_major() -> None:
     assert "workspace: 0.1 MiB" in text
 
 
+def test_groups_of_union() -> None:
+    """Eight blocks of four heads fill a tile of 32 rows, so 12 queries are two groups."""
+    case = Case(B=2, L=12, N=128, H=2, G=4, D=32, S=32, K=3)
+    by_union = rf.ops.hsa_kernel.options(schedule="union")
+    text = by_union.explain(**make(case, torch.float32), scale=0.1, chunk_size=32)
+    assert "hsa_kernel on cpu, schedule union: programs own neighbouring query blocks" in text
+    assert "launch hsa_kernel_unions: grid (1, 2, 2), 4 programs" in text
+    assert "launch hsa_kernel: grid (2, 2, 2), 8 programs" in text
+
+
 def test_slices_of_split_kv() -> None:
     """A CPU counts as one SM that has room for 16 programs; no slice is without a slot."""
     case = Case(B=2, L=1, N=640, H=1, G=4, D=32, S=32, K=9)
@@ -82,7 +92,7 @@ def test_slices_of_split_kv() -> None:
 
 
 @pytest.mark.parametrize(
-    "choices", [{"schedule": "chunk_major"}, {"schedule": "split_kv"}], ids=str
+    "choices", [{"schedule": name} for name in ("chunk_major", "union", "split_kv")], ids=str
 )
 def test_workspace_is_bounded_whatever_the_length(choices: dict[str, Any]) -> None:
     """At a million queries with 128 slots, as the plan says: nothing runs."""

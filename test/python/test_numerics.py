@@ -17,6 +17,7 @@ DTYPES = [torch.float32, torch.bfloat16, torch.float16]
 SCHEDULES: dict[str, dict[str, Any]] = {
     "query_major": {"schedule": "query_major"},
     "chunk_major": {"schedule": "chunk_major"},
+    "union": {"schedule": "union"},
     "split_kv": {"schedule": "split_kv", "slices": 3},
 }
 BASE = Case()
@@ -137,6 +138,41 @@ def test_chunk_major_over_several_windows() -> None:
 
 
 @pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("G", [1, 4, 16])
+def test_union_of_picks_that_neighbours_share(G: int, device: str) -> None:  # noqa: N803
+    """The same picks for 16 queries each, but for some; the same bits each time."""
+    case = Case(B=1, L=100, N=4000, H=2, G=G, S=32, K=8)
+    x = make(case, torch.bfloat16)
+    shared = x["indices"][:, ::16].repeat_interleave(16, 1)[:, : case.L].contiguous()
+    kept = torch.rand(shared.shape, generator=torch.Generator().manual_seed(3)) < 0.9
+    x["indices"] = torch.where(kept, shared, x["indices"])
+    scale = case.D**-0.5
+    ref = reference(case, x, scale)
+    there = {name: t.to(device) for name, t in x.items()}
+    first, again = (run(there, case, schedule="union") for _ in range(2))
+    assert (first.cpu().double() - ref).abs().max().item() <= bound(x, case, scale, ref)
+    assert torch.equal(first, again)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_chunks_of_neighbours_are_not_seen(schedule: str, device: str) -> None:
+    """A chunk without a finite number changes those that selected it, and no others."""
+    case = Case(B=1, L=32, N=640, H=1, G=4, S=64, K=3)
+    x = make(case, torch.float32)
+    x["indices"][x["indices"] == 7] = 6
+    there = {name: t.to(device) for name, t in x.items()}
+    clean = run(there, case, **SCHEDULES[schedule])
+    x["indices"][0, 5::8, 0, 1] = 7
+    x["k"][:, 7 * 64 : 8 * 64] = float("nan")
+    x["v"][:, 7 * 64 : 8 * 64] = float("inf")
+    found = run({name: t.to(device) for name, t in x.items()}, case, **SCHEDULES[schedule])
+    others = torch.arange(case.L) % 8 != 5
+    torch.testing.assert_close(found[:, others], clean[:, others], rtol=0, atol=2e-6)
+    assert found[:, ~others].isnan().any()
+
+
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("K", [1, 3, 64])
 def test_split_kv_in_slices_of_its_own_choice(K: int, device: str) -> None:  # noqa: N803
     """Two queries leave room for slices; they are added in the same order each time."""
@@ -149,8 +185,9 @@ def test_split_kv_in_slices_of_its_own_choice(K: int, device: str) -> None:  # n
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_split_kv_compiles_nothing_for_new_lengths(device: str) -> None:
-    kernel = rf.ops.hsa_kernel.options(schedule="split_kv")
+@pytest.mark.parametrize("schedule", ["union", "split_kv"])
+def test_new_lengths_compile_nothing_by_schedule(schedule: str, device: str) -> None:
+    kernel = rf.ops.hsa_kernel.options(schedule=schedule)
     for length, keys, slots in ((1, 33, 2), (5, 4096, 70), (300, 100, 1)):
         x = make(Case(D=32, S=32, L=length, N=keys, K=slots), torch.float32)
         there = {name: t.to(device) for name, t in x.items()}

@@ -71,6 +71,9 @@ GATHERED = {
 SLICED = {name: SHAPES[name] for name in ("D=64", "D=64, S=256", "D=128", "D=192, S=128", "G=64")}
 """What programs own slices of."""
 
+UNITED = SLICED | {name: SHAPES[name] for name in ("D=64, S=16", "D=192", "G=1", "q_block=8")}
+"""What neighbours visit together."""
+
 pytestmark = pytest.mark.skipif(check_ptx.find_ptxas() is None, reason="no ptxas")
 
 
@@ -129,6 +132,13 @@ def test_slices(shape: str, dtype: torch.dtype, target: str, tmp_path: pathlib.P
     assemble(ptx_of(SLICED[shape], dtype, target, schedule="split_kv"), tmp_path)
 
 
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32], ids=str)
+@pytest.mark.parametrize("shape", UNITED)
+def test_union(shape: str, dtype: torch.dtype, target: str, tmp_path: pathlib.Path) -> None:
+    assemble(ptx_of(UNITED[shape], dtype, target, schedule="union"), tmp_path)
+
+
 def ptx_of(case: Case, dtype: torch.dtype, target: str, **choices: Any) -> str:
     x = make(case, dtype)
     options: dict[str, Any] = {"scale": 0.1, "softmax_n": case.n, "chunk_size": case.S}
@@ -158,13 +168,17 @@ def test_variant(name: str, target: str, tmp_path: pathlib.Path) -> None:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("name", ["joint", "ranges", "sink, blocks", "pushes", "by hand"])
-def test_variant_in_slices(name: str, target: str, tmp_path: pathlib.Path) -> None:
+@pytest.mark.parametrize(
+    ("schedule", "name"),
+    [("split_kv", name) for name in ("joint", "ranges", "sink, blocks", "pushes", "by hand")]
+    + [("union", name) for name in ("joint", "joint, blocks of 8", "pushes", "by hand")],
+)
+def test_variant_by_schedule(schedule: str, name: str, target: str, tmp_path: pathlib.Path) -> None:
     function, options, sizes = variants.CASES[name]
     x = random_arguments(function.signature, **sizes)
     x = variants.on_device(function, x, torch.bfloat16, "cpu")
-    in_slices = function.options(schedule="split_kv")
-    ptx = in_slices.ir("ptx", **x, **{"chunk_size": 16, **options}, target=target)
+    function = function.options(schedule=schedule)
+    ptx = function.ir("ptx", **x, **{"chunk_size": 16, **options}, target=target)
     assemble(ptx, tmp_path)
 
 

@@ -65,6 +65,14 @@ def test_in_slices_it_is_its_reference(name: str, place: str, q_block: int, devi
     check(name, place, q_block, device, schedule="split_kv", slices=3)
 
 
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("q_block", [1, 4])
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("name", ["joint", "pushes"])
+def test_by_union_it_is_its_reference(name: str, place: str, q_block: int, device: str) -> None:
+    check(name, place, q_block, device, schedule="union")
+
+
 def check(name: str, place: str, q_block: int, device: str, **choices: Any) -> None:
     function, options = FUNCTIONS[name]
     function = function.options(**choices)

@@ -110,15 +110,15 @@ def on_device(function: rf.JitFunction, x: dict[str, Any], dtype: torch.dtype, d
     return {name: tensor.to(device) for name, tensor in tensors.items()}
 
 
-# What chunk_major refuses, and what it says.
+# What chunk_major and union refuse, and what they say.
 NO_SELECTION = "visits no selected chunks"
-REFUSED = {
+UNSELECTED = {
     **dict.fromkeys(("ranges", "ranges, blocks", "no loop", "windowed", "aligned"), NO_SELECTION),
     **dict.fromkeys(
         ("own", "sink", "sink, blocks", "rest", "terms", "terms, blocks"), NO_SELECTION
     ),
-    "by hand": "depends on the result of another reduction",
 }
+REFUSED = UNSELECTED | {"by hand": "depends on the result of another reduction"}
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -138,6 +138,19 @@ def test_by_chunk_it_is_its_reference(name: str, dtype: torch.dtype) -> None:
 def test_chunk_major_says_what_it_cannot_do(name: str) -> None:
     with pytest.raises(rf.CompileError, match=REFUSED[name]):
         check(name, torch.float32, "cpu", schedule="chunk_major")
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
+@pytest.mark.parametrize("name", sorted(set(CASES) - set(UNSELECTED)))
+def test_by_union_it_is_its_reference(name: str, dtype: torch.dtype, device: str) -> None:
+    check(name, dtype, device, schedule="union")
+
+
+@pytest.mark.parametrize("name", UNSELECTED)
+def test_union_says_what_it_cannot_do(name: str) -> None:
+    with pytest.raises(rf.CompileError, match=UNSELECTED[name]):
+        check(name, torch.float32, "cpu", schedule="union")
 
 
 SLICES = {"schedule": "split_kv", "slices": 3}

@@ -104,9 +104,8 @@ IndexKernel::IndexKernel(hsa::ProgramOp program, const Parameters &parameters,
   chunks = getPartitionSize(b, program, partition, memory, batch).chunks;
 }
 
-/// The chunk of an index, and whether it is one.
-static std::pair<Value, Value> getValidChunk(TileBuilder &b, Value index,
-                                             Value chunks) {
+std::pair<Value, Value> ramify::getValidChunk(TileBuilder &b, Value index,
+                                              Value chunks) {
   auto type = cast<RankedTensorType>(index.getType());
   if (type.getElementType().isInteger(32))
     return {index, b.compare(Predicate::ult, index, chunks)};

@@ -111,6 +111,10 @@ private:
   Windows windows;
 };
 
+/// The chunks of a vector of indices as i32, and which of them are one.
+std::pair<mlir::Value, mlir::Value>
+getValidChunk(TileBuilder &b, mlir::Value index, mlir::Value chunks);
+
 /// The first selection that a reduction of `program` visits, or null.
 hsa::SelectedOp findSelection(hsa::ProgramOp program);
 

@@ -133,10 +133,9 @@ void ramify::emitQueryRows(BodyEmitter &emitter, const Parameters &parameters,
 // Visits
 //===----------------------------------------------------------------------===//
 
-/// Emits the body of `op` for `chunk`; returns the accumulators after it.
-static FailureOr<Tiles> emitVisit(BodyEmitter &emitter, hsa::ReduceOp op,
-                                  int64_t keys, Chunk &chunk,
-                                  ValueRange before) {
+FailureOr<Tiles> ramify::emitQueryVisit(BodyEmitter &emitter, hsa::ReduceOp op,
+                                        int64_t keys, Chunk &chunk,
+                                        ValueRange before) {
   if (emitter.shape.getTilesAtOnce(keys) < emitter.shape.getKeyTiles(keys))
     return emitInPasses(emitter, op, keys, chunk, before);
   emitter.chunk = &chunk;
@@ -302,7 +301,7 @@ static LogicalResult emitRange(BodyEmitter &emitter, hsa::ReduceOp op,
     Chunk chunk =
         emitConsecutive(emitter, b.toI32(number), high, together, keys, size);
     range.restrict(b, chunk);
-    return emitVisit(emitter, op, keys, chunk, before);
+    return emitQueryVisit(emitter, op, keys, chunk, before);
   };
   return emitLoop(b, first, end, together, states, turn);
 }
@@ -344,7 +343,7 @@ LogicalResult ramify::emitQueryVisits(BodyEmitter &emitter, hsa::ReduceOp op,
             ? getChunks(emitter, visited.numbers, visited.present, keys, size)
             : getChunk(emitter, visited.numbers[0], keys, size);
     chunk.slots = visited.slots;
-    return emitVisit(emitter, op, keys, chunk, before);
+    return emitQueryVisit(emitter, op, keys, chunk, before);
   };
   auto selected = op.getDomain().getDefiningOp<hsa::SelectedOp>();
   if (selected && selected.isComputed())

@@ -35,6 +35,11 @@ struct Slice {
 mlir::LogicalResult emitQueryVisits(BodyEmitter &emitter, hsa::ReduceOp op,
                                     Tiles &states, const Slice &slice = {});
 
+/// One visit, of a chunk of `keys` keys; returns the accumulators after it.
+mlir::FailureOr<Tiles> emitQueryVisit(BodyEmitter &emitter, hsa::ReduceOp op,
+                                      int64_t keys, Chunk &chunk,
+                                      mlir::ValueRange before);
+
 /// The slots of a turn: each an index, its chunk's number, an i32, and whether
 /// it holds a chunk, an i1.
 struct SlotChunks {

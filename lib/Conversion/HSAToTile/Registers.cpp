@@ -37,6 +37,9 @@ static constexpr int64_t kSharedColumns = 30, kSharedAtOnce = 68;
 /// Queries that take more are left in shared memory (StageLeftOperands.cpp).
 static constexpr int64_t kMostOfQuery16 = 48, kMostOfQuery32 = 32;
 
+/// Accumulators that can stand there twice; f16 has products beside them.
+static constexpr int64_t kMostTwice = 64, kMostTwiceOfF16 = 32;
+
 /// Numbers, weights and addresses of the chunks beyond the first.
 static constexpr int64_t kChunks = 16;
 
@@ -132,6 +135,12 @@ int64_t ramify::estimateRegisters(hsa::ProgramOp program, int64_t keys,
     most += kTileAddresses;
   return kOthers + accumulators + countQueries(program) + most +
          (shared ? kSharedColumns : 0);
+}
+
+bool ramify::fillsRegisters(hsa::ProgramOp program) {
+  bool isF16 = hasChunksOf(program, [](Type type) { return type.isF16(); });
+  return sharesColumns(program) ||
+         countAccumulators(program) > (isF16 ? kMostTwiceOfF16 : kMostTwice);
 }
 
 int64_t ramify::estimateGatheredRegisters(hsa::ProgramOp program,

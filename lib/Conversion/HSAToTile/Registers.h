@@ -27,6 +27,10 @@ bool sharesColumns(hsa::ProgramOp program);
 /// The same where the keys are those of several chunks.
 int64_t estimateGatheredRegisters(hsa::ProgramOp program, int64_t keys);
 
+/// Whether a thread has no room for the accumulators of `program` twice: what
+/// they were before a visit, beside what they are after it.
+bool fillsRegisters(hsa::ProgramOp program);
+
 } // namespace ramify
 
 #endif // RAMIFY_LIB_CONVERSION_HSATOTILE_REGISTERS_H

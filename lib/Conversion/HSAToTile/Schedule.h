@@ -34,14 +34,22 @@ mlir::LogicalResult lowerChunkMajor(hsa::ProgramOp program,
 mlir::LogicalResult lowerSplitKV(hsa::ProgramOp program,
                                  const TileLimits &limits);
 
+/// A program owns neighbouring query blocks and visits the union of their
+/// chunks.
+mlir::LogicalResult lowerUnion(hsa::ProgramOp program,
+                               const TileLimits &limits);
+
 /// No schedule of its own but what others begin with: the queries of each
 /// chunk.
 mlir::LogicalResult lowerInverseIndex(hsa::ProgramOp program,
                                       const TileLimits &limits);
 
 inline constexpr Schedule schedules[] = {
-    {"query_major", lowerQueryMajor},     {"chunk_major", lowerChunkMajor},
-    {"split_kv", lowerSplitKV},           {"streamed", lowerStreamed},
+    {"query_major", lowerQueryMajor},
+    {"chunk_major", lowerChunkMajor},
+    {"union", lowerUnion},
+    {"split_kv", lowerSplitKV},
+    {"streamed", lowerStreamed},
     {"inverse_index", lowerInverseIndex},
 };
 
