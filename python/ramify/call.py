@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from . import _runtime
+from . import _runtime, schedules
 from .errors import ArgumentError, ArgumentTypeError
 from .frontend import Parameter, Role, Signature, Specialisation, binding
 from .frontend.binding import ArrayInfo, Sizes
@@ -60,8 +60,15 @@ def runtime_signature(
     parameters += [{**p, "keyword_only": True} for p in reserved if p["name"] not in own]
     parameters += more
     checks = list(_checks(signature))
-    keys = [_block_key(signature)]
+    keys = [_block_key(signature), *schedule_conditions(signature)]
     return _runtime.Signature(signature.name, parameters, checks=checks, keys=keys)
+
+
+def schedule_conditions(signature: Signature) -> list[str]:
+    """What the choice of a schedule asks of a call's sizes."""
+    slots = [_slots(signature, p) for p in signature.of_role(Role.INDICES)]
+    heads = key_heads_name(signature)
+    return schedules.conditions(signature, heads, _block_key(signature), slots)
 
 
 def _placing(name: str, shapes: list[list[str]], **more: Any) -> dict[str, Any]:

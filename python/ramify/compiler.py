@@ -21,11 +21,10 @@ from typing import Any
 
 from . import _runtime
 from ._cache import disk_cache
-from .call import is_aligned, specialise
+from .call import is_aligned, schedule_conditions, specialise
 from .errors import ArgumentError, UnsupportedError
 from .frontend import Lowered, Signature, lower
-
-SCHEDULES = ("query_major", "chunk_major", "union", "split_kv", "inverse_index")
+from .schedules import SCHEDULES, choose, situation_of
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,8 @@ class Options:
     Parameters
     ----------
     schedule : str
-        How the work is cut into programs. "query_major": one program per query block, which
+        How the work is cut into programs. "auto": as `ramify.schedules.choose` says.
+        "query_major": one program per query block, which
         gathers its chunks. "chunk_major": one program for some of the queries that selected one
         chunk, whose keys are read once; needs selected chunks, and a workspace of at most
         256 MiB. "split_kv": several programs per query block, each with a slice of its chunks,
@@ -54,7 +54,7 @@ class Options:
         choose, by its shapes and the size of the device.
     """
 
-    schedule: str = "query_major"
+    schedule: str = "auto"
     stages: int = 0
     key_tile: int = 0
     registers: int = 0
@@ -154,10 +154,17 @@ def program(signature: Signature, request: Mapping[str, Any]) -> Lowered:
 
 
 def compiler_options(
-    signature: Signature, options: Options, request: Mapping[str, Any], target: str
+    signature: Signature,
+    options: Options,
+    request: Mapping[str, Any],
+    target: str,
+    derivative: str = "",
 ) -> dict[str, str | int | bool]:
-    """The compiler's options for a request."""
+    """The compiler's options for a request, or for a run of its gradient."""
     chosen: dict[str, str | int | bool] = {**asdict(options), "target": target}
+    if options.schedule == "auto":
+        asked = schedule_conditions(signature)
+        chosen["schedule"] = choose(situation_of(request, asked, target, derivative))
     chosen["aligned"] = target != "cpu" and is_aligned(signature, request)
     chosen["default_q_start"] = "q_start" in request["absent"]
     return chosen
@@ -183,7 +190,8 @@ def plan_for(
     """
     start = time.perf_counter()
     lowered = program(signature, request)
-    chosen = compiler_options(signature, options, request, target_of(request)) | derivative
+    mode = derivative.get("derivative", "")
+    chosen = compiler_options(signature, options, request, target_of(request), mode) | derivative
     key = _key(lowered, chosen)
     seconds = {"front end": time.perf_counter() - start}
     with _lock:

@@ -145,7 +145,8 @@ class JitFunction(_runtime.Callable):
                 f"{self.signature.name}.ir(): target: expected a str, found {target!r}."
             )
         target = target or _default_target(level, request)
-        chosen = compiler_options(self.signature, self._options, request, target)
+        mode = level if level in DERIVATIVES else ""
+        chosen = compiler_options(self.signature, self._options, request, target, mode)
         if level in DERIVATIVES:
             names = self.derivative(wrt or differentiable(self.signature)).wrt
             chosen |= {"derivative": level, "wrt": ",".join(names)}

@@ -125,6 +125,19 @@ def test_weights_that_share_a_normaliser_with_a_window() -> None:
     close(got, shared_normaliser.reference(*given, scale=0.25, chunk_size=16))
 
 
+@pytest.mark.parametrize("schedule", ["chunk_major", "union", "split_kv"])
+def test_what_visits_the_picks_has_a_schedule(schedule: str) -> None:
+    """Steps without a selection of their own are left to query_major and streamed."""
+    given = arrays(L=128, N=128)
+    function = shared_normaliser.options(schedule=schedule)
+    got = function(*given, scale=0.25, chunk_size=16)
+    close(got, shared_normaliser.reference(*given, scale=0.25, chunk_size=16))
+    function = retrieve.options(schedule=schedule)
+    got = function(*given, scale=0.25, top_k=4, chunk_size=16)
+    expected = retrieve.reference(*given, scale=0.25, top_k=4, chunk_size=16)
+    close(got[0], expected[0])
+
+
 def test_hils() -> None:
     q, k, v, lm = arrays(B=1, H=2, G=2)
     random = np.random.default_rng(11)

@@ -12,7 +12,8 @@ def HSAToTile : Pass<"hsa-to-tile", "::mlir::ModuleOp"> {
     Replaces each `hsa.program` by the kernels and the `tile.plan` of the named
     schedule. The options say what tiles the target likes; the same schedule
     serves the CPU and the GPU. A program that reduces streams over chunks, and no
-    chunks themselves, is lowered by the schedule `streamed` whatever is named.
+    chunks themselves, is lowered by the schedule `streamed` whatever is named; a
+    part of a program that visits no selected chunks by `query_major`.
   }];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",

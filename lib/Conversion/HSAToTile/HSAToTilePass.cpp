@@ -45,6 +45,14 @@ static void noteStep(hsa::ProgramOp program, StringRef schedule) {
   plan->setAttr(kStepsAttrName, StringAttr::get(program.getContext(), step));
 }
 
+/// Whether the program visits chunks that a parameter selects.
+static bool visitsSelection(hsa::ProgramOp program) {
+  return llvm::any_of(program.getBody().getOps<hsa::ReduceOp>(),
+                      [](hsa::ReduceOp op) {
+                        return op.getDomain().getDefiningOp<hsa::SelectedOp>();
+                      });
+}
+
 namespace {
 class HSAToTilePass : public ramify::impl::HSAToTileBase<HSAToTilePass> {
 public:
@@ -67,10 +75,15 @@ public:
                       registers,    streamRows,    streamChunks, chunkRows,
                       keysAtOnce,   programsPerSM, slices};
     auto programs = llvm::to_vector(getOperation().getOps<hsa::ProgramOp>());
+    bool areParts = llvm::any_of(programs, isComposed);
     for (hsa::ProgramOp program : programs) {
       if (isComposed(program))
         continue;
-      const Schedule *own = isSelection(program) ? find("streamed") : chosen;
+      const Schedule *own = chosen;
+      if (isSelection(program))
+        own = find("streamed");
+      else if (areParts && !visitsSelection(program))
+        own = find("query_major");
       if (failed(own->lower(program, limits)))
         return signalPassFailure();
       noteStep(program, own->name);

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Which schedule a call runs by, where `fn.options(schedule=...)` leaves it open.
+
+The choice is made from what a kernel is compiled for and from a few conditions on the call's
+sizes, `conditions`. The dispatcher evaluates these on each call, without Python, and they are part
+of a kernel's key: a new length compiles nothing, unless it is the first on its side of a condition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .frontend import Role, Signature
+
+SCHEDULES = ("query_major", "chunk_major", "union", "split_kv", "inverse_index", "auto")
+
+FEW_PROGRAMS = 128
+"""Query blocks times key/value heads that leave most of a GPU idle: it has about as many SMs."""
+MANY_SLOTS = 16
+"""Chunks of a query block from which on it pays to launch twice for more programs."""
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What the choice is made from.
+
+    Parameters
+    ----------
+    target : str
+        "cpu", or a GPU architecture.
+    derivative : str
+        "" for the function itself, "forward" for a run that saves what the gradient needs,
+        "backward" for the gradient.
+    deterministic : bool
+        Whether the call asks for the same bits from run to run.
+    is_decoding : bool
+        Few query blocks with many slots each: `FEW_PROGRAMS`, `MANY_SLOTS`.
+    """
+
+    target: str
+    derivative: str
+    deterministic: bool
+    is_decoding: bool
+
+
+def choose(situation: Situation) -> str:
+    """The schedule for a situation.
+
+    `split_kv` cuts the chunks of few query blocks into slices, so that all of a GPU works on
+    them; on the CPU the cores share the keys of one block well enough. Everything else is
+    `query_major`'s: it reads the chunks of each query block anew, needs no workspace and gives
+    the same bits each time.
+    """
+    if situation.is_decoding and situation.target != "cpu" and not situation.derivative:
+        return "split_kv"
+    return "query_major"
+
+
+def conditions(signature: Signature, heads: str, block: str, slots: list[str]) -> list[str]:
+    """The conditions on a call's sizes, as expressions of the runtime; here, whether it decodes.
+
+    Parameters
+    ----------
+    signature : Signature
+        The function.
+    heads, block : str
+        The key/value heads and the query block, as expressions.
+    slots : list of str
+        The slots of each selection that is a parameter.
+    """
+    if not slots or not signature.of_role(Role.CHUNKS):
+        return []
+    few = f"B * {heads} * ceildiv(L, max({block}, 1)) <= {FEW_PROGRAMS}"
+    many = " + ".join(slots)
+    return [f"{few} && {many} >= {MANY_SLOTS}"]
+
+
+def situation_of(
+    request: Mapping[str, Any], asked: list[str], target: str, derivative: str
+) -> Situation:
+    """The situation of a dispatcher's request, which evaluated the conditions `asked`."""
+    return Situation(
+        target,
+        derivative,
+        deterministic=bool(request["constants"].get("deterministic", False)),
+        is_decoding=any(request["keys"][each] for each in asked),
+    )

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Which schedule a call runs by where nobody says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import test_variants as variants
+import torch
+from arguments import random_arguments
+from numerics import DEVICES, Case, make
+
+import ramify as rf
+from ramify.schedules import FEW_PROGRAMS, MANY_SLOTS, Situation, choose
+
+DECODING = Situation("sm_90a", derivative="", deterministic=False, is_decoding=True)
+STEP = Case(B=1, L=1, N=4096, H=1, G=16, K=MANY_SLOTS)
+
+
+def test_decoding_on_a_gpu_is_cut_into_slices() -> None:
+    assert choose(DECODING) == "split_kv"
+    assert choose(replace(DECODING, deterministic=True)) == "split_kv"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"target": "cpu"},
+        {"derivative": "forward"},
+        {"derivative": "backward"},
+        {"is_decoding": False},
+    ],
+    ids=str,
+)
+def test_all_else_is_query_major(other: dict[str, Any]) -> None:
+    assert choose(replace(DECODING, **other)) == "query_major"
+
+
+@pytest.mark.parametrize(
+    ("case", "target", "sliced"),
+    [
+        (STEP, "sm_90a", True),
+        (STEP, "sm_80", True),
+        (STEP, "cpu", False),
+        (STEP.but(K=MANY_SLOTS - 1), "sm_90a", False),
+        (STEP.but(B=FEW_PROGRAMS // 2, H=2), "sm_90a", True),
+        (STEP.but(B=FEW_PROGRAMS // 2 + 1, H=2), "sm_90a", False),
+        (STEP.but(L=2 * FEW_PROGRAMS, q_block=2), "sm_90a", True),
+        (STEP.but(L=2 * FEW_PROGRAMS, q_block=1), "sm_90a", False),
+    ],
+    ids=str,
+)
+def test_choice_by_sizes(case: Case, target: str, sliced: bool) -> None:
+    x = make(case, torch.bfloat16)
+    options = {"scale": 0.1, "chunk_size": case.S, "q_block": case.q_block}
+    tile = rf.ops.hsa_kernel.ir("tile", **x, **options, target=target)
+    assert ("@hsa_kernel_slices(" in tile) == sliced
+
+
+def test_what_a_user_says_counts_more() -> None:
+    x = make(STEP, torch.bfloat16)
+    by_query = rf.ops.hsa_kernel.options(schedule="query_major")
+    options = {"scale": 0.1, "chunk_size": STEP.S}
+    assert "_slices(" not in by_query.ir("tile", **x, **options, target="sm_90a")
+
+
+def test_gradients_are_not_cut() -> None:
+    x = make(STEP, torch.bfloat16)
+    options = {"scale": 0.1, "chunk_size": STEP.S}
+    program = rf.ops.hsa_kernel.ir("backward", **x, **options, target="sm_90a")
+    assert "hsa.sums" in program
+
+
+@pytest.mark.parametrize("name", ["ranges", "no loop", "windowed"])
+def test_functions_without_a_selection_are_query_major(name: str) -> None:
+    function, options, _ = variants.CASES[name]
+    x = random_arguments(function.signature, B=1)
+    given = {"chunk_size": 16, **options}
+    given = {key: value for key, value in given.items() if value is not None}
+    assert "_slices(" not in function.ir("tile", **x, **given, target="sm_90a")
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_both_sides_of_a_condition_are_right(device: str) -> None:
+    """One kernel for each side, whatever the lengths are."""
+    kernel = rf.ops.hsa_kernel.options()
+    for length, slots in ((1, 40), (3, 17), (200, 17), (1, 2), (300, 3)):
+        case = STEP.but(L=length, K=slots)
+        x = {name: t.to(device) for name, t in make(case, torch.float32).items()}
+        found = kernel(**x, scale=0.1, chunk_size=case.S)
+        by_query = rf.ops.hsa_kernel.options(schedule="query_major")
+        wanted = by_query(**x, scale=0.1, chunk_size=case.S)
+        torch.testing.assert_close(found, wanted, rtol=0, atol=1e-5)
+    assert kernel.compilations <= 2
