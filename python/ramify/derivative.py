@@ -31,6 +31,9 @@ DIFFERENTIABLE = (Role.QUERY, Role.CHUNKS, Role.LANDMARKS, Role.WEIGHTS, Role.TE
 OWNED = (Role.QUERY,)
 """Whose gradients one program each writes: the same bits from run to run."""
 
+OWN_NAME = r"(d|saved)_\d+"
+"""Names of a backward program's own parameters."""
+
 DTYPES = {"f32": "float32", "bf16": "bfloat16", "f16": "float16", "i32": "int32"}
 
 
@@ -100,7 +103,10 @@ class Derivative:
         given = d_outs if isinstance(d_outs, tuple | list) else (d_outs,)
         args, kwargs = own._reserved(args, kwargs)
         dispatcher, more = self._bind(saved, given, args, kwargs)
-        results = dispatcher(*args, **kwargs, **more)
+        try:
+            results = dispatcher(*args, **kwargs, **more)
+        except (ArgumentError, ArgumentTypeError) as error:
+            raise type(error)(_in_words_of_backward(str(error))) from None
         return results if isinstance(results, tuple) else (results,)
 
     def explain(self, *args: Any, **kwargs: Any) -> str:
@@ -352,6 +358,12 @@ def _check_names(function: JitFunction, wrt: tuple[str, ...]) -> None:
             f"{signature.name}.derivative(): expected another schedule, found inverse_index: the "
             "lists that it gives have no gradient."
         )
+    taken = [name for name in signature.parameters if re.fullmatch(OWN_NAME, name)]
+    if taken:
+        raise GradientError(
+            f"{signature.name}.derivative(): expected other names than {', '.join(taken)}, which "
+            "stand for gradients of results and for what is saved. Rename these parameters."
+        )
     legal = differentiable(signature)
     if not wrt:
         raise GradientError(
@@ -411,6 +423,12 @@ def _check(what: str, array: Any, kind: Result, like: Any, heads: tuple[int, int
         raise ArgumentError(mismatch(what, f"the shape {shape}", str(found)))
     if dtype not in ("", DTYPES[kind.dtype]):
         raise ArgumentTypeError(mismatch(what, DTYPES[kind.dtype], dtype))
+
+
+def _in_words_of_backward(message: str) -> str:
+    """A message about arguments of the plan, with the names that the user knows."""
+    message = re.sub(r"\bd_(\d+)\b", r"d_outs[\1]", message)
+    return re.sub(r"\bsaved_(\d+)\b", r"saved[\1]", message)
 
 
 def _zeros(like: Any, shape: list[int], dtype: str) -> Any:

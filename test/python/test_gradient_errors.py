@@ -202,7 +202,7 @@ D_OUTS: dict[str, tuple[Callable[[Outs], Any], *Wrong]] = {
     "one alone": (lambda o: o[0], A, "expected gradients of 2 results, found 1"),
     "three": (lambda o: (*o, None), A, "expected gradients of 2 results, found 3"),
     "none": (lambda o: (), A, "expected gradients of 2 results, found 0"),
-    "strided": (lambda o: (np.repeat(o[0], 2, -1)[..., ::2], None), A, "d_0 has stride 2"),
+    "strided": (lambda o: (np.repeat(o[0], 2, -1)[..., ::2], None), A, r"d_outs\[0\] has stride 2"),
 }
 SAVED: dict[str, tuple[Callable[[Outs], Any], *Wrong]] = {
     "nothing": (lambda s: None, T, "saved: expected a tuple of 2, found NoneType"),
@@ -310,3 +310,15 @@ def test_options(options: dict[str, Any], message: str) -> None:
 def test_a_gradient_of_ones_own_is_a_function(value: Any) -> None:
     with pytest.raises(T, match=r"gradient\(\): expected a function, found"):
         hsa.gradient(value)
+
+
+@rf.jit
+def named_as_gradients(q: rl.Query, d_0: rl.Tensor["head"], saved_12: rl.Tensor["head"]):
+    return q * d_0 * saved_12
+
+
+def test_names_of_gradients_are_taken() -> None:
+    given = random_arguments(named_as_gradients.signature)
+    assert named_as_gradients(**given).shape == (2, 19, 6, 32)
+    with pytest.raises(G, match="other names than d_0, saved_12, which stand for gradients"):
+        named_as_gradients.derivative("q")
