@@ -184,6 +184,23 @@ def test_split_kv_in_slices_of_its_own_choice(K: int, device: str) -> None:  # n
     assert torch.equal(first, again)
 
 
+OVER_WINDOWS: dict[str, tuple[Case, dict[str, Any]]] = {
+    # 33 numbers for each of 32 x 64 picks of a group and two heads; 62 groups fill 32 MiB.
+    "union": (Case(B=1, L=2100, N=1024, H=2, G=1, D=16, S=16, K=64), {}),
+    # A slice has a part of 16 heads with 65 numbers; 15 blocks of 1024 slices fill 64 MiB.
+    "split_kv": (Case(B=3, L=17, N=640, H=1, G=16, S=32, K=3), {"slices": 1024}),
+    "split_kv, sequences": (Case(B=17, L=1, N=640, H=1, G=16, S=32, K=3), {"slices": 1024}),
+}
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("name", OVER_WINDOWS)
+def test_several_windows(name: str, device: str) -> None:
+    """More query blocks, or sequences, than the workspace is for at once."""
+    case, choices = OVER_WINDOWS[name]
+    check(case, torch.float32, device, schedule=name.partition(",")[0], **choices)
+
+
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("schedule", ["union", "split_kv"])
 def test_new_lengths_compile_nothing_by_schedule(schedule: str, device: str) -> None:

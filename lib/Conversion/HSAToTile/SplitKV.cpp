@@ -38,9 +38,9 @@ using namespace mlir;
 using namespace ramify;
 using hsa::Axis;
 
-/// Bytes that the parts of a window may take: less than the 256 MiB of the
-/// contract.
-static constexpr int64_t kPartBytes = int64_t(224) << 20;
+/// Bytes that the parts of a window may take: they stay in the cache, or nearly
+/// so, and are far less than the 256 MiB of the contract.
+static constexpr int64_t kPartBytes = int64_t(64) << 20;
 
 //===----------------------------------------------------------------------===//
 // The reductions

@@ -42,9 +42,9 @@ using namespace ramify;
 using Predicate = arith::CmpIPredicate;
 using hsa::Axis;
 
-/// Bytes that the unions of a window may take: less than the 256 MiB of the
-/// contract.
-static constexpr int64_t kUnionBytes = int64_t(160) << 20;
+/// Bytes that the unions of a window may take: they stay in the cache until
+/// they are read, and are far less than the 256 MiB of the contract.
+static constexpr int64_t kUnionBytes = int64_t(32) << 20;
 
 namespace {
 /// What a kernel has of the unions of one selection.
