@@ -2,7 +2,7 @@
 """Small calls of every kind of kernel, to be run under NVIDIA's compute-sanitizer.
 
 ``compute-sanitizer --tool memcheck --error-exitcode 1 python benchmarks/sanitize.py [PART ...]``,
-and the same with ``--tool racecheck``. Parts: forward, chunk_major, selection, gradients.
+and the same with ``--tool racecheck``. Parts: forward, schedules, selection, gradients.
 """
 
 from __future__ import annotations
@@ -39,6 +39,11 @@ CASES = [
 ]
 DIFFERENTIATED = [BASE, *(CASES[index] for index in (1, 2, 4, 7, 8, 9))]
 VARIANTS = ["joint", "ranges, blocks", "pushes", "arrays, batch", "sink", "two partitions"]
+SCHEDULES: list[dict[str, Any]] = [
+    {"schedule": "chunk_major"},
+    {"schedule": "split_kv", "slices": 3},
+    {"schedule": "union"},
+]
 WRT = ("q", "k", "v", "weights")
 SELECTIONS: list[dict[str, Any]] = [
     {"top_k": 3},
@@ -86,12 +91,13 @@ def run_forward(dtype: torch.dtype) -> None:
         function(**given)
 
 
-def run_chunk_major(dtype: torch.dtype) -> None:
-    by_chunk = rf.ops.hsa_kernel.options(schedule="chunk_major")
-    for case in CASES:
-        by_chunk(**on_gpu(case, dtype), **sizes(case))
-    function, given = variant("joint", dtype)
-    function.options(schedule="chunk_major")(**given)
+def run_schedules(dtype: torch.dtype) -> None:
+    for choices in SCHEDULES:
+        for case in CASES:
+            kernel = rf.ops.hsa_kernel.options(**choices)
+            kernel(**on_gpu(case, dtype), **sizes(case))
+        function, given = variant("joint", dtype)
+        function.options(**choices)(**given)
 
 
 def selection(dtype: torch.dtype, dim: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -119,7 +125,7 @@ def run_gradients(dtype: torch.dtype) -> None:
 
 PARTS = {
     "forward": run_forward,
-    "chunk_major": run_chunk_major,
+    "schedules": run_schedules,
     "selection": run_selection,
     "gradients": run_gradients,
 }
