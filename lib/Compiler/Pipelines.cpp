@@ -55,6 +55,9 @@ static void buildSchedulePipeline(OpPassManager &passes,
                                   HSAToTileOptions options,
                                   const CompileOptions &choices) {
   options.schedule = choices.schedule;
+  options.deterministic = choices.deterministic;
+  if (choices.windowTokens)
+    options.windowTokens = choices.windowTokens;
   if (choices.keyTile)
     options.maxKeyTile = options.keysAtOnce = choices.keyTile;
   if (choices.registers)
@@ -103,6 +106,8 @@ void ramify::buildSchedulePipeline(OpPassManager &passes,
                                    const GPUTarget &target) {
   HSAToTileOptions options;
   // An mma has 16 rows and a depth of 16; the defaults are made for it.
+  // Half the traffic of sums in memory, where red can do it.
+  options.narrowSums = choices.narrowSums && target.reduceBF16;
   // Scores of a long chunk are computed twice rather than spilled.
   options.registers = kRegistersPerThread;
   // Chunks are gathered only on request (CompileOptions::keyTile): for some

@@ -53,6 +53,12 @@ static CompileOptions readOptions(const py::dict &dict) {
       options.derivative = py::cast<std::string>(value);
     else if (name == "wrt")
       options.wrt = py::cast<std::string>(value);
+    else if (name == "window")
+      options.windowTokens = py::cast<int>(value);
+    else if (name == "deterministic")
+      options.deterministic = py::cast<bool>(value);
+    else if (name == "narrow_sums")
+      options.narrowSums = py::cast<bool>(value);
     else if (name == "stages")
       options.stages = py::cast<int>(value);
     else if (name == "key_tile")

@@ -24,6 +24,7 @@ from .frontend.specialisation import Heads, Places
 FLOATS = ["f32", "bf16", "f16"]
 MAX_QUERY_BLOCK = 1 << 20
 """Queries that may share a selection row; a block beyond L costs time."""
+FEW_SLOTS = 16
 QUERY_BLOCK = "max(1, q_block)"
 """The query block where nothing selects: as given, else 1."""
 
@@ -60,7 +61,7 @@ def runtime_signature(
     parameters += [{**p, "keyword_only": True} for p in reserved if p["name"] not in own]
     parameters += more
     checks = list(_checks(signature))
-    keys = [_block_key(signature), *schedule_conditions(signature)]
+    keys = [_block_key(signature), _few_slots_key(signature), *schedule_conditions(signature)]
     return _runtime.Signature(signature.name, parameters, checks=checks, keys=keys)
 
 
@@ -121,6 +122,13 @@ def _places(signature: Signature, request: Mapping[str, Any]) -> Places:
     if "q_positions" in arrays:
         positions = "batch" if arrays["q_positions"]["rank"] == 2 else "shared"
     return Places("num_keys" in arrays, "array" if "q_start" in arrays else start, positions)
+
+
+def has_few_slots(signature: Signature, request: Mapping[str, Any]) -> bool:
+    """Whether a query has at most `FEW_SLOTS` chunks: then a sum over them that is rounded to 16
+    bits each time is as near as the bound asks for.
+    """
+    return bool(request["keys"][_few_slots_key(signature)])
 
 
 def is_aligned(signature: Signature, request: Mapping[str, Any]) -> bool:
@@ -218,6 +226,11 @@ def _slots(signature: Signature, parameter: Parameter) -> str:
 def _block_key(signature: Signature) -> str:
     rows = _rows(signature)
     return _query_block(rows) if rows else QUERY_BLOCK
+
+
+def _few_slots_key(signature: Signature) -> str:
+    slots = [_slots(signature, p) for p in signature.of_role(Role.INDICES)]
+    return " * ".join(f"(min({K}, {FEW_SLOTS}) == {K})" for K in dict.fromkeys(slots)) or "0"
 
 
 def _parameter(signature: Signature, parameter: Parameter) -> dict[str, Any]:

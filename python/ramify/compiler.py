@@ -21,7 +21,7 @@ from typing import Any
 
 from . import _runtime
 from ._cache import disk_cache
-from .call import is_aligned, schedule_conditions, specialise
+from .call import has_few_slots, is_aligned, schedule_conditions, specialise
 from .errors import ArgumentError, UnsupportedError
 from .frontend import Lowered, Signature, lower
 from .schedules import SCHEDULES, choose, situation_of
@@ -52,6 +52,9 @@ class Options:
     slices : int
         Slices that "split_kv" cuts the chunks of a query block into, up to 1024. 0 lets each call
         choose, by its shapes and the size of the device.
+    window : int
+        Queries whose visits "chunk_major" makes before it goes on to the next, up to 2^20: what
+        they add to should stay in the device's last cache. 0 lets the compiler choose.
     """
 
     schedule: str = "auto"
@@ -59,6 +62,7 @@ class Options:
     key_tile: int = 0
     registers: int = 0
     slices: int = 0
+    window: int = 0
 
     def __post_init__(self) -> None:
         if self.schedule not in SCHEDULES:
@@ -77,6 +81,8 @@ class Options:
             )
         if type(self.slices) is not int or self.slices not in range(1025):
             raise ArgumentError(f"slices: expected an int from 0 to 1024, found {self.slices!r}.")
+        if type(self.window) is not int or self.window not in range((1 << 20) + 1):
+            raise ArgumentError(f"window: expected an int from 0 to 2^20, found {self.window!r}.")
 
 
 @dataclass
@@ -167,6 +173,8 @@ def compiler_options(
         chosen["schedule"] = choose(situation_of(request, asked, target, derivative))
     chosen["aligned"] = target != "cpu" and is_aligned(signature, request)
     chosen["default_q_start"] = "q_start" in request["absent"]
+    chosen["deterministic"] = bool(request["constants"].get("deterministic"))
+    chosen["narrow_sums"] = has_few_slots(signature, request)
     return chosen
 
 

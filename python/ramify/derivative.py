@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 DIFFERENTIABLE = (Role.QUERY, Role.CHUNKS, Role.LANDMARKS, Role.WEIGHTS, Role.TENSOR)
 """What a gradient can be taken by: float arrays."""
 
-OWNED = (Role.QUERY,)
-"""Whose gradients one program each writes: the same bits from run to run."""
-
 OWN_NAME = r"(d|saved)_\d+"
 """Names of a backward program's own parameters."""
 
@@ -230,29 +227,8 @@ class Derivative:
             "tensors without gradients, or torch.no_grad()."
         )
 
-    def _check_order(self, request: Mapping[str, Any]) -> None:
-        """Refuse to promise the same bits for sums that are added to in any order: those over all
-        query blocks, and those over the heads of a block that it reads back."""
-        parameters = self.function.signature.parameters
-        shared = [name for name in self.wrt if parameters[name].role not in OWNED]
-        if shared:
-            raise GradientError(
-                f"{self.function.signature.name}: backward: expected deterministic=False, found "
-                f"True: gradients of {', '.join(shared)} are sums over all queries, added in any "
-                "order. Take gradients of queries only, or turn "
-                "torch.use_deterministic_algorithms off for this call."
-            )
-        if _reads_sums(program(self.function.signature, request).text(), ",".join(self.wrt)):
-            raise GradientError(
-                f"{self.function.signature.name}: backward: expected deterministic=False, found "
-                "True: gradients of the weights that it computes are sums over query heads, added "
-                "in any order. Select in a function of its own."
-            )
-
     def _plan(self, mode: str, request: Mapping[str, Any]) -> _runtime.Plan:
         own = self.function
-        if mode == "backward" and request["constants"].get("deterministic"):
-            self._check_order(request)
         try:
             return plan_for(
                 own.signature,
@@ -264,16 +240,6 @@ class Derivative:
             )
         except CompileError as error:
             raise explained(own, error) from None
-
-
-def _reads_sums(text: str, wrt: str) -> bool:
-    """Whether the gradient goes on with sums that its visits have added to."""
-    from . import _compiler  # large: loaded only when something is compiled
-
-    options: dict[str, str | int | bool] = {"derivative": "backward", "wrt": wrt}
-    return (
-        re.search(r"hsa\.load \S+ : !hsa\.sums<", _compiler.lower(text, "hsa", options)) is not None
-    )
 
 
 @functools.lru_cache(maxsize=256)

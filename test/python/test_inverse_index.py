@@ -48,6 +48,7 @@ def index_of(
 
 def check(picks: NDArray[np.signedinteger], sizes: Sizes) -> None:
     """Every region lists each valid pick once, by chunk, ascending, in items of its chunk."""
+    bits = max(sizes.K - 1, 0).bit_length()
     starts, item_starts, item_chunks, entries = index_of(picks, sizes)
     window = entries.shape[3] // max(sizes.K, 1) if sizes.K else sizes.rows
     for b, w, h in np.ndindex(starts.shape[:3]):
@@ -57,7 +58,8 @@ def check(picks: NDArray[np.signedinteger], sizes: Sizes) -> None:
         order = places[np.argsort(own[valid], kind="stable")]
         counts = np.bincount(own[valid], minlength=sizes.chunks)
         assert (starts[b, w, h] == np.concatenate([[0], np.cumsum(counts)])).all()
-        assert (entries[b, w, h, : len(order)] == order).all()
+        packed = order // max(sizes.K, 1) << bits | order % max(sizes.K, 1)
+        assert (entries[b, w, h, : len(order)] == packed).all()
         items = -(-counts // ITEM)
         assert (item_starts[b, w, h] == np.concatenate([[0], np.cumsum(items)])).all()
         listed = np.repeat(np.arange(sizes.chunks), items)

@@ -3,6 +3,7 @@
 
 #include "dialects/Tile/Transforms/StageThroughShared.h"
 
+#include "dialects/Tile/Transforms/AddressSlice.h"
 #include "dialects/Tile/Transforms/PipelineGathers.h"
 
 #include "llvm/ADT/MapVector.h"
@@ -19,13 +20,27 @@ static scf::ForOp findLoop(Operation *op) {
   return dyn_cast<scf::ForOp>(parent);
 }
 
+/// Whether the rows of each iteration of the loop around `gather` are read from
+/// a list before they are read themselves: two waits, one after the other.
+static bool readsListedRows(GatherOp gather) {
+  scf::ForOp loop = findLoop(gather);
+  if (!loop || !canPipeline(loop, gather))
+    return false;
+  Slice slice;
+  for (Value index : gather.getIndices())
+    collectSlice(index, loop, slice);
+  return llvm::any_of(slice, [](Operation *op) { return isa<LookupOp>(op); });
+}
+
 /// As a right operand, or transposed as any: what warps cannot have by rows.
+/// Listed rows also as a left one, so that the next are under way.
 static bool feedsProduct(GatherOp gather) {
-  return llvm::any_of(gather->getUses(), [](OpOperand &use) {
+  bool early = readsListedRows(gather);
+  return llvm::any_of(gather->getUses(), [early](OpOperand &use) {
     if (isa<TransposeOp>(use.getOwner()))
       return true;
     auto dot = dyn_cast<DotOp>(use.getOwner());
-    return dot && &use == &dot.getRhsMutable();
+    return dot && (early || &use == &dot.getRhsMutable());
   });
 }
 

@@ -31,6 +31,12 @@ struct CompileOptions {
   std::string derivative;
   /// The parameters that gradients are taken by, with commas between them.
   std::string wrt;
+  /// Queries of a window of chunk_major; 0 leaves it to the compiler.
+  int windowTokens = 0;
+  /// Sums are added in the same order each time: the same bits.
+  bool deterministic = false;
+  /// Sums of so few terms that they may be rounded to 16 bits in between.
+  bool narrowSums = false;
   /// Stages of the rings in shared memory (GPU); 0 leaves it to the compiler.
   int stages = 0;
   /// Keys whose scores are computed at once: longer chunks are cut, shorter

@@ -46,7 +46,13 @@ def HSAToTile : Pass<"hsa-to-tile", "::mlir::ModuleOp"> {
            "visits of few query blocks are cut until there are so many">,
     Option<"slices", "slices", "int64_t", "0",
            "of the visits of a query block; 0 for as many as the device has "
-           "room for">];
+           "room for">,
+    Option<"windowTokens", "window-tokens", "int64_t", "4096",
+           "queries whose visits are made window by window (chunk_major)">,
+    Option<"deterministic", "deterministic", "bool", "false",
+           "sums are added in the same order each time">,
+    Option<"narrowSums", "narrow-sums", "bool", "false",
+           "sums of rows in memory may have the 16 bits of their result">];
 }
 
 def HSASplitLaunches : Pass<"hsa-split-launches", "::mlir::ModuleOp"> {

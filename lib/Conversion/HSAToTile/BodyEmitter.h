@@ -124,12 +124,25 @@ public:
   mlir::LogicalResult emitSums(hsa::ReduceOp op, unsigned index);
   /// Says where sums are in memory, and those that they are made from.
   void setSums(mlir::Value sums, mlir::Value memory);
+  mlir::Value getSums(mlir::Value sums) const {
+    return this->sums.lookup(sums);
+  }
+  /// Whether visits of the same chunk may add to `sums`, a result of `op`, in
+  /// tiles of their own, which begin as `getCarried` and go to memory once.
+  bool canCarry(hsa::ReduceOp op, unsigned index) const;
+  Tiles getCarried(hsa::ReduceOp op, unsigned index);
+  void setCarried(mlir::Value sums, Tiles tiles) {
+    carried[sums] = std::move(tiles);
+  }
+  Tiles takeCarried(mlir::Value sums);
+  /// Adds tiles of the visited chunk to sums.
+  void addChunks(mlir::Value memory, const Tiles &tiles);
   /// Whether a sum over rows is left to memory: its value still has the rows.
   bool leavesRows(hsa::FoldOp op) const {
     hsa::AxesAttr over = op.getOver();
     return op.getMonoid() == hsa::Monoid::Sum &&
            (over.contains(hsa::Axis::Pos) || over.contains(hsa::Axis::Head)) &&
-           getRowSum(op.getInput().getType(), op.getOver()) == RowSum::Mixed;
+           getRowSum(op, op.getInput().getType(), over) == RowSum::Mixed;
   }
   /// How many tiles an accumulator is, and all of an operation's as one list.
   static unsigned countStates(mlir::Type type);
@@ -161,6 +174,9 @@ public:
   const TileShape &shape;
   Rows rows;
   Chunk *chunk = nullptr; ///< the visit whose body is emitted
+  /// Sums over all blocks are added by one program after the other, always in
+  /// the same order; with `ownsChunk` also those of the visited chunk.
+  bool deterministic = false, ownsChunk = false;
 
 private:
   // BodyEmitter.cpp
@@ -202,21 +218,23 @@ private:
   mlir::Value maskDim(mlir::Value value, mlir::Value tile, double neutral);
 
   // EmitRows.cpp
-  /// Which of a type's rows a sum is over: of none that are several, of all, or
-  /// of some that are not told apart in a tile.
+  /// Which of a type's rows `op` sums over: of none that are several, of all,
+  /// or of some that are not told apart in a tile.
   enum class RowSum { None, All, Mixed };
-  RowSum getRowSum(mlir::Type type, hsa::AxesAttr over) const;
+  RowSum getRowSum(mlir::Operation *op, mlir::Type type,
+                   hsa::AxesAttr over) const;
   mlir::LogicalResult checkRowSum(mlir::Operation *op, mlir::Type type,
                                   hsa::AxesAttr over);
   mlir::Value maskInside(mlir::Value tile, double neutral);
-  mlir::Value foldRows(hsa::Monoid monoid, mlir::Value tile, mlir::Type type,
-                       hsa::AxesAttr over);
+  mlir::Value foldRows(mlir::Operation *op, hsa::Monoid monoid,
+                       mlir::Value tile, mlir::Type type, hsa::AxesAttr over);
   mlir::LogicalResult foldTiles(mlir::Operation *op, hsa::Monoid monoid,
                                 Tiles tiles, mlir::Type type,
                                 hsa::AxesAttr over);
   mlir::LogicalResult emitProductOfRows(hsa::DotOp op, bool &done);
 
   // EmitGradients.cpp
+  mlir::LogicalResult checkOwned(mlir::Operation *op, mlir::Type role);
   mlir::LogicalResult emitOp(hsa::AddOp op);
   mlir::LogicalResult emitOp(hsa::DetachOp op);
   mlir::LogicalResult emitOp(hsa::MaskOp op);
@@ -229,7 +247,7 @@ private:
   mlir::Value maskOnce(mlir::Value tile, mlir::Type type);
   mlir::LogicalResult addWeights(hsa::WeightsType role, mlir::Value memory,
                                  mlir::Value value);
-  mlir::LogicalResult addChunks(mlir::Value memory, mlir::Value value);
+  void addToCarried(mlir::Value sums, mlir::Value value);
   mlir::LogicalResult addLandmarks(mlir::Operation *op, hsa::LandmarksType role,
                                    mlir::Value memory, mlir::Value value);
   mlir::LogicalResult addArray(mlir::Operation *op, hsa::ArrayType role,
@@ -259,6 +277,7 @@ private:
 
   llvm::DenseMap<mlir::Value, Tiles> values;
   llvm::DenseMap<mlir::Value, mlir::Value> sums; ///< in memory
+  llvm::DenseMap<mlir::Value, Tiles> carried;    ///< in registers
 };
 
 /// A running softmax with another one: maximum (to base 2), sum and values

@@ -15,7 +15,9 @@
 //           for each query block combines the
 //           parts in the order of the slots
 //
-// The parts make it the same bits each time. What the program does beside
+// The parts make it the same bits each time. Unless that is asked for, visits
+// add what a sum needs no slots for to one total of each row, in any order, and
+// sums over all queries to those of their chunk. What the program does beside
 // visiting selected chunks, a window of its own keys say, is done by the last
 // launch as query_major does it.
 //
@@ -51,7 +53,8 @@ struct Selection {
 class ChunkMajor {
 public:
   ChunkMajor(hsa::ProgramOp program, const TileLimits &limits)
-      : program(program), parameters(program), blockShape(program, limits),
+      : program(program), limits(limits), parameters(program),
+        blockShape(program, limits),
         visitShape(TileShape::ofChunk(program, limits)),
         b(program.getLoc(), program) {}
   LogicalResult lower();
@@ -65,9 +68,8 @@ private:
                           ValueRange arrays, const WindowArguments &window);
 
   // The plan.
-  void createPlan();
+  LogicalResult createPlan();
   void chooseWindows();
-  void createResults();
   void createSpan(Value span);
   void createWindow(Value window, Value number);
   void createSequences(Value window, Value firstRow, Value group);
@@ -87,13 +89,15 @@ private:
   void loop(Value count, function_ref<void(Value)> body);
 
   hsa::ProgramOp program;
+  const TileLimits &limits;
   Parameters parameters;
   TileShape blockShape, visitShape;
   TileBuilder b;
   std::vector<Selection> selections;
   std::vector<InverseIndex> indices;
 
-  SmallVector<Value> arguments, results;
+  SmallVector<Value> arguments;
+  PlanResults results;
   Value batch, queries, headBlocks; ///< index
   Value rows, windowRows, windowCount, spanWindows, groupSize;
 };
@@ -112,7 +116,8 @@ LogicalResult ChunkMajor::collect() {
     if (selected.isComputed())
       return op.emitOpError("visits slots that the program computes, which "
                             "chunk_major cannot index");
-    Selection selection{op, selected, SlotParts(program, op, element), 0, {}};
+    SlotParts parts(program, op, element, limits);
+    Selection selection{op, selected, std::move(parts), 0, {}};
     if (failed(selection.parts.verify()))
       return failure();
     auto [place, isNew] =
@@ -164,9 +169,11 @@ LogicalResult ChunkMajor::emitParts(BodyEmitter &emitter, Selection &selection,
     return selection.parts.combine(emitter, before, arrays, place);
   };
   Tiles states = getStates(emitter, selection.op);
-  if (failed(emitSlots(emitter, selection.selected, chunks, states, visit,
+  if (selection.parts.hasSlots() &&
+      failed(emitSlots(emitter, selection.selected, chunks, states, visit,
                        /*together=*/1)))
     return failure();
+  selection.parts.addTotals(emitter, states, arrays, place);
   setResults(emitter, selection.op, states);
   return success();
 }
@@ -174,6 +181,7 @@ LogicalResult ChunkMajor::emitParts(BodyEmitter &emitter, Selection &selection,
 LogicalResult ChunkMajor::createRestKernel() {
   TileBuilder inner(program.getLoc(), program);
   BodyEmitter emitter(inner, program, blockShape);
+  emitter.deterministic = limits.deterministic;
   SmallVector<KernelArgument> extra;
   for (Selection &selection : selections)
     for (MemRefType type : selection.parts.getTypes())
@@ -224,11 +232,14 @@ void ChunkMajor::chooseWindows() {
   Value queryHeads = b.mul(headBlocks, b.index(blockShape.heads));
   for (Selection &selection : selections) {
     SelectionSizes sizes = indices[selection.index].getSizes(b, arguments);
-    Value wanted = chooseWindowRows(b, sizes, blockShape.positions);
+    Value wanted =
+        chooseWindowRows(b, sizes, blockShape.positions, limits.windowTokens);
     windowRows = windowRows ? limit(windowRows, wanted) : wanted;
     rows = sizes.rows;
-    Value bytes = b.mul(sizes.slots, b.index(selection.parts.getBytes() *
-                                             blockShape.positions));
+    const SlotParts &parts = selection.parts;
+    Value bytes = b.mul(sizes.slots, b.index(parts.getSlotBytes()));
+    bytes = b.mul(b.add(bytes, b.index(parts.getTotalBytes())),
+                  b.index(blockShape.positions));
     partBytes = partBytes ? b.add(partBytes, bytes) : bytes;
   }
   partBytes = atLeastOne(b.mul(partBytes, queryHeads));
@@ -249,37 +260,34 @@ void ChunkMajor::chooseWindows() {
   spanWindows = atLeastOne(limit(spanWindows, windowCount));
 }
 
-void ChunkMajor::createResults() {
-  Value query = arguments[parameters.getQuery().getArgNumber()];
-  Value heads = b.create<memref::DimOp>(query, b.index(2));
-  for (Type result : parameters.getResultTypes()) {
-    SmallVector<Value> shape = {batch, queries, heads};
-    auto array = cast<MemRefType>(result);
-    if (array.getRank() == 4)
-      shape.push_back(b.index(array.getDimSize(3)));
-    results.push_back(b.create<tile::ResultOp>(result, shape));
-  }
-}
-
 /// The launches for some sequences of a window.
 void ChunkMajor::createSequences(Value window, Value firstRow, Value group) {
   Value first = b.mul(group, groupSize);
   Value sequences = limit(groupSize, b.sub(batch, first));
-  Value numbers[] = {b.toI32(window), b.toI32(firstRow), b.toI32(first)};
+  Value numbers[] = {b.toI32(window), b.toI32(firstRow), b.toI32(first),
+                     b.i32(0)};
   SmallVector<Value> rest(arguments);
+  for (Selection &selection : selections)
+    selection.parts.clear(b, selection.partArrays);
   for (auto [number, selection] : llvm::enumerate(selections)) {
     InverseIndex &index = indices[selection.index];
-    SmallVector<Value> operands(arguments);
-    llvm::append_range(operands, index.getArrays());
-    llvm::append_range(operands, selection.partArrays);
-    llvm::append_range(operands, numbers);
-    Value y = b.mul(headBlocks, b.index(visitShape.rowBlocks));
-    b.create<tile::LaunchOp>(getVisitName(number), index.getItems(), y,
-                             sequences, operands);
+    int64_t turns = countTurns(program, visitShape, limits.deterministic);
+    for (int64_t turn = 0; turn < turns; ++turn) {
+      SmallVector<Value> operands(arguments);
+      llvm::append_range(operands, index.getArrays());
+      llvm::append_range(operands, selection.partArrays);
+      llvm::append_range(operands, ArrayRef(numbers).drop_back());
+      operands.push_back(b.i32(turn));
+      if (hasSums(program))
+        llvm::append_range(operands, results.targets);
+      Value y = b.div(b.mul(headBlocks, b.index(visitShape.rowBlocks)), turns);
+      b.create<tile::LaunchOp>(getVisitName(number), index.getItems(), y,
+                               sequences, operands);
+    }
     llvm::append_range(rest, selection.partArrays);
   }
   llvm::append_range(rest, numbers);
-  llvm::append_range(rest, results);
+  llvm::append_range(rest, results.targets);
   Value blocks = limit(windowRows, b.sub(rows, firstRow));
   b.create<tile::LaunchOp>(getRestName(),
                            b.mul(blocks, b.index(blockShape.rowBlocks)),
@@ -299,7 +307,7 @@ void ChunkMajor::createSpan(Value span) {
   });
 }
 
-void ChunkMajor::createPlan() {
+LogicalResult ChunkMajor::createPlan() {
   tile::PlanOp plan = createEmptyPlan(b, program, parameters);
   llvm::append_range(arguments, plan.getBody().getArguments());
   Value query = arguments[parameters.getQuery().getArgNumber()];
@@ -308,7 +316,12 @@ void ChunkMajor::createPlan() {
   };
   batch = dim(0), queries = dim(1);
   headBlocks = b.div(dim(2), blockShape.heads);
-  createResults();
+  FailureOr<PlanResults> made =
+      createResults(b, program, &plan.getBody().front(), parameters,
+                    {batch, queries, dim(2)});
+  if (failed(made))
+    return failure();
+  results = *made;
   chooseWindows();
   for (InverseIndex &index : indices)
     index.createArrays(b, arguments, index.getSizes(b, arguments),
@@ -322,22 +335,24 @@ void ChunkMajor::createPlan() {
   }
   loop(divideUp(windowCount, spanWindows),
        [&](Value span) { createSpan(span); });
+  roundResults(b, plan, results);
   b.create<tile::EndOp>();
+  return success();
 }
 
 LogicalResult ChunkMajor::lower() {
   if (failed(collect()))
     return failure();
   for (InverseIndex &index : indices)
-    index.createKernels();
+    index.createKernels(/*sorted=*/limits.deterministic);
   for (auto [number, selection] : llvm::enumerate(selections))
     if (failed(createVisitKernel(program, parameters, visitShape, selection.op,
-                                 selection.parts, getVisitName(number))))
+                                 selection.parts, getVisitName(number),
+                                 limits.deterministic)))
       return failure();
   if (failed(createRestKernel()))
     return failure();
-  createPlan();
-  return success();
+  return createPlan();
 }
 
 LogicalResult ramify::lowerChunkMajor(hsa::ProgramOp program,

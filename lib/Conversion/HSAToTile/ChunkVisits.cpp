@@ -18,14 +18,27 @@ using Predicate = arith::CmpIPredicate;
 void ramify::addWindowArguments(SmallVectorImpl<KernelArgument> &arguments,
                                 MLIRContext *context) {
   Type i32 = IntegerType::get(context, 32);
-  for (StringRef name : {"window", "window_first_row", "first_sequence"})
+  for (StringRef name :
+       {"window", "window_first_row", "first_sequence", "turn"})
     arguments.push_back({name.str(), i32});
 }
 
 WindowArguments ramify::takeWindowArguments(ValueRange &arguments) {
-  ValueRange own = arguments.take_back(3);
-  arguments = arguments.drop_back(3);
-  return {own[0], own[1], own[2]};
+  ValueRange own = arguments.take_back(4);
+  arguments = arguments.drop_back(4);
+  return {own[0], own[1], own[2], own[3]};
+}
+
+bool ramify::hasSums(hsa::ProgramOp program) {
+  return llvm::any_of(program.getResultTypes(),
+                      [](Type type) { return isa<hsa::SumsType>(type); });
+}
+
+int64_t ramify::countTurns(hsa::ProgramOp program, const TileShape &shape,
+                           bool deterministic) {
+  if (!deterministic || !hasSums(program))
+    return 1;
+  return shape.group / shape.heads * shape.rowBlocks;
 }
 
 //===----------------------------------------------------------------------===//
@@ -45,6 +58,7 @@ struct VisitOps {
 private:
   LogicalResult need(Operation *inner);
   void sortOut(Operation *inner);
+  LogicalResult checkSums();
 
   hsa::ReduceOp op;
   llvm::SetVector<Operation *> needed; ///< outside of the reduction
@@ -92,6 +106,17 @@ LogicalResult VisitOps::collect() {
       sortOut(&outer);
   for (Operation &inner : body.without_terminator())
     sortOut(&inner);
+  return checkSums();
+}
+
+/// A tile adds once for all of its query blocks.
+LogicalResult VisitOps::checkSums() {
+  for (unsigned index = 0; index < op.getNumResults(); ++index)
+    if (isa<hsa::SumsType>(op.getResult(index).getType()) &&
+        !varying.contains(op.getYielded(index)[0]))
+      return op.emitOpError()
+             << "adds the same for each query block that visits a chunk, which "
+                "chunk_major does not count: query_major does";
   return success();
 }
 
@@ -104,16 +129,21 @@ class VisitKernel {
 public:
   VisitKernel(hsa::ProgramOp program, const Parameters &parameters,
               const TileShape &shape, hsa::ReduceOp op, SlotParts &parts,
-              StringRef name);
+              StringRef name, bool deterministic);
   LogicalResult emit();
 
 private:
+  Value emitTurn(Value y);
   void emitProgramPlace();
   LogicalResult emitItemWalk(VisitOps &ops);
   LogicalResult emitTile(VisitOps &ops, Value at);
   void emitRows(Value at);
   FailureOr<Tiles> emitBody(VisitOps &ops);
-  PartPlace getPlace();
+  void findCarried();
+  void setCarried(ValueRange tiles);
+  bool inPasses() const {
+    return shape.getTilesAtOnce(keys) < shape.getKeyTiles(keys);
+  }
 
   TileBuilder b;
   BodyEmitter emitter;
@@ -129,41 +159,57 @@ private:
   WindowArguments window;
   Value item, rowBlock, group; ///< index; `group` the sequence in the launch
   SmallVector<Value> region;   ///< sequence, window, head
-  Value slots, queries;        ///< i32
+  Value slotBits, queries;     ///< i32
   std::optional<QueryPlaces> places;
   PartitionSize size;
   ItemEntries entries;
   Chunk chunk;
   Value localQuery; ///< i32 vector, from the window's first
   int64_t keys = 0;
+  SmallVector<unsigned> carried; ///< results of `op`
 };
 } // namespace
 
 VisitKernel::VisitKernel(hsa::ProgramOp program, const Parameters &parameters,
                          const TileShape &shape, hsa::ReduceOp op,
-                         SlotParts &parts, StringRef name)
+                         SlotParts &parts, StringRef name, bool deterministic)
     : b(op.getLoc(), program), emitter(b, program, shape),
       parameters(parameters), shape(shape), op(op),
       selected(op.getDomain().getDefiningOp<hsa::SelectedOp>()), parts(parts) {
   MLIRContext *context = b.getContext();
+  emitter.deterministic = deterministic;
+  emitter.ownsChunk = deterministic && hasSums(program);
   SmallVector<KernelArgument> arguments;
   for (StringRef array : {"starts", "item_starts", "item_chunks", "entries"})
     arguments.push_back({array.str(), InverseIndex::getArrayType(context)});
   for (auto [number, type] : llvm::enumerate(parts.getTypes()))
     arguments.push_back({"part" + std::to_string(number), type});
   addWindowArguments(arguments, context);
+  size_t ownArguments = arguments.size();
+  if (hasSums(program))
+    for (auto [number, type] : llvm::enumerate(parameters.getResultTypes()))
+      arguments.push_back({"result" + std::to_string(number), type});
   kernel = createKernel(emitter, parameters, name, arguments);
   ValueRange own = kernel.getBody().getArguments().take_back(arguments.size());
+  own = own.take_front(ownArguments);
   window = takeWindowArguments(own);
   llvm::append_range(arrays, own.take_front(4));
   llvm::append_range(partArrays, own.drop_front(4));
+}
+
+/// Which of the heads and row blocks the program has; some wait for others.
+Value VisitKernel::emitTurn(Value y) {
+  int64_t turns = countTurns(emitter.program, shape, emitter.deterministic);
+  if (turns == 1)
+    return y;
+  return b.add(b.mul(y, b.index(turns)), b.toIndex(window.turn));
 }
 
 /// Which item of which region the program has, and which of its rows.
 void VisitKernel::emitProgramPlace() {
   Rows &rows = emitter.rows;
   item = b.create<tile::ProgramIdOp>(tile::GridAxis::X);
-  Value y = b.create<tile::ProgramIdOp>(tile::GridAxis::Y);
+  Value y = emitTurn(b.create<tile::ProgramIdOp>(tile::GridAxis::Y));
   group = b.create<tile::ProgramIdOp>(tile::GridAxis::Z);
   rows.batch = b.add(group, b.toIndex(window.sequence));
   Value heads = b.div(y, shape.rowBlocks);
@@ -173,7 +219,7 @@ void VisitKernel::emitProgramPlace() {
   Value head = getSelectionHead(emitter, selected);
   region = {rows.batch, b.toIndex(window.number), head};
   Value indices = emitter.get(selected.getIndices());
-  slots = b.toI32(b.create<memref::DimOp>(indices, b.index(3)));
+  slotBits = getSlotBits(b, indices);
   Value query = emitter.get(parameters.getQuery());
   queries = b.toI32(b.create<memref::DimOp>(query, b.index(1)));
   if (parameters.asksForPositions() || parameters.hasPadding())
@@ -203,9 +249,8 @@ void VisitKernel::emitRows(Value at) {
   indices.push_back(place);
   Value entry = b.create<tile::LookupOp>(number.getType(), arrays[3], indices,
                                          rows.inside);
-  Value divisor = b.splat(slots, {shape.rows});
-  chunk.slots = {b.create<arith::RemUIOp>(entry, divisor)};
-  Value localRow = b.create<arith::DivUIOp>(entry, divisor);
+  auto [localRow, slot] = unpackEntry(b, entry, slotBits);
+  chunk.slots = {slot};
   rows.block = b.add(localRow, window.firstRow);
   rows.head = b.add(b.rem(within, shape.heads), b.toI32(rows.firstHead));
   rows.query = rows.block;
@@ -230,13 +275,12 @@ void VisitKernel::emitRows(Value at) {
 FailureOr<Tiles> VisitKernel::emitBody(VisitOps &ops) {
   Tiles empty = parts.getEmpty(emitter);
   emitter.chunk = &chunk;
-  bool inPasses = shape.getTilesAtOnce(keys) < shape.getKeyTiles(keys);
   for (Operation *inner : ops.ofRows)
-    if ((!inPasses || inner->getParentOp() != op) &&
+    if ((!inPasses() || inner->getParentOp() != op) &&
         failed(emitter.emit(inner)))
       return failure();
   b.setLoc(op.getLoc());
-  if (inPasses)
+  if (inPasses())
     return emitInPasses(emitter, op, keys, chunk, empty);
   return emitter.emitAccumulation(op, empty);
 }
@@ -252,22 +296,56 @@ LogicalResult VisitKernel::emitTile(VisitOps &ops, Value at) {
   return success();
 }
 
+/// A chunk that is visited in passes adds each tile's sums where they arise.
+void VisitKernel::findCarried() {
+  for (unsigned index = 0; index < op.getNumResults() && !inPasses(); ++index)
+    if (emitter.canCarry(op, index))
+      carried.push_back(index);
+}
+
+void VisitKernel::setCarried(ValueRange tiles) {
+  for (unsigned index : carried) {
+    size_t count = emitter.getCarried(op, index).size();
+    Tiles own(tiles.take_front(count));
+    emitter.setCarried(op.getResult(index), own);
+    tiles = tiles.drop_front(count);
+  }
+}
+
 /// The chunk's own values once, then tile after tile of its entries.
 LogicalResult VisitKernel::emitItemWalk(VisitOps &ops) {
-  entries = emitItem(b, item, region, arrays);
   chunk = getChunk(emitter, entries.chunk, keys, size);
   emitter.chunk = &chunk;
-  bool inPasses = shape.getTilesAtOnce(keys) < shape.getKeyTiles(keys);
   for (Operation *inner : ops.shared)
-    if ((!inPasses || inner->getParentOp() != op) &&
+    if ((!inPasses() || inner->getParentOp() != op) &&
         failed(emitter.emit(inner)))
       return failure();
   b.setLoc(op.getLoc());
-  auto loop = b.create<scf::ForOp>(
-      b.toIndex(entries.begin), b.toIndex(entries.end), b.index(shape.entries));
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(loop.getBody());
-  return emitTile(ops, b.toI32(loop.getInductionVar()));
+  findCarried();
+  Tiles starts;
+  for (unsigned index : carried)
+    llvm::append_range(starts, emitter.getCarried(op, index));
+  auto loop =
+      b.create<scf::ForOp>(b.toIndex(entries.begin), b.toIndex(entries.end),
+                           b.index(shape.entries), starts);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    setCarried(loop.getRegionIterArgs());
+    if (failed(emitTile(ops, b.toI32(loop.getInductionVar()))))
+      return failure();
+    Tiles after;
+    for (unsigned index : carried)
+      llvm::append_range(after, emitter.takeCarried(op.getResult(index)));
+    if (!after.empty())
+      b.create<scf::YieldOp>(after);
+  }
+  setCarried(loop.getResults());
+  for (unsigned index : carried) {
+    Value sums = op.getResult(index);
+    emitter.addChunks(emitter.getSums(sums), emitter.takeCarried(sums));
+  }
+  return success();
 }
 
 LogicalResult VisitKernel::emit() {
@@ -292,6 +370,13 @@ LogicalResult VisitKernel::emit() {
   {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(branch.thenBlock());
+    entries = emitItem(b, item, region, arrays);
+    if (emitter.ownsChunk) { // the first item's program has all of them
+      Value isFirst = b.compare(Predicate::eq, entries.begin, entries.first);
+      entries.end = entries.behind;
+      auto first = b.create<scf::IfOp>(isFirst, /*withElseRegion=*/false);
+      b.setInsertionPointToStart(first.thenBlock());
+    }
     if (failed(emitItemWalk(ops)))
       return failure();
   }
@@ -304,6 +389,7 @@ LogicalResult ramify::createVisitKernel(hsa::ProgramOp program,
                                         const Parameters &parameters,
                                         const TileShape &shape,
                                         hsa::ReduceOp op, SlotParts &parts,
-                                        StringRef name) {
-  return VisitKernel(program, parameters, shape, op, parts, name).emit();
+                                        StringRef name, bool deterministic) {
+  return VisitKernel(program, parameters, shape, op, parts, name, deterministic)
+      .emit();
 }

@@ -16,6 +16,12 @@
 //       tile.scatter into the parts of %row, head and %slot
 //     }
 //
+// Sums that belong to the chunk, gradients of its keys and values say, are
+// carried through the loop and added to memory once, behind it. Where their
+// order is to be the same each time, the program of a chunk's first item walks
+// over all of its entries, and programs that share a key head take turns: a
+// launch each.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef RAMIFY_LIB_CONVERSION_HSATOTILE_CHUNKVISITS_H
@@ -32,16 +38,27 @@ struct WindowArguments {
   mlir::Value number;   ///< of the window in the index
   mlir::Value firstRow; ///< of the selection
   mlir::Value sequence; ///< the first one
+  mlir::Value turn;     ///< of programs that share a key head; 0 if all are one
 };
 void addWindowArguments(llvm::SmallVectorImpl<KernelArgument> &arguments,
                         mlir::MLIRContext *context);
 WindowArguments takeWindowArguments(mlir::ValueRange &arguments);
 
+/// Whether the program adds to sums over all blocks. Then all of its kernels
+/// have its results as their last arguments.
+bool hasSums(hsa::ProgramOp program);
+
+/// Launches one after the other in which programs that share a key head take
+/// turns: 1 if they may run at once.
+int64_t countTurns(hsa::ProgramOp program, const TileShape &shape,
+                   bool deterministic);
+
 /// Writes the kernel `name`, which visits the chunks of `op`.
 mlir::LogicalResult createVisitKernel(hsa::ProgramOp program,
                                       const Parameters &parameters,
                                       const TileShape &shape, hsa::ReduceOp op,
-                                      SlotParts &parts, llvm::StringRef name);
+                                      SlotParts &parts, llvm::StringRef name,
+                                      bool deterministic);
 
 } // namespace ramify
 

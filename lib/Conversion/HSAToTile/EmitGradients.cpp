@@ -3,13 +3,15 @@
 //
 // `!hsa.sums` are arrays in memory that begin with zeros and to which all
 // programs add, in any order. What a visit or a block adds is a tile, a vector
-// or a scalar; rows that stand for the same element meet there.
+// or a scalar; rows that stand for the same element meet there. Where the order
+// is to be the same each time, a program adds to what it owns only.
 //
 //===----------------------------------------------------------------------===//
 
 #include "BodyEmitter.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace ramify;
@@ -47,7 +49,8 @@ void BodyEmitter::addInto(Value memory, Value value, ValueRange indices,
     value =
         b.create<arith::TruncFOp>(withElement(value.getType(), element), value);
   b.create<tile::ReduceIntoOp>(tile::Combine::Sum, value, memory, indices, mask,
-                               tile::Order::Free);
+                               deterministic ? tile::Order::Owner
+                                             : tile::Order::Free);
 }
 
 /// A scalar is a vector of which one element is added.
@@ -64,7 +67,10 @@ Value BodyEmitter::getOnce(Type type) {
     mask = both(b, mask,
                 b.compare(Predicate::eq, rows.head, b.toI32(rows.firstHead)));
   if (!hasAxis(type, Axis::Pos) && shape.positions > 1) {
-    Value first = b.mul(b.toI32(rows.block), b.i32(shape.positions));
+    Value block = rows.block;
+    if (!isa<RankedTensorType>(block.getType()))
+      block = b.toI32(block);
+    Value first = b.mul(block, b.i32(shape.positions));
     mask = both(b, mask, b.compare(Predicate::eq, rows.query, first));
   }
   return mask;
@@ -88,10 +94,12 @@ LogicalResult BodyEmitter::addWeights(hsa::WeightsType role, Value memory,
                : heads == hsa::Heads::Query ? rows.head
                                             : rows.keyHead;
   SmallVector<Value> indices = {rows.batch, rows.block, head, chunk->slots[0]};
-  if (hasRows(type))
-    addInto(memory, get(part), indices, getOnce(type));
+  Value tile = get(part);
+  // A number is the sum of the program's rows, if these are of one block.
+  if (isa<RankedTensorType>(tile.getType()) || shape.entries > 1)
+    addInto(memory, b.splat(tile, {shape.rows}), indices, getOnce(type));
   else
-    addScalar(memory, get(part), indices);
+    addScalar(memory, tile, indices);
   return success();
 }
 
@@ -111,13 +119,56 @@ LogicalResult BodyEmitter::addLandmarks(Operation *op, hsa::LandmarksType role,
   return addPart(op, memory, tile, type, indices, 0);
 }
 
-LogicalResult BodyEmitter::addChunks(Value memory, Value value) {
-  for (auto [part, tile] : llvm::enumerate(getTiles(value)))
+void BodyEmitter::addChunks(Value memory, const Tiles &tiles) {
+  for (auto [part, tile] : llvm::enumerate(tiles))
     addInto(memory, tile,
             ValueRange{rows.batch, chunk->keys[part], rows.keyHead},
             chunk->live[part]);
-  return success();
 }
+
+//===----------------------------------------------------------------------===//
+// Sums of one chunk, in registers
+//===----------------------------------------------------------------------===//
+
+bool BodyEmitter::canCarry(hsa::ReduceOp op, unsigned index) const {
+  auto sums = dyn_cast<hsa::SumsType>(op.getResult(index).getType());
+  return sums && isa<hsa::ChunksType>(sums.getRole()) &&
+         this->sums.contains(op.getResult(index));
+}
+
+Tiles BodyEmitter::getCarried(hsa::ReduceOp op, unsigned index) {
+  Type type = op.getYielded(index)[0].getType();
+  Type tile = withElement(shape.getTile(type), b.getF32Type());
+  return Tiles(countParts(type), b.full(tile, 0));
+}
+
+Tiles BodyEmitter::takeCarried(Value sums) {
+  Tiles tiles = carried.lookup(sums);
+  carried.erase(sums);
+  return tiles;
+}
+
+/// A product that nothing else reads starts from the sum instead of from zero.
+static Value addProduct(TileBuilder &b, Value sum, Value tile) {
+  auto dot = tile.getDefiningOp<tile::DotOp>();
+  if (!dot || !dot->use_empty() ||
+      !matchPattern(dot.getAcc(), m_AnyZeroFloat()))
+    return b.addf(sum, tile);
+  dot.getAccMutable().assign(sum);
+  return tile;
+}
+
+void BodyEmitter::addToCarried(Value sums, Value value) {
+  Tiles &tiles = carried[sums];
+  bool isOwn = value.hasOneUse();
+  for (auto [part, tile] : llvm::enumerate(getTiles(value)))
+    tiles[part] =
+        isOwn ? addProduct(b, tiles[part], tile) : b.addf(tiles[part], tile);
+}
+
+//===----------------------------------------------------------------------===//
+// Sums of arrays
+//===----------------------------------------------------------------------===//
 
 /// The index of each axis of `role` but a last one over dim, for one part.
 SmallVector<Value> BodyEmitter::getArrayIndices(hsa::ArrayType role,
@@ -179,7 +230,8 @@ LogicalResult BodyEmitter::addPart(Operation *op, Value memory, Value tile,
     return op->emitOpError("adds to an array that has a key axis beside pos or "
                            "head");
   Value mask = keyed ? chunk->live[part] : Value();
-  if (hasRows(type))
+  bool isOfBlock = !hsa::isNamedTensor(type); // a number of each, in rows
+  if (hasRows(type) || isOfBlock)
     mask = getOnce(type);
   int64_t dim = getSize(type, Axis::Dim);
   if (dim && tileType.getRank() == 1) {
@@ -201,15 +253,65 @@ Value BodyEmitter::maskOnce(Value tile, Type type) {
   return b.choose(b.repeat(mask, 1, tileType), tile, b.full(tileType, 0));
 }
 
+/// Whether sums of `role` are of what a query block has for itself, or of the
+/// chunk that the program owns.
+static bool isOwned(const BodyEmitter &emitter, Type role) {
+  auto belongs = [&](ArrayRef<Axis> axes, Axis axis) {
+    return llvm::is_contained(axes, axis);
+  };
+  if (auto array = dyn_cast<hsa::ArrayType>(role)) {
+    ArrayRef<Axis> axes = array.getAxes();
+    if (belongs(axes, Axis::Pos))
+      return emitter.shape.rowBlocks == 1;
+    return emitter.ownsChunk &&
+           (belongs(axes, Axis::Chunk) || belongs(axes, Axis::Key));
+  }
+  if (auto landmarks = dyn_cast<hsa::LandmarksType>(role))
+    return emitter.ownsChunk && landmarks.getHeads() == hsa::Heads::KV;
+  if (isa<hsa::ChunksType>(role))
+    return emitter.ownsChunk;
+  hsa::Heads heads = cast<hsa::WeightsType>(role).getHeads();
+  if (heads == hsa::Heads::One)
+    return false;
+  return emitter.ownsChunk || heads == hsa::Heads::Query ||
+         (emitter.shape.rowBlocks == 1 &&
+          emitter.shape.heads == emitter.shape.group);
+}
+
+LogicalResult BodyEmitter::checkOwned(Operation *op, Type role) {
+  if (!deterministic || isOwned(*this, role))
+    return success();
+  std::string name;
+  for (BlockArgument parameter : program.getBody().getArguments())
+    if (name.empty() && parameter.getType() == role)
+      name = program.getParameterName(parameter.getArgNumber());
+  return op->emitError() << "the gradient of " << name
+                         << " is a sum to which several programs add in any "
+                            "order, but the same "
+                            "bits are asked for (deterministic=True)"
+                         << (isa<hsa::ChunksType>(role) && !ownsChunk
+                                 ? "; schedule=\"chunk_major\" has an owner "
+                                   "for each chunk that "
+                                   "is selected"
+                                 : "");
+}
+
 LogicalResult BodyEmitter::addToSums(Operation *op, Value result, Value value) {
   Value memory = sums.lookup(result);
   if (!memory)
     return success(); // nobody reads them
   Type role = cast<hsa::SumsType>(result.getType()).getRole();
+  if (failed(checkOwned(op, role)))
+    return failure();
   if (auto weights = dyn_cast<hsa::WeightsType>(role))
     return addWeights(weights, memory, value);
-  if (isa<hsa::ChunksType>(role))
-    return addChunks(memory, value);
+  if (isa<hsa::ChunksType>(role)) {
+    if (carried.contains(result))
+      addToCarried(result, value);
+    else
+      addChunks(memory, getTiles(value));
+    return success();
+  }
   if (auto landmarks = dyn_cast<hsa::LandmarksType>(role))
     return addLandmarks(op, landmarks, memory, value);
   return addArray(op, cast<hsa::ArrayType>(role), memory, value);

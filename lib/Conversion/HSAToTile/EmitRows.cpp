@@ -7,13 +7,17 @@
 // stay as they are, and meet in memory.
 //
 // A query block that is cut over several programs has only a part of the rows
-// in each. Their sums are whole in memory, too, and nowhere else.
+// in each. Their sums are whole in memory, too, and nowhere else. In a tile of
+// several query blocks that visit the same chunk the sum of all rows is one of
+// all of these blocks: right for what belongs to the chunk or to the program,
+// not for what belongs to a block.
 //
 //===----------------------------------------------------------------------===//
 
 #include "BodyEmitter.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace ramify;
@@ -21,15 +25,25 @@ using hsa::Axis;
 
 static constexpr Axis kRowAxes[] = {Axis::Pos, Axis::Head};
 
-/// Whether all that becomes of `value` is added to sums over all blocks.
-static bool endsInSums(Value value) {
-  return llvm::all_of(value.getUses(), [](OpOperand &use) {
+/// Whether sums are of what a query block has for itself.
+static bool isOfBlocks(Type sums) {
+  Type role = cast<hsa::SumsType>(sums).getRole();
+  if (auto array = dyn_cast<hsa::ArrayType>(role))
+    return llvm::is_contained(array.getAxes(), Axis::Pos);
+  return isa<hsa::WeightsType>(role);
+}
+
+/// Whether all that becomes of `value` is added to sums over all blocks; to
+/// none of those that a block has for itself, if `ofAll`.
+static bool endsInSums(Value value, bool ofAll = false) {
+  return llvm::all_of(value.getUses(), [ofAll](OpOperand &use) {
     Operation *user = use.getOwner();
-    if (isa<hsa::AddOp>(user))
-      return use.getOperandNumber() == 0;
+    if (auto add = dyn_cast<hsa::AddOp>(user))
+      return use.getOperandNumber() == 0 &&
+             !(ofAll && isOfBlocks(add.getType()));
     if (auto fold = dyn_cast<hsa::FoldOp>(user))
       return fold.getMonoid() == hsa::Monoid::Sum &&
-             endsInSums(fold.getResult());
+             endsInSums(fold.getResult(), ofAll);
     auto yield = dyn_cast<hsa::YieldOp>(user);
     if (!yield)
       return false;
@@ -38,7 +52,7 @@ static bool endsInSums(Value value) {
       if (isa<hsa::SumsType>(reduce.getResult(index).getType()) &&
           reduce.getYielded(index).getBeginOperandIndex() ==
               use.getOperandNumber())
-        return true;
+        return !(ofAll && isOfBlocks(reduce.getResult(index).getType()));
     return false;
   });
 }
@@ -51,7 +65,7 @@ Value BodyEmitter::maskInside(Value tile, double neutral) {
   return b.choose(b.repeat(rows.inside, 1, type), tile, b.full(type, neutral));
 }
 
-BodyEmitter::RowSum BodyEmitter::getRowSum(Type type,
+BodyEmitter::RowSum BodyEmitter::getRowSum(Operation *op, Type type,
                                            hsa::AxesAttr over) const {
   int64_t summed = 1, kept = 1;
   for (Axis axis : kRowAxes) {
@@ -62,6 +76,10 @@ BodyEmitter::RowSum BodyEmitter::getRowSum(Type type,
     else if (hasRows(type) && size > 1)
       return RowSum::Mixed; // each row stands there several times
   }
+  if (shape.entries > 1)
+    return kept == 1 && endsInSums(op->getResult(0), /*ofAll=*/true)
+               ? RowSum::All
+               : RowSum::Mixed;
   if (summed == 1 && shape.rowBlocks == 1 && !shape.hasPaddedRows())
     return RowSum::None;
   return kept == 1 ? RowSum::All : RowSum::Mixed;
@@ -69,7 +87,7 @@ BodyEmitter::RowSum BodyEmitter::getRowSum(Type type,
 
 LogicalResult BodyEmitter::checkRowSum(Operation *op, Type type,
                                        hsa::AxesAttr over) {
-  RowSum sum = getRowSum(type, over);
+  RowSum sum = getRowSum(op, type, over);
   bool inSums = endsInSums(op->getResult(0));
   if (sum == RowSum::None || inSums)
     return success();
@@ -92,9 +110,9 @@ static Value toScalar(TileBuilder &b, Value tile) {
 
 /// Down the rows of a vector or a tile whose named type is `type`; the result
 /// has the axes that are not in `over`.
-Value BodyEmitter::foldRows(hsa::Monoid monoid, Value tile, Type type,
-                            hsa::AxesAttr over) {
-  if (getRowSum(type, over) != RowSum::All)
+Value BodyEmitter::foldRows(Operation *op, hsa::Monoid monoid, Value tile,
+                            Type type, hsa::AxesAttr over) {
+  if (getRowSum(op, type, over) != RowSum::All)
     return tile;
   Value masked = maskInside(tile, getNeutral(monoid));
   Value folded = toScalar(b, b.reduce(getCombine(monoid), masked, 0));
@@ -135,7 +153,7 @@ LogicalResult BodyEmitter::foldTiles(Operation *op, hsa::Monoid monoid,
   }
   if (overRows)
     for (Value &tile : tiles)
-      tile = foldRows(monoid, tile, type, over);
+      tile = foldRows(op, monoid, tile, type, over);
   set(op->getResult(0), tiles);
   return success();
 }
@@ -159,6 +177,27 @@ static std::optional<std::pair<Value, Value>> asProductOfRows(hsa::DotOp op) {
   return std::nullopt;
 }
 
+/// Whether `value` is a finite number in rows that stand for no query, where
+/// what is read of queries and weights is zero.
+static bool isFiniteInOtherRows(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (!op || isa<hsa::LoadOp, hsa::AtOp, hsa::ChunkOp>(op))
+    return true;
+  APFloat number(0.0f);
+  if (auto constant = dyn_cast<arith::ConstantOp>(op))
+    return matchPattern(value, m_ConstantFloat(&number)) && number.isFinite();
+  auto fold = dyn_cast<hsa::FoldOp>(op);
+  bool isLinear =
+      isa<hsa::BroadcastOp, hsa::DotOp, hsa::DetachOp, hsa::MaskOp,
+          hsa::SoftmaxOp, arith::ExtFOp, arith::TruncFOp, arith::AddFOp,
+          arith::SubFOp, arith::MulFOp, arith::NegFOp>(op) ||
+      (fold && fold.getMonoid() == hsa::Monoid::Sum);
+  return isLinear && llvm::all_of(op->getOperands(), [](Value operand) {
+           return !isa<FloatType>(getElementTypeOrSelf(operand)) ||
+                  isFiniteInOtherRows(operand);
+         });
+}
+
 /// left^T right, with the rows contracted: keys become the rows of the result.
 LogicalResult BodyEmitter::emitProductOfRows(hsa::DotOp op, bool &done) {
   auto sides = asProductOfRows(op);
@@ -168,16 +207,19 @@ LogicalResult BodyEmitter::emitProductOfRows(hsa::DotOp op, bool &done) {
   auto [left, right] = *sides;
   if (failed(checkRowSum(op, left.getType(), op.getOver())))
     return failure();
-  if (getRowSum(left.getType(), op.getOver()) == RowSum::Mixed ||
-      getRowSum(right.getType(), op.getOver()) == RowSum::Mixed)
+  if (getRowSum(op, left.getType(), op.getOver()) == RowSum::Mixed ||
+      getRowSum(op, right.getType(), op.getOver()) == RowSum::Mixed)
     return op.emitOpError() << "multiplies some rows of " << left.getType()
                             << " and keeps others";
   Type type = shape.getTile(op.getResult().getType());
   Tiles lefts = getTiles(left), rights = getTiles(right), tiles;
+  // Zero times a finite number is zero: one side's zeros are enough.
+  bool isFinite = isFiniteInOtherRows(left) && isFiniteInOtherRows(right);
+  bool isZero = isFinite && (isRead(left) || isRead(right));
   for (Value &tile : rights)
-    tile = isRead(right) ? tile : maskInside(tile, 0);
+    tile = isZero || isRead(right) ? tile : maskInside(tile, 0);
   for (auto [part, tile] : llvm::enumerate(lefts)) {
-    Value lhs = isRead(left) ? tile : maskInside(tile, 0);
+    Value lhs = isZero || isRead(left) ? tile : maskInside(tile, 0);
     Value own = takePart(rights, part);
     matchElements(b, lhs, own);
     auto lhsType = cast<RankedTensorType>(lhs.getType());

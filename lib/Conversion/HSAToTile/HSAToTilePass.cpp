@@ -71,9 +71,10 @@ public:
                         ", ");
       return signalPassFailure();
     }
-    TileLimits limits{rowsMultiple, colsMultiple,  maxRows,      maxKeyTile,
-                      registers,    streamRows,    streamChunks, chunkRows,
-                      keysAtOnce,   programsPerSM, slices};
+    TileLimits limits{rowsMultiple,  colsMultiple,  maxRows,      maxKeyTile,
+                      registers,     streamRows,    streamChunks, chunkRows,
+                      keysAtOnce,    programsPerSM, slices,       windowTokens,
+                      deterministic, narrowSums};
     auto programs = llvm::to_vector(getOperation().getOps<hsa::ProgramOp>());
     bool areParts = llvm::any_of(programs, isComposed);
     for (hsa::ProgramOp program : programs) {

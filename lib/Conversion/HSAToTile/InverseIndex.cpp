@@ -25,6 +25,40 @@ MemRefType InverseIndex::getArrayType(MLIRContext *context) {
 }
 
 //===----------------------------------------------------------------------===//
+// Entries
+//===----------------------------------------------------------------------===//
+
+/// The exponent of K - 1 as a float says how many bits it has.
+Value ramify::getSlotBits(TileBuilder &b, Value indices) {
+  constexpr int64_t mantissaBits = 23, bias = 126;
+  Value slots = b.toI32(b.create<memref::DimOp>(indices, b.index(3)));
+  Value last = b.max(b.sub(slots, b.i32(1)), b.i32(0));
+  Value number = b.create<arith::SIToFPOp>(b.getF32Type(), last);
+  number = b.create<arith::BitcastOp>(b.getI32Type(), number);
+  Value exponent = b.create<arith::ShRUIOp>(number, b.i32(mantissaBits));
+  return b.max(b.sub(exponent, b.i32(bias)), b.i32(0));
+}
+
+/// A scalar as a vector where `like` is one.
+static Value spread(TileBuilder &b, Value scalar, Value like) {
+  auto type = dyn_cast<RankedTensorType>(like.getType());
+  return type ? b.splat(scalar, type.getShape()) : scalar;
+}
+
+Value ramify::packEntry(TileBuilder &b, Pick pick, Value bits) {
+  Value row =
+      b.create<arith::ShLIOp>(pick.row, spread(b, bits, pick.row)).getResult();
+  return b.create<arith::OrIOp>(row, pick.slot);
+}
+
+Pick ramify::unpackEntry(TileBuilder &b, Value entry, Value bits) {
+  Value ones = b.create<arith::ShLIOp>(b.i32(1), bits);
+  Value mask = b.sub(ones, b.i32(1));
+  Value row = b.create<arith::ShRUIOp>(entry, spread(b, bits, entry));
+  return {row, b.create<arith::AndIOp>(entry, spread(b, mask, entry))};
+}
+
+//===----------------------------------------------------------------------===//
 // Kernels
 //===----------------------------------------------------------------------===//
 
@@ -33,7 +67,8 @@ namespace {
 /// y / heads, head y % heads and sequence z.
 struct IndexKernel {
   IndexKernel(hsa::ProgramOp program, const Parameters &parameters,
-              const TileShape &shape, hsa::SelectedOp selected, StringRef name);
+              const TileShape &shape, hsa::SelectedOp selected, StringRef name,
+              bool sorted);
 
   void count();
   void scan();
@@ -43,7 +78,7 @@ struct IndexKernel {
 private:
   /// The picks of a program of `count` and `place`.
   struct Picks {
-    Value entry, chunk, valid; ///< vectors
+    Value number, entry, chunk, valid; ///< vectors
   };
   Picks getPicks();
   void scanBlock(Value at, Value carry);
@@ -63,7 +98,8 @@ private:
 
   TileBuilder b;
   BodyEmitter emitter;
-  Value indices, starts, itemStarts, itemChunks, entries, unsorted;
+  Value indices, starts, itemStarts, itemChunks, entries;
+  Value tickets, placed;         ///< arrays: what comes before the entries
   Value firstWindow, windowRows; ///< i32
   Value batch, window, head;     ///< index
   Value x;                       ///< index
@@ -84,13 +120,15 @@ static SmallVector<KernelArgument> getIndexArguments(MLIRContext *context) {
 
 IndexKernel::IndexKernel(hsa::ProgramOp program, const Parameters &parameters,
                          const TileShape &shape, hsa::SelectedOp selected,
-                         StringRef name)
+                         StringRef name, bool sorted)
     : b(selected.getLoc(), program), emitter(b, program, shape) {
   tile::KernelOp kernel = createKernel(emitter, parameters, name,
                                        getIndexArguments(b.getContext()));
   auto arguments = kernel.getBody().getArguments().take_back(7);
   starts = arguments[0], itemStarts = arguments[1], itemChunks = arguments[2];
-  entries = arguments[3], unsorted = arguments[4];
+  entries = arguments[3];
+  tickets = sorted ? arguments[3] : arguments[4];
+  placed = sorted ? arguments[4] : arguments[3];
   firstWindow = arguments[5], windowRows = arguments[6];
   indices = emitter.get(selected.getIndices());
   x = b.create<tile::ProgramIdOp>(tile::GridAxis::X);
@@ -120,13 +158,14 @@ IndexKernel::Picks IndexKernel::getPicks() {
   Value rows = b.toI32(b.create<memref::DimOp>(indices, b.index(1)));
   Value divisor = b.splat(slots, {kBlock});
   Picks picks;
-  picks.entry = b.add(b.iota(kBlock), b.mul(b.toI32(x), b.i32(kBlock)));
-  Value inWindow = b.create<arith::DivUIOp>(picks.entry, divisor);
-  Value slot = b.create<arith::RemUIOp>(picks.entry, divisor);
+  picks.number = b.add(b.iota(kBlock), b.mul(b.toI32(x), b.i32(kBlock)));
+  Value inWindow = b.create<arith::DivUIOp>(picks.number, divisor);
+  Value slot = b.create<arith::RemUIOp>(picks.number, divisor);
+  picks.entry = packEntry(b, {inWindow, slot}, getSlotBits(b, indices));
   Value number = b.add(firstWindow, b.toI32(window));
   Value row = b.add(inWindow, b.mul(number, windowRows));
   Value inside =
-      b.both(b.compare(Predicate::ult, picks.entry, b.mul(windowRows, slots)),
+      b.both(b.compare(Predicate::ult, picks.number, b.mul(windowRows, slots)),
              b.compare(Predicate::ult, row, rows));
   Type element = getElementTypeOrSelf(indices.getType());
   Value index =
@@ -138,13 +177,13 @@ IndexKernel::Picks IndexKernel::getPicks() {
   return picks;
 }
 
-/// `starts` counts, `entries` keeps the tickets.
+/// `starts` counts.
 void IndexKernel::count() {
   Picks picks = getPicks();
-  Value one = b.full(picks.entry.getType(), 1);
+  Value one = b.full(picks.number.getType(), 1);
   Value ticket = b.create<tile::FetchAddOp>(one.getType(), one, starts,
                                             at(picks.chunk), picks.valid);
-  scatter(ticket, entries, picks.entry, picks.valid);
+  scatter(ticket, tickets, picks.number, picks.valid);
   b.create<tile::EndOp>();
 }
 
@@ -189,9 +228,9 @@ void IndexKernel::scan() {
 /// The ticket that opens an item writes down its chunk.
 void IndexKernel::place() {
   Picks picks = getPicks();
-  Value ticket = lookUp(entries, picks.entry, picks.valid);
+  Value ticket = lookUp(tickets, picks.number, picks.valid);
   Value start = lookUp(starts, picks.chunk, picks.valid);
-  scatter(picks.entry, unsorted, b.add(start, ticket), picks.valid);
+  scatter(picks.entry, placed, b.add(start, ticket), picks.valid);
   Value opens =
       b.both(picks.valid,
              b.compare(Predicate::eq, b.rem(ticket, kItemEntries), b.i32(0)));
@@ -207,7 +246,7 @@ Value IndexKernel::getRanks(Value entry, Value begin, Value end) {
                                    ValueRange{b.full(entry.getType(), 0)});
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
-  Value other = load(unsorted, loop.getInductionVar());
+  Value other = load(placed, loop.getInductionVar());
   Value less = b.compare(Predicate::sgt, entry, other);
   Value one = b.create<arith::ExtUIOp>(entry.getType(), less);
   b.create<scf::YieldOp>(ValueRange{b.add(loop.getRegionIterArg(0), one)});
@@ -226,7 +265,7 @@ void IndexKernel::sort() {
         emitItem(b, x, {batch, window, head}, {starts, itemStarts, itemChunks});
     Value place = b.add(b.iota(kItemEntries), item.begin);
     Value own = b.compare(Predicate::slt, place, item.end);
-    Value entry = lookUp(unsorted, place, own);
+    Value entry = lookUp(placed, place, own);
     Value rank = getRanks(entry, item.first, item.behind);
     scatter(entry, entries, b.add(rank, item.first), own);
   }
@@ -266,15 +305,18 @@ std::string InverseIndex::getName(StringRef kernel) {
       .str();
 }
 
-void InverseIndex::createKernels() {
+void InverseIndex::createKernels(bool inOrder) {
+  sorted = inOrder;
   auto create = [&](StringRef name, void (IndexKernel::*write)()) {
-    IndexKernel kernel(program, parameters, shape, selected, getName(name));
+    IndexKernel kernel(program, parameters, shape, selected, getName(name),
+                       sorted);
     (kernel.*write)();
   };
   create("count", &IndexKernel::count);
   create("scan", &IndexKernel::scan);
   create("place", &IndexKernel::place);
-  create("sort", &IndexKernel::sort);
+  if (sorted)
+    create("sort", &IndexKernel::sort);
 }
 
 SelectionSizes InverseIndex::getSizes(TileBuilder &b,
@@ -292,14 +334,13 @@ SelectionSizes InverseIndex::getSizes(TileBuilder &b,
 }
 
 Value ramify::chooseWindowRows(TileBuilder &b, const SelectionSizes &sizes,
-                               int64_t positions) {
+                               int64_t positions, int64_t tokens) {
   // Four tiles of four tokens: what a chunk's keys and values are loaded for.
   constexpr int64_t picksOfChunk = 16;
   Value slots = b.create<arith::MaxUIOp>(sizes.slots, b.index(1));
   Value wanted = b.create<arith::CeilDivUIOp>(
       b.mul(sizes.chunks, b.index(picksOfChunk)), slots);
-  // performance.md: what a window of 4096 tokens writes stays in the L2 cache.
-  Value least = b.index(std::max<int64_t>(4096 / positions, 1));
+  Value least = b.index(std::max<int64_t>(tokens / positions, 1));
   Value rows = b.create<arith::MaxUIOp>(wanted, least);
   return b.create<arith::MaxUIOp>(b.create<arith::MinUIOp>(rows, sizes.rows),
                                   b.index(1));
@@ -340,7 +381,8 @@ void InverseIndex::launch(TileBuilder &b, Value window) {
   launch("count", blocks);
   launch("scan", b.index(1));
   launch("place", blocks);
-  launch("sort", items);
+  if (sorted)
+    launch("sort", items);
 }
 
 //===----------------------------------------------------------------------===//
@@ -365,13 +407,14 @@ LogicalResult ramify::lowerInverseIndex(hsa::ProgramOp program,
   Parameters parameters(program);
   TileShape shape(program, limits);
   InverseIndex index(program, parameters, shape, selected);
-  index.createKernels();
+  index.createKernels(/*sorted=*/true);
   TileBuilder b(program.getLoc(), program);
   tile::PlanOp plan = createEmptyPlan(b, program, parameters);
   ValueRange arguments = plan.getBody().getArguments();
   SelectionSizes sizes = index.getSizes(b, arguments);
   Windows windows;
-  windows.rows = chooseWindowRows(b, sizes, shape.positions);
+  windows.rows =
+      chooseWindowRows(b, sizes, shape.positions, limits.windowTokens);
   windows.count = b.create<arith::CeilDivUIOp>(sizes.rows, windows.rows);
   index.createArrays(b, arguments, sizes, windows, /*exported=*/true);
   index.launch(b, b.index(0));

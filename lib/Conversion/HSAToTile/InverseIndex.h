@@ -10,9 +10,10 @@
 //     item_chunks [B, windows, heads, items]   the chunk of each item
 //     item_starts [B, windows, heads, C + 1]   the first item of each chunk
 //
-// An entry is row * K + slot, with rows counted from the window's first; those
-// of a chunk ascend, and a chunk that a row holds twice is listed twice. An
-// item is up to `kItemEntries` entries of one chunk: the work of one program,
+// An entry is row << bits | slot, where bits are those of K - 1 and rows are
+// counted from the window's first: no division takes it apart. The entries of a
+// chunk ascend, and a chunk that a row holds twice is listed twice. An item is
+// up to `kItemEntries` entries of one chunk: the work of one program,
 // so that a chunk that every query selects is spread over many programs and one
 // that none selects costs nothing. The last of `starts` and `item_starts` say
 // how many entries and items there are.
@@ -24,7 +25,8 @@
 //     place   each pick goes to its chunk's first place + its ticket
 //     sort    the entries of an item go to their ranks in the chunk's list
 //
-// Tickets come in any order; the ranks are then the same each time.
+// Tickets come in any order; the ranks are then the same each time. Where any
+// order will do, there is no sort.
 //
 //===----------------------------------------------------------------------===//
 
@@ -44,16 +46,26 @@ struct Windows {
   mlir::Value count; ///< index: windows of the index
 };
 
+/// A pick as an entry has it: i32, or vectors of them.
+struct Pick {
+  mlir::Value row, slot;
+};
+/// The bits of the slots of `indices`, an i32.
+mlir::Value getSlotBits(TileBuilder &b, mlir::Value indices);
+mlir::Value packEntry(TileBuilder &b, Pick pick, mlir::Value bits);
+Pick unpackEntry(TileBuilder &b, mlir::Value entry, mlir::Value bits);
+
 /// What the size of a window follows from; values of a plan.
 struct SelectionSizes {
   mlir::Value batch, rows, heads, slots; ///< index: those of the indices
   mlir::Value chunks;                    ///< index
 };
 
-/// W: enough rows that a chunk of random picks has some in each window, not
-/// more than there are. `positions` queries share a row.
+/// W: rows of so many tokens, and enough that a chunk of random picks has some
+/// in each window, but not more than there are. `positions` queries share a
+/// row.
 mlir::Value chooseWindowRows(TileBuilder &b, const SelectionSizes &sizes,
-                             int64_t positions);
+                             int64_t positions, int64_t tokens);
 
 /// The item of number `number` in a region: one chunk and some of its entries.
 struct ItemEntries {
@@ -72,8 +84,9 @@ public:
   InverseIndex(hsa::ProgramOp program, const Parameters &parameters,
                const TileShape &shape, hsa::SelectedOp selected);
 
-  /// Writes the kernels, before the program.
-  void createKernels();
+  /// Writes the kernels, before the program; `sorted` if the entries of a chunk
+  /// are to have the same order each time.
+  void createKernels(bool sorted);
 
   /// The sizes in a plan with the arguments `arguments`.
   SelectionSizes getSizes(TileBuilder &b, mlir::ValueRange arguments);
@@ -104,6 +117,7 @@ private:
   const TileShape &shape;
   hsa::SelectedOp selected;
 
+  bool sorted = true;
   // Of the plan.
   llvm::SmallVector<mlir::Value> arguments, arrays;
   mlir::Value picks, items;

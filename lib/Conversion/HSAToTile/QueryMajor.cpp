@@ -402,6 +402,7 @@ LogicalResult ramify::lowerQueryMajor(hsa::ProgramOp program,
     return failure();
   TileBuilder b(program.getLoc(), program);
   BodyEmitter emitter(b, program, shape);
+  emitter.deterministic = limits.deterministic;
   tile::KernelOp kernel =
       createKernel(emitter, parameters, program.getSymName());
   emitQueryRows(emitter, parameters, kernel);

@@ -114,13 +114,6 @@ PlanSizes ramify::getPlanSizes(TileBuilder &b, Value query) {
   return {dim(0), dim(1), dim(2)};
 }
 
-namespace {
-/// The results of a plan, and what its kernel writes to instead of them.
-struct Results {
-  SmallVector<Value> results, targets;
-};
-} // namespace
-
 /// The array of the first parameter with that role: its sums have its shape.
 static Value findArray(hsa::ProgramOp program, Block *plan, Type role) {
   for (auto [index, type] : llvm::enumerate(program.getArgumentTypes()))
@@ -150,7 +143,7 @@ static SmallVector<Value> getSelectionShape(TileBuilder &b,
 /// Sums begin with zeros: a result of f32, else a workspace.
 static LogicalResult addSums(TileBuilder &b, hsa::ProgramOp program,
                              Block *plan, Type role, Type memory,
-                             const PlanSizes &sizes, Results &made) {
+                             const PlanSizes &sizes, PlanResults &made) {
   SmallVector<Value> shape;
   if (Value array = findArray(program, plan, role))
     for (int64_t axis = 0; axis < cast<MemRefType>(memory).getRank(); ++axis)
@@ -194,21 +187,10 @@ static SmallVector<Value> getRowsShape(TileBuilder &b, hsa::ProgramOp program,
   return shape;
 }
 
-SmallVector<Value> ramify::createResults(TileBuilder &b, hsa::ProgramOp program,
-                                         const Parameters &parameters,
-                                         const PlanSizes &sizes) {
-  SmallVector<Value> results;
-  for (auto [type, memory] :
-       llvm::zip(program.getResultTypes(), parameters.getResultTypes()))
-    results.push_back(b.create<tile::ResultOp>(
-        memory, getRowsShape(b, program, type, memory, sizes)));
-  return results;
-}
-
-static FailureOr<Results> addResults(TileBuilder &b, hsa::ProgramOp program,
-                                     Block *plan, const Parameters &parameters,
-                                     const PlanSizes &sizes) {
-  Results made;
+FailureOr<PlanResults>
+ramify::createResults(TileBuilder &b, hsa::ProgramOp program, Block *plan,
+                      const Parameters &parameters, const PlanSizes &sizes) {
+  PlanResults made;
   for (auto [type, memory] :
        llvm::zip(program.getResultTypes(), parameters.getResultTypes())) {
     if (auto sums = dyn_cast<hsa::SumsType>(type)) {
@@ -224,9 +206,8 @@ static FailureOr<Results> addResults(TileBuilder &b, hsa::ProgramOp program,
   return made;
 }
 
-/// Rounds the workspaces that stand for narrower results.
-static void convertResults(TileBuilder &b, tile::PlanOp plan,
-                           const Results &made) {
+void ramify::roundResults(TileBuilder &b, tile::PlanOp plan,
+                          const PlanResults &made) {
   for (auto [index, result] : llvm::enumerate(made.results)) {
     Value target = made.targets[index];
     if (target == result)
@@ -267,14 +248,15 @@ FailureOr<tile::PlanOp> ramify::createPlan(
   Block *body = &plan.getBody().front();
   PlanSizes sizes =
       getPlanSizes(b, body->getArgument(parameters.getQuery().getArgNumber()));
-  FailureOr<Results> made = addResults(b, program, body, parameters, sizes);
+  FailureOr<PlanResults> made =
+      createResults(b, program, body, parameters, sizes);
   if (failed(made))
     return failure();
   SmallVector<Value> operands(body->getArguments());
   llvm::append_range(operands, made->targets);
   auto [x, y, z] = getGrid(b, sizes);
   b.create<tile::LaunchOp>(kernel.getSymName(), x, y, z, operands);
-  convertResults(b, plan, *made);
+  roundResults(b, plan, *made);
   b.create<tile::EndOp>();
   return plan;
 }

@@ -90,11 +90,17 @@ struct PlanSizes {
 /// Those of the query array `query`.
 PlanSizes getPlanSizes(TileBuilder &b, mlir::Value query);
 
-/// The results of the call, none of which are sums over all blocks.
-llvm::SmallVector<mlir::Value> createResults(TileBuilder &b,
-                                             hsa::ProgramOp program,
-                                             const Parameters &parameters,
-                                             const PlanSizes &sizes);
+/// The results of a plan, and what its kernels write to instead of them: sums
+/// over all blocks are f32 and begin with zeros.
+struct PlanResults {
+  llvm::SmallVector<mlir::Value> results, targets;
+};
+mlir::FailureOr<PlanResults>
+createResults(TileBuilder &b, hsa::ProgramOp program, mlir::Block *plan,
+              const Parameters &parameters, const PlanSizes &sizes);
+
+/// Launches that round the workspaces that stand for narrower results.
+void roundResults(TileBuilder &b, tile::PlanOp plan, const PlanResults &made);
 
 /// A kernel that rounds the f32 array `from` to `to`, of the same shape, and
 /// how many programs it takes, all along x.

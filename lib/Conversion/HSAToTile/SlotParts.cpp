@@ -14,12 +14,20 @@ using hsa::Axis;
 //===----------------------------------------------------------------------===//
 
 SlotParts::SlotParts(hsa::ProgramOp program, hsa::ReduceOp op,
-                     Type queryElement)
+                     Type queryElement, const TileLimits &limits)
     : op(op) {
   Type f32 = Float32Type::get(program.getContext());
   Type narrow = queryElement.isBF16() ? queryElement : f32;
-  for (Value result : op.getResults()) {
+  for (auto [index, result] : llvm::enumerate(op.getResults())) {
     Type type = result.getType();
+    if (isa<hsa::SumsType>(type))
+      continue;
+    if (!limits.deterministic && op.getMonoid(index) == hsa::Monoid::Sum &&
+        hasRows(type)) {
+      bool isNarrow = limits.narrowSums && hasAxis(type, Axis::Dim);
+      addPart(type, isNarrow ? narrow : f32, /*isTotal=*/true);
+      continue;
+    }
     auto state = dyn_cast<hsa::SoftmaxStateType>(type);
     if (state) {
       addPart(state.getRowType(), f32);
@@ -30,9 +38,9 @@ SlotParts::SlotParts(hsa::ProgramOp program, hsa::ReduceOp op,
   }
 }
 
-void SlotParts::addPart(Type named, Type element) {
+void SlotParts::addPart(Type named, Type element, bool isTotal) {
   constexpr int64_t any = ShapedType::kDynamic;
-  parts.push_back({named, !isa<RankedTensorType>(named)});
+  parts.push_back({named, !isa<RankedTensorType>(named), isTotal});
   SmallVector<int64_t> sizes(4, any), strides(4, any);
   if (int64_t dim = getSize(named, Axis::Dim)) {
     sizes.push_back(dim);
@@ -46,11 +54,6 @@ void SlotParts::addPart(Type named, Type element) {
 
 LogicalResult SlotParts::verify() {
   for (const Part &part : parts) {
-    if (isa<hsa::SumsType>(part.named))
-      return op.emitOpError()
-             << "adds to " << part.named
-             << ", sums over all queries, which chunk_major does not do yet: "
-                "query_major does";
     bool isRow = part.isScalar || hasRows(part.named);
     if (!isRow || hasAxis(part.named, Axis::Key))
       return op.emitOpError()
@@ -61,25 +64,38 @@ LogicalResult SlotParts::verify() {
   return success();
 }
 
-int64_t SlotParts::getBytes() const {
+int64_t SlotParts::countBytes(bool ofTotals) const {
   int64_t bytes = 0;
-  for (MemRefType type : types) {
+  for (auto [part, type] : llvm::zip_equal(parts, types)) {
     int64_t dim = type.getRank() == 5 ? type.getDimSize(4) : 1;
-    bytes += dim * type.getElementTypeBitWidth() / 8;
+    if (part.isTotal == ofTotals)
+      bytes += dim * type.getElementTypeBitWidth() / 8;
   }
   return bytes;
+}
+
+bool SlotParts::hasSlots() const {
+  return llvm::any_of(parts, [](const Part &part) { return !part.isTotal; });
 }
 
 SmallVector<Value> SlotParts::createWorkspaces(TileBuilder &b,
                                                ValueRange sizes) const {
   SmallVector<Value> arrays;
-  for (MemRefType type : types) {
+  for (auto [part, type] : llvm::zip_equal(parts, types)) {
     SmallVector<Value> shape(sizes);
+    if (part.isTotal)
+      shape[3] = b.index(1);
     if (type.getRank() == 5)
       shape.push_back(b.index(type.getDimSize(4)));
     arrays.push_back(b.create<tile::WorkspaceOp>(type, shape, /*zero=*/false));
   }
   return arrays;
+}
+
+void SlotParts::clear(TileBuilder &b, ValueRange arrays) const {
+  for (auto [part, array] : llvm::zip_equal(parts, arrays))
+    if (part.isTotal)
+      b.create<tile::MemsetOp>(array, 0);
 }
 
 //===----------------------------------------------------------------------===//
@@ -113,12 +129,20 @@ static SmallVector<Value> getIndices(const PartPlace &place) {
 void SlotParts::store(BodyEmitter &emitter, ValueRange states,
                       ValueRange arrays, const PartPlace &place) {
   TileBuilder &b = emitter.b;
-  for (auto [state, array] : llvm::zip_equal(states, arrays)) {
+  for (auto [part, state, array] : llvm::zip_equal(parts, states, arrays)) {
     Value value = b.splat(state, {emitter.shape.rows});
     Type element = cast<MemRefType>(array.getType()).getElementType();
     if (element != getElementTypeOrSelf(value))
       value = b.create<arith::TruncFOp>(withElement(value.getType(), element),
                                         value);
+    if (part.isTotal) {
+      PartPlace total = place;
+      total.slot = b.index(0);
+      b.create<tile::ReduceIntoOp>(tile::Combine::Sum, value, array,
+                                   getIndices(total), place.mask,
+                                   tile::Order::Free);
+      continue;
+    }
     b.create<tile::ScatterOp>(value, array, getIndices(place), place.mask);
   }
 }
@@ -151,20 +175,32 @@ Value SlotParts::load(BodyEmitter &emitter, const Part &part, Value array,
 
 Tiles SlotParts::combine(BodyEmitter &emitter, ValueRange before,
                          ValueRange arrays, const PartPlace &place) {
-  Tiles loaded, after;
-  for (auto [part, array] : llvm::zip_equal(parts, arrays))
-    loaded.push_back(load(emitter, part, array, place));
-  ArrayRef<Value> rest = loaded;
+  Tiles after(before.begin(), before.end());
+  unsigned next = 0;
   for (unsigned index = 0; index < op.getNumResults(); ++index) {
     unsigned count = BodyEmitter::countStates(op.getResult(index).getType());
-    auto held = before.slice(after.size(), count);
+    if (!count || parts[next].isTotal) {
+      next += count;
+      continue;
+    }
+    Tiles loaded;
+    for (unsigned state = next; state < next + count; ++state)
+      loaded.push_back(load(emitter, parts[state], arrays[state], place));
     if (count == 3)
-      llvm::append_range(after,
-                         combineStates(emitter.b, held, rest.take_front(3)));
+      llvm::copy(combineStates(emitter.b, before.slice(next, count), loaded),
+                 after.begin() + next);
     else
-      after.push_back(
-          emitCombine(emitter.b, op.getMonoid(index), held[0], rest[0]));
-    rest = rest.drop_front(count);
+      after[next] =
+          emitCombine(emitter.b, op.getMonoid(index), before[next], loaded[0]);
+    next += count;
   }
   return after;
+}
+
+void SlotParts::addTotals(BodyEmitter &emitter, MutableArrayRef<Value> states,
+                          ValueRange arrays, PartPlace place) {
+  place.slot = emitter.b.index(0);
+  for (auto [part, state, array] : llvm::zip_equal(parts, states, arrays))
+    if (part.isTotal)
+      state = emitter.b.addf(state, load(emitter, part, array, place));
 }

@@ -14,6 +14,14 @@
 // for the queries of one window. Rows are f32; values with a dim axis are bf16
 // where the queries are, which halves what is written and read.
 //
+// A sum whose order is free needs no slots: visits add to the total of a row,
+//
+//     [sequences, queries, HQ, 1] and [sequences, queries, HQ, 1, D]
+//
+// which begins with zeros in each window. Totals are f32, or, of few terms,
+// what the queries are. Sums over all queries (`!hsa.sums`) are in memory of
+// their own and have no part here.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef RAMIFY_LIB_CONVERSION_HSATOTILE_SLOTPARTS_H
@@ -36,20 +44,27 @@ struct PartPlace {
 
 class SlotParts {
 public:
-  /// The parts of the accumulators of `op`.
-  SlotParts(hsa::ProgramOp program, hsa::ReduceOp op, mlir::Type queryElement);
+  /// The parts of the accumulators of `op`; sums are totals unless they are to
+  /// be the same bits each time.
+  SlotParts(hsa::ProgramOp program, hsa::ReduceOp op, mlir::Type queryElement,
+            const TileLimits &limits);
 
   /// Fails, saying why, if an accumulator cannot be kept in parts.
   mlir::LogicalResult verify();
 
   /// The arrays in memory, as arguments of kernels.
   llvm::ArrayRef<mlir::MemRefType> getTypes() const { return types; }
-  /// Bytes of all parts of one query head and slot.
-  int64_t getBytes() const;
+  /// Bytes of the parts of one query head: those of a slot, and the totals.
+  int64_t getSlotBytes() const { return countBytes(/*ofTotals=*/false); }
+  int64_t getTotalBytes() const { return countBytes(/*ofTotals=*/true); }
+  /// Whether some accumulator has a part for each slot.
+  bool hasSlots() const;
 
   /// Workspaces in a plan, for so many sequences, queries, heads and slots.
   llvm::SmallVector<mlir::Value> createWorkspaces(TileBuilder &b,
                                                   mlir::ValueRange sizes) const;
+  /// Zeros in the totals.
+  void clear(TileBuilder &b, mlir::ValueRange arrays) const;
 
   /// The states before any visit, as tiles of `emitter`'s shape.
   Tiles getEmpty(BodyEmitter &emitter);
@@ -58,17 +73,23 @@ public:
   void store(BodyEmitter &emitter, mlir::ValueRange states,
              mlir::ValueRange arrays, const PartPlace &place);
 
-  /// Reads a part and combines `before` with it.
+  /// Reads a slot's parts and combines `before` with them.
   Tiles combine(BodyEmitter &emitter, mlir::ValueRange before,
                 mlir::ValueRange arrays, const PartPlace &place);
+  /// Adds the totals to `states`.
+  void addTotals(BodyEmitter &emitter,
+                 mlir::MutableArrayRef<mlir::Value> states,
+                 mlir::ValueRange arrays, PartPlace place);
 
 private:
   /// What a part is: a number of each row, or a tile with a dim axis.
   struct Part {
     mlir::Type named; ///< in the program
     bool isScalar;
+    bool isTotal; ///< of all slots
   };
-  void addPart(mlir::Type named, mlir::Type element);
+  void addPart(mlir::Type named, mlir::Type element, bool isTotal = false);
+  int64_t countBytes(bool ofTotals) const;
   mlir::Value load(BodyEmitter &emitter, const Part &part, mlir::Value array,
                    const PartPlace &place);
 

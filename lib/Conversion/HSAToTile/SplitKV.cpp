@@ -168,8 +168,10 @@ LogicalResult SplitKV::collect() {
       continue;
     }
     needed.insert(domain);
-    Type f32 = b.getF32Type();
-    cuts.push_back({op, SlotParts(program, op, f32), {}});
+    // A slice has a part where a selection has a slot: none adds to totals.
+    TileLimits ordered;
+    ordered.deterministic = true;
+    cuts.push_back({op, SlotParts(program, op, b.getF32Type(), ordered), {}});
   }
   if (cuts.empty())
     return program.emitOpError(
@@ -371,7 +373,7 @@ void SplitKV::chooseSlices() {
 void SplitKV::chooseWindows() {
   int64_t bytes = 0;
   for (Cut &cut : cuts)
-    bytes += cut.parts.getBytes();
+    bytes += cut.parts.getSlotBytes();
   Value queryHeads = b.mul(headBlocks, b.index(shape.heads));
   Value ofBlock =
       b.mul(b.mul(queryHeads, slices), b.index(bytes * shape.positions));
@@ -400,7 +402,10 @@ void SplitKV::createPlan() {
   llvm::append_range(arguments, plan.getBody().getArguments());
   Value query = arguments[parameters.getQuery().getArgNumber()];
   PlanSizes sizes = getPlanSizes(b, query);
-  results = createResults(b, program, parameters, sizes);
+  // No sums over all blocks, which alone may fail.
+  results =
+      createResults(b, program, &plan.getBody().front(), parameters, sizes)
+          ->results;
   batch = sizes.batch;
   blocks = divideUp(sizes.queries, b.index(shape.positions));
   headBlocks = b.div(sizes.queryHeads, shape.heads);

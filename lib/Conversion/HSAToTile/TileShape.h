@@ -42,6 +42,12 @@ struct TileLimits {
   /// the slices, 0: as many as make so many programs.
   int64_t programsPerSM = 4;
   int64_t slices = 0;
+  /// Queries of a window of chunk_major, unless a chunk then has too few picks:
+  /// what they write should stay in the last cache.
+  int64_t windowTokens = 4096;
+  // What a call asks of sums in memory.
+  bool deterministic = false; ///< the same order each time
+  bool narrowSums = false;    ///< 16 bits where the queries have them
 };
 
 class TileShape {

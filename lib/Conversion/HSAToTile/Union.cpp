@@ -399,7 +399,10 @@ void UnionSchedule::createPlan() {
   llvm::append_range(arguments, plan.getBody().getArguments());
   Value query = arguments[parameters.getQuery().getArgNumber()];
   PlanSizes sizes = getPlanSizes(b, query);
-  results = createResults(b, program, parameters, sizes);
+  // No sums over all blocks, which alone may fail.
+  results =
+      createResults(b, program, &plan.getBody().front(), parameters, sizes)
+          ->results;
   headBlocks = b.div(sizes.queryHeads, shape.heads);
   int64_t ofGroup = shape.positions * shape.entries;
   Value groups = divideUp(sizes.queries, b.index(ofGroup));

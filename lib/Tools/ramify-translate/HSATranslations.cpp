@@ -35,6 +35,13 @@ struct Flags {
       "derivative", llvm::cl::desc("forward or backward: see --wrt")};
   llvm::cl::opt<std::string> wrt{
       "wrt", llvm::cl::desc("Parameters that gradients are taken by: q,k,v")};
+  llvm::cl::opt<int> windowTokens{
+      "window", llvm::cl::desc("Queries of a window of chunk_major"),
+      llvm::cl::init(CompileOptions().windowTokens)};
+  llvm::cl::opt<bool> deterministic{
+      "deterministic", llvm::cl::desc("The same bits from run to run")};
+  llvm::cl::opt<bool> narrowSums{
+      "narrow-sums", llvm::cl::desc("Sums may be rounded to 16 bits")};
   llvm::cl::opt<int> stages{
       "stages", llvm::cl::desc("Stages of the rings in shared memory (GPU)"),
       llvm::cl::init(CompileOptions().stages)};
@@ -56,6 +63,9 @@ struct Flags {
     options.schedule = schedule;
     options.aligned = !unaligned;
     options.defaultQStart = defaultQStart;
+    options.windowTokens = windowTokens;
+    options.deterministic = deterministic;
+    options.narrowSums = narrowSums;
     options.stages = stages;
     options.derivative = derivative;
     options.wrt = wrt;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// RUN: ramify-opt %s --hsa-to-tile="schedule=chunk_major chunk-rows=16" --canonicalize --cse --loop-invariant-code-motion | FileCheck %s
+// RUN: ramify-opt %s --hsa-to-tile="schedule=chunk_major deterministic chunk-rows=16" --canonicalize --cse --loop-invariant-code-motion | FileCheck %s
 
 // A program of the first launch has entries of one chunk: four query blocks of
 // four heads are the rows of a tile. The chunk's keys are read before the loop.
@@ -11,8 +11,8 @@
 // CHECK:           scf.for %{{.*}} = %{{.*}} to %{{.*}} step %c4
 // CHECK:             %[[OWN:.*]] = arith.cmpi slt
 // CHECK:             %[[ENTRY:.*]] = tile.lookup %entries[{{.*}}] where %[[OWN]]
-// CHECK:             %[[SLOT:.*]] = arith.remui %[[ENTRY]]
-// CHECK:             %[[LOCAL:.*]] = arith.divui %[[ENTRY]]
+// CHECK:             %[[LOCAL:.*]] = arith.shrui %[[ENTRY]]
+// CHECK:             %[[SLOT:.*]] = arith.andi %[[ENTRY]]
 // CHECK:             %[[ROW:.*]] = arith.addi %[[LOCAL]]
 // CHECK:             %[[Q:.*]] = tile.gather %q[%[[B:.*]], %[[ROW]], %[[HEAD:.*]]] where %[[OWN]]
 // CHECK:             tile.dot %[[Q]], transposed %[[K]]
