@@ -76,6 +76,7 @@ private:
   bool run(function_ref<void(OpPassManager &)> build);
   void takeSaved();
   bool takePlan();
+  StringRef getSchedule(tile::PlanOp op);
   bool emitObjectTo(std::string &bytes);
   void setAlignment();
   bool fail(const std::string &message);
@@ -169,6 +170,15 @@ bool Compilation::toTile() {
          });
 }
 
+/// The schedule that was asked for, or the other one if none of the plan's
+/// programs goes by it.
+StringRef Compilation::getSchedule(tile::PlanOp op) {
+  auto steps = op->getAttrOfType<StringAttr>(kStepsAttrName);
+  bool isUsed = !steps || options.otherwise.empty() ||
+                steps.getValue().contains("\t" + options.schedule);
+  return isUsed ? options.schedule : options.otherwise;
+}
+
 /// Takes the plan out of the module, which has only kernels from here on.
 bool Compilation::takePlan() {
   auto op = *module->getOps<tile::PlanOp>().begin();
@@ -181,7 +191,7 @@ bool Compilation::takePlan() {
     return false;
   llvm::append_range(built->notes, plan.notes);
   plan = std::move(*built);
-  plan.notes.emplace_back("schedule", options.schedule);
+  plan.notes.emplace_back("schedule", getSchedule(op).str());
   for (auto [attribute, note] :
        {std::pair{kTilesAttrName, "tiles"}, std::pair{kStepsAttrName, "steps"}})
     if (auto text = op->getAttrOfType<StringAttr>(attribute))

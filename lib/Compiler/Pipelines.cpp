@@ -55,6 +55,7 @@ static void buildSchedulePipeline(OpPassManager &passes,
                                   HSAToTileOptions options,
                                   const CompileOptions &choices) {
   options.schedule = choices.schedule;
+  options.otherwise = choices.otherwise;
   options.deterministic = choices.deterministic;
   if (choices.windowTokens)
     options.windowTokens = choices.windowTokens;

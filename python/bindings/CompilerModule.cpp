@@ -45,6 +45,8 @@ static CompileOptions readOptions(const py::dict &dict) {
       options.target = py::cast<std::string>(value);
     else if (name == "schedule")
       options.schedule = py::cast<std::string>(value);
+    else if (name == "otherwise")
+      options.otherwise = py::cast<std::string>(value);
     else if (name == "aligned")
       options.aligned = py::cast<bool>(value);
     else if (name == "default_q_start")

@@ -61,7 +61,7 @@ def runtime_signature(
     parameters += [{**p, "keyword_only": True} for p in reserved if p["name"] not in own]
     parameters += more
     checks = list(_checks(signature))
-    keys = [_block_key(signature), _few_slots_key(signature), *schedule_conditions(signature)]
+    keys = [block_key(signature), _few_slots_key(signature), *schedule_conditions(signature)]
     return _runtime.Signature(signature.name, parameters, checks=checks, keys=keys)
 
 
@@ -69,7 +69,7 @@ def schedule_conditions(signature: Signature) -> list[str]:
     """What the choice of a schedule asks of a call's sizes."""
     slots = [_slots(signature, p) for p in signature.of_role(Role.INDICES)]
     heads = key_heads_name(signature)
-    return schedules.conditions(signature, heads, _block_key(signature), slots)
+    return schedules.conditions(signature, heads, block_key(signature), slots)
 
 
 def _placing(name: str, shapes: list[list[str]], **more: Any) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def specialise(signature: Signature, request: Mapping[str, Any]) -> Specialisati
     sizes = Sizes(query_heads=known["HQ"], heads=key_heads(signature, known))
     _check_heads(signature, sizes)
     sizes.chunk_sizes = chunk_sizes(signature, request["constants"])
-    sizes.q_block = request["keys"][_block_key(signature)]
+    sizes.q_block = request["keys"][block_key(signature)]
     infos: dict[str, ArrayInfo] = {}
     for parameter in signature.arrays:
         array = arrays[parameter.name]
@@ -223,7 +223,8 @@ def _slots(signature: Signature, parameter: Parameter) -> str:
     return "K" if one else f"K_{parameter.name}"
 
 
-def _block_key(signature: Signature) -> str:
+def block_key(signature: Signature) -> str:
+    """The query block, as an expression of the runtime that is part of a kernel's key."""
     rows = _rows(signature)
     return _query_block(rows) if rows else QUERY_BLOCK
 

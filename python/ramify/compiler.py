@@ -21,7 +21,7 @@ from typing import Any
 
 from . import _runtime
 from ._cache import disk_cache
-from .call import has_few_slots, is_aligned, schedule_conditions, specialise
+from .call import block_key, has_few_slots, is_aligned, schedule_conditions, specialise
 from .errors import ArgumentError, UnsupportedError
 from .frontend import Lowered, Signature, lower
 from .schedules import SCHEDULES, choose, situation_of
@@ -169,8 +169,8 @@ def compiler_options(
     """The compiler's options for a request, or for a run of its gradient."""
     chosen: dict[str, str | int | bool] = {**asdict(options), "target": target}
     if options.schedule == "auto":
-        asked = schedule_conditions(signature)
-        chosen["schedule"] = choose(situation_of(request, asked, target, derivative))
+        asked, block = schedule_conditions(signature), block_key(signature)
+        chosen |= asdict(choose(situation_of(request, asked, block, target, derivative)))
     chosen["aligned"] = target != "cpu" and is_aligned(signature, request)
     chosen["default_q_start"] = "q_start" in request["absent"]
     chosen["deterministic"] = bool(request["constants"].get("deterministic"))

@@ -89,13 +89,20 @@ BACKWARD = {
 }
 
 
+SCHEDULES = ["query_major", "chunk_major"]
+
+
 def assemble_backward(
-    function: rf.JitFunction, target: str, folder: pathlib.Path, given: dict[str, Any]
+    function: rf.JitFunction,
+    schedule: str,
+    target: str,
+    folder: pathlib.Path,
+    given: dict[str, Any],
 ) -> None:
     """Five products and their tiles are more than registers hold: spills are no error here."""
     program = function.ir("backward", **given, target=target)
     path = folder / "backward.ptx"
-    path.write_text(_compiler.lower(program, "ptx", {"target": target}))
+    path.write_text(_compiler.lower(program, "ptx", {"target": target, "schedule": schedule}))
     ptxas = check_ptx.find_ptxas()
     assert ptxas is not None
     found = check_ptx.assemble(ptxas, path, target)
@@ -197,17 +204,21 @@ def test_sequence(place: str, q_block: int, target: str, tmp_path: pathlib.Path)
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32], ids=str)
 @pytest.mark.parametrize("shape", BACKWARD)
-def test_hsa_backward(shape: str, dtype: torch.dtype, target: str, tmp_path: pathlib.Path) -> None:
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_hsa_backward(
+    schedule: str, shape: str, dtype: torch.dtype, target: str, tmp_path: pathlib.Path
+) -> None:
     case = BACKWARD[shape]
     options = {"scale": 0.1, "softmax_n": case.n, "chunk_size": case.S}
-    assemble_backward(rf.ops.hsa_kernel, target, tmp_path, make(case, dtype) | options)
+    given = make(case, dtype) | options
+    assemble_backward(rf.ops.hsa_kernel, schedule, target, tmp_path, given)
 
 
 @pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("name", gradients.VARIANTS)
-def test_variant_backward(name: str, target: str, tmp_path: pathlib.Path) -> None:
+@pytest.mark.parametrize(("name", "schedule"), gradients.CASES)
+def test_variant_backward(name: str, schedule: str, target: str, tmp_path: pathlib.Path) -> None:
     function, sizes, options = gradients.VARIANTS[name]
     x = random_arguments(function.signature, **sizes)
     x = variants.on_device(function, x, torch.bfloat16, "cpu")
     options = {"chunk_size": 16, "q_block": sizes.get("q_block", 1), **options}
-    assemble_backward(function, target, tmp_path, x | options)
+    assemble_backward(function, schedule, target, tmp_path, x | options)

@@ -3,25 +3,45 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
+import test_gradients as gradients
 import test_variants as variants
 import torch
 from arguments import random_arguments
 from numerics import DEVICES, Case, make
 
 import ramify as rf
-from ramify.schedules import FEW_PROGRAMS, MANY_SLOTS, Situation, choose
+from ramify.schedules import FEW_PROGRAMS, MANY_SLOTS, Choice, Situation, choose
 
-DECODING = Situation("sm_90a", derivative="", deterministic=False, is_decoding=True)
+DECODING = Situation(
+    "sm_90a", derivative="", deterministic=False, is_decoding=True, shares_rows=False
+)
+BACKWARD = replace(DECODING, derivative="backward", is_decoding=False)
+BY_CHUNK = Choice("chunk_major", otherwise="query_major")
 STEP = Case(B=1, L=1, N=4096, H=1, G=16, K=MANY_SLOTS)
 
 
 def test_decoding_on_a_gpu_is_cut_into_slices() -> None:
-    assert choose(DECODING) == "split_kv"
-    assert choose(replace(DECODING, deterministic=True)) == "split_kv"
+    assert choose(DECODING) == Choice("split_kv")
+    assert choose(replace(DECODING, deterministic=True)) == Choice("split_kv")
+
+
+def test_gradients_are_summed_by_their_chunks() -> None:
+    assert choose(BACKWARD) == BY_CHUNK
+    assert choose(replace(BACKWARD, is_decoding=True)) == BY_CHUNK
+    assert choose(replace(BACKWARD, shares_rows=True)) == BY_CHUNK
+    assert choose(replace(BACKWARD, target="cpu")) == BY_CHUNK
+
+
+def test_rows_that_share_visits_on_the_cpu() -> None:
+    """Gradients go by the query, unless their order matters."""
+    on_cpu = replace(BACKWARD, target="cpu", shares_rows=True)
+    assert choose(on_cpu) == Choice("query_major")
+    assert choose(replace(on_cpu, deterministic=True)) == BY_CHUNK
 
 
 @pytest.mark.parametrize(
@@ -29,13 +49,12 @@ def test_decoding_on_a_gpu_is_cut_into_slices() -> None:
     [
         {"target": "cpu"},
         {"derivative": "forward"},
-        {"derivative": "backward"},
         {"is_decoding": False},
     ],
     ids=str,
 )
 def test_all_else_is_query_major(other: dict[str, Any]) -> None:
-    assert choose(replace(DECODING, **other)) == "query_major"
+    assert choose(replace(DECODING, **other)) == Choice("query_major")
 
 
 @pytest.mark.parametrize(
@@ -71,6 +90,36 @@ def test_gradients_are_not_cut() -> None:
     options = {"scale": 0.1, "chunk_size": STEP.S}
     program = rf.ops.hsa_kernel.ir("backward", **x, **options, target="sm_90a")
     assert "hsa.sums" in program
+
+
+def schedules_of(plan: str) -> list[str]:
+    """Those of the steps that `explain` tells."""
+    return re.findall(r"schedule (\w+)", plan)
+
+
+@pytest.mark.parametrize("name", ["alibi", "linear", "grouped"])
+def test_gradients_of_what_chunk_major_refuses(name: str) -> None:
+    """No selected chunks: the plan says by what it goes; a schedule that a user names stays."""
+    function, _, options = gradients.VARIANTS[name]
+    x = {**random_arguments(function.signature), **options, "chunk_size": 16}
+    selects = "indices" in x
+    wrt = ("q", "k", "v")
+    shown = function.derivative(wrt).explain(**x)
+    by_chunk = "chunk_major" if selects else "query_major"
+    assert schedules_of(shown) == ["query_major", by_chunk]
+    named = function.options(schedule="chunk_major").derivative(wrt)
+    if not selects:
+        with pytest.raises(rf.CompileError, match="visits no selected chunks"):
+            named.explain(**x)
+
+
+def test_gradients_of_visits_that_wait_for_others() -> None:
+    function, options, sizes = variants.CASES["by hand"]
+    arrays = random_arguments(function.signature, **sizes)
+    options = {**options, "chunk_size": 16}
+    shown = function.derivative(("q", "k", "v")).explain(**arrays, **options)
+    assert schedules_of(shown) == ["query_major", "query_major"]
+    gradients.check(function, arrays, options, "cpu")
 
 
 @pytest.mark.parametrize("name", ["ranges", "no loop", "windowed"])

@@ -83,6 +83,19 @@ def test_gradients(name: str, device: str) -> None:
 
 
 @pytest.mark.parametrize("device", DEVICES)
+def test_the_same_bits_where_pytorch_asks_for_them(device: str) -> None:
+    x = inputs(device)
+    torch.use_deterministic_algorithms(True)
+    try:
+        first, again = gradients(hsa, x), gradients(hsa, x)
+    finally:
+        torch.use_deterministic_algorithms(False)
+    for one, other in zip(first, again, strict=True):
+        assert torch.equal(one, other)
+    assert_close(first, reference, x)
+
+
+@pytest.mark.parametrize("device", DEVICES)
 def test_layers_share_a_selection(device: str) -> None:
     def two(x: Inputs, layer: Step) -> torch.Tensor:
         return layer({**x, "q": layer(x)})

@@ -21,6 +21,8 @@ struct CompileOptions {
   /// "cpu", or a GPU architecture of KnownTargets.h.
   std::string target = "cpu";
   std::string schedule = "query_major";
+  /// The schedule of programs that `schedule` refuses; "" to say why it does.
+  std::string otherwise;
   /// Addresses and strides of the arrays are multiples of 16 bytes.
   bool aligned = true;
   /// Whether the caller gives no `q_start`, which then is N - L.

@@ -13,7 +13,8 @@ def HSAToTile : Pass<"hsa-to-tile", "::mlir::ModuleOp"> {
     schedule. The options say what tiles the target likes; the same schedule
     serves the CPU and the GPU. A program that reduces streams over chunks, and no
     chunks themselves, is lowered by the schedule `streamed` whatever is named; a
-    part of a program that visits no selected chunks by `query_major`.
+    part of a program that visits no selected chunks by `query_major`. What the
+    named schedule refuses goes by `otherwise`, if there is one.
   }];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
@@ -22,6 +23,8 @@ def HSAToTile : Pass<"hsa-to-tile", "::mlir::ModuleOp"> {
   let options = [
     Option<"schedule", "schedule", "std::string", "\"query_major\"",
            "which programs compute what">,
+    Option<"otherwise", "otherwise", "std::string", "\"\"",
+           "the schedule of programs that the first one refuses; none: errors">,
     Option<"rowsMultiple", "rows-multiple", "int64_t", "16",
            "rows of a tile are padded to a multiple of this">,
     Option<"colsMultiple", "cols-multiple", "int64_t", "16",

@@ -10,6 +10,8 @@
 
 #include "BodyEmitter.h"
 
+#include "llvm/ADT/StringExtras.h"
+
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/Matchers.h"
 
@@ -281,11 +283,11 @@ static bool isOwned(const BodyEmitter &emitter, Type role) {
 LogicalResult BodyEmitter::checkOwned(Operation *op, Type role) {
   if (!deterministic || isOwned(*this, role))
     return success();
-  std::string name;
+  SmallVector<StringRef> names;
   for (BlockArgument parameter : program.getBody().getArguments())
-    if (name.empty() && parameter.getType() == role)
-      name = program.getParameterName(parameter.getArgNumber());
-  return op->emitError() << "the gradient of " << name
+    if (parameter.getType() == role)
+      names.push_back(program.getParameterName(parameter.getArgNumber()));
+  return op->emitError() << "the gradient of " << llvm::join(names, " or ")
                          << " is a sum to which several programs add in any "
                             "order, but the same "
                             "bits are asked for (deterministic=True)"

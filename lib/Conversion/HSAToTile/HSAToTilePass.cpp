@@ -53,24 +53,53 @@ static bool visitsSelection(hsa::ProgramOp program) {
                       });
 }
 
+/// Erases what a schedule has inserted before the program.
+static void eraseInserted(hsa::ProgramOp program, Operation *before) {
+  while (Operation *last = program->getPrevNode()) {
+    if (last == before)
+      return;
+    last->erase();
+  }
+}
+
+/// Lowers the program by the first of two schedules that does not refuse it,
+/// and says which that is; null, with the errors of both, if there is none.
+static const Schedule *lowerByEither(hsa::ProgramOp program,
+                                     const Schedule *first,
+                                     const Schedule *second,
+                                     const TileLimits &limits) {
+  Operation *before = program->getPrevNode();
+  std::vector<std::pair<Location, std::string>> refusals;
+  {
+    ScopedDiagnosticHandler handler(
+        program.getContext(), [&](Diagnostic &diagnostic) {
+          refusals.emplace_back(diagnostic.getLocation(), diagnostic.str());
+          return success();
+        });
+    if (succeeded(first->lower(program, limits)))
+      return first;
+  }
+  eraseInserted(program, before);
+  ScopedDiagnosticHandler handler(
+      program.getContext(), [&](Diagnostic &diagnostic) {
+        for (const auto &[place, why] : refusals)
+          diagnostic.attachNote(place) << first->name << ": " << why;
+        return failure(); // others report it
+      });
+  return succeeded(second->lower(program, limits)) ? second : nullptr;
+}
+
 namespace {
 class HSAToTilePass : public ramify::impl::HSAToTileBase<HSAToTilePass> {
 public:
   using HSAToTileBase::HSAToTileBase;
 
   void runOnOperation() override {
-    const Schedule *chosen = find(schedule);
-    if (!chosen) {
-      emitError(getOperation().getLoc())
-          << "there is no schedule \"" << schedule << "\"; there "
-          << (std::size(schedules) == 1 ? "is" : "are") << " "
-          << llvm::join(llvm::map_range(schedules,
-                                        [](const Schedule &candidate) {
-                                          return candidate.name.str();
-                                        }),
-                        ", ");
-      return signalPassFailure();
-    }
+    const Schedule *chosen = find(schedule), *other = find(otherwise);
+    if (!chosen)
+      return refuse(schedule);
+    if (!other && !otherwise.empty())
+      return refuse(otherwise);
     TileLimits limits{rowsMultiple,  colsMultiple,  maxRows,      maxKeyTile,
                       registers,     streamRows,    streamChunks, chunkRows,
                       keysAtOnce,    programsPerSM, slices,       windowTokens,
@@ -85,7 +114,11 @@ public:
         own = find("streamed");
       else if (areParts && !visitsSelection(program))
         own = find("query_major");
-      if (failed(own->lower(program, limits)))
+      if (own == chosen && other)
+        own = lowerByEither(program, chosen, other, limits);
+      else if (failed(own->lower(program, limits)))
+        own = nullptr;
+      if (!own)
         return signalPassFailure();
       noteStep(program, own->name);
     }
@@ -97,6 +130,18 @@ public:
   }
 
 private:
+  /// There is no schedule of this name.
+  void refuse(StringRef name) {
+    emitError(getOperation().getLoc())
+        << "there is no schedule \"" << name << "\"; there are "
+        << llvm::join(llvm::map_range(schedules,
+                                      [](const Schedule &candidate) {
+                                        return candidate.name.str();
+                                      }),
+                      ", ");
+    signalPassFailure();
+  }
+
   static const Schedule *find(StringRef name) {
     const Schedule *found = llvm::find_if(
         schedules, [&](const Schedule &one) { return one.name == name; });

@@ -26,6 +26,8 @@ struct Flags {
   llvm::cl::opt<std::string> schedule{"schedule",
                                       llvm::cl::desc("The schedule"),
                                       llvm::cl::init("query_major")};
+  llvm::cl::opt<std::string> otherwise{
+      "otherwise", llvm::cl::desc("The schedule of what that one refuses")};
   llvm::cl::opt<bool> unaligned{
       "unaligned", llvm::cl::desc("Arrays are not aligned to 16 bytes")};
   llvm::cl::opt<bool> defaultQStart{
@@ -61,6 +63,7 @@ struct Flags {
     CompileOptions options;
     options.target = target;
     options.schedule = schedule;
+    options.otherwise = otherwise;
     options.aligned = !unaligned;
     options.defaultQStart = defaultQStart;
     options.windowTokens = windowTokens;
