@@ -57,6 +57,7 @@ static void buildSchedulePipeline(OpPassManager &passes,
   options.schedule = choices.schedule;
   options.otherwise = choices.otherwise;
   options.deterministic = choices.deterministic;
+  options.imported = choices.imported;
   if (choices.windowTokens)
     options.windowTokens = choices.windowTokens;
   if (choices.keyTile)

@@ -55,6 +55,8 @@ static CompileOptions readOptions(const py::dict &dict) {
       options.derivative = py::cast<std::string>(value);
     else if (name == "wrt")
       options.wrt = py::cast<std::string>(value);
+    else if (name == "imported")
+      options.imported = py::cast<std::string>(value);
     else if (name == "window")
       options.windowTokens = py::cast<int>(value);
     else if (name == "deterministic")

@@ -118,16 +118,22 @@ py::dict Dispatcher::describe(const CallArguments &given) const {
   return request(arguments);
 }
 
+/// Whether Python acts on this value of a parameter before the call.
+static bool isIndirect(const Parameter &p, PyObject *value) {
+  if (!p.indirect)
+    return false;
+  return p.kind != Parameter::Kind::Array ||
+         arrayTypeOf(value).access == ArrayType::Access::None;
+}
+
 bool Dispatcher::takes(const CallArguments &given) const {
+  size_t positional = std::min(given.positional, signature->positional);
+  for (size_t i = 0; i < positional; ++i)
+    if (isIndirect(signature->parameters[i], given.items[i]))
+      return false;
   for (size_t i = 0; i < given.keywords(); ++i) {
     int index = signature->findKeyword(given.name(i));
-    if (index < 0)
-      return false;
-    const Parameter &p = signature->parameters[index];
-    bool isArray =
-        p.kind == Parameter::Kind::Array &&
-        arrayTypeOf(given.value(i)).access != ArrayType::Access::None;
-    if (p.indirect && !isArray)
+    if (index < 0 || isIndirect(signature->parameters[index], given.value(i)))
       return false;
   }
   return true;

@@ -19,6 +19,7 @@ from .errors import (
     UnsupportedError,
 )
 from .jit import JitFunction, jit
+from .selection import Selection
 
 __version__ = "0.1.0"
 
@@ -71,6 +72,7 @@ __all__ = [
     "GradientError",
     "JitFunction",
     "LanguageError",
+    "Selection",
     "UnsupportedError",
     "jit",
     "language",

@@ -160,7 +160,7 @@ def key_heads_name(signature: Signature) -> str:
     if signature.of_role(Role.CHUNKS):
         return "H"
     landmarks = signature.of_role(Role.LANDMARKS)
-    return _heads(landmarks[0]) if landmarks else "HQ"
+    return heads_name(landmarks[0]) if landmarks else "HQ"
 
 
 def key_heads(signature: Signature, known: Mapping[str, int]) -> int:
@@ -172,7 +172,7 @@ def _kind(
     signature: Signature, parameter: Parameter, sizes: Sizes, known: Mapping[str, int]
 ) -> Heads:
     """Which heads a selection tensor has."""
-    found = known[_heads(parameter)]
+    found = known[heads_name(parameter)]
     kinds: dict[int, Heads] = {1: "one", sizes.query_heads: "query", sizes.heads: "kv"}
     if found in kinds:
         return kinds[found]
@@ -203,7 +203,8 @@ def _dim(parameter: Parameter) -> str:
     return f"D_{parameter.name}"
 
 
-def _heads(parameter: Parameter) -> str:
+def heads_name(parameter: Parameter) -> str:
+    """The size that is the parameter's heads."""
     return f"heads_{parameter.name}"
 
 
@@ -250,6 +251,7 @@ def _parameter(signature: Signature, parameter: Parameter) -> dict[str, Any]:
     if _dim_axis(parameter) is not None:
         spec["alignment"] = 16  # rows are copied 16 bytes at a time where they may be
     spec["dtypes"] = ["i32", "i64"] if parameter.role is Role.INDICES else FLOATS
+    spec["indirect"] = parameter.role is Role.INDICES  # a Selection may stand there
     query = signature.of_role(Role.QUERY)[0].name
     if parameter.role in (Role.QUERY, Role.CHUNKS, Role.LANDMARKS) and name != query:
         spec["same_dtype_as"] = query
@@ -258,7 +260,7 @@ def _parameter(signature: Signature, parameter: Parameter) -> dict[str, Any]:
 
 def _shapes(signature: Signature, parameter: Parameter) -> list[list[str]]:
     keys = _keys(signature, parameter.partition)
-    dim, heads = _dim(parameter) + "!", _heads(parameter) + "!"
+    dim, heads = _dim(parameter) + "!", heads_name(parameter) + "!"
     match parameter.role:
         case Role.QUERY:
             return [["B", "L", "HQ!", dim]]

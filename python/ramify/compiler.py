@@ -25,6 +25,7 @@ from .call import block_key, has_few_slots, is_aligned, schedule_conditions, spe
 from .errors import ArgumentError, UnsupportedError
 from .frontend import Lowered, Signature, lower
 from .schedules import SCHEDULES, choose, situation_of
+from .selection import shared_names
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,10 @@ class Options:
         "query_major": one program per query block, which
         gathers its chunks. "chunk_major": one program for some of the queries that selected one
         chunk, whose keys are read once; needs selected chunks, and a workspace of at most
-        256 MiB. "split_kv": several programs per query block, each with a slice of its chunks,
-        and a second launch that puts the slices together; for few queries with many chunks, as
-        in decoding. "inverse_index": only the lists of those queries, as the results.
+        256 MiB. It indexes the selection, or gets a `ramify.Selection`. "split_kv": several
+        programs per query block, each with a slice of its chunks, and a second launch that puts
+        the slices together; for few queries with many chunks, as in decoding. "inverse_index":
+        only the lists of those queries, as the results.
     stages : int
         Stages of the shared-memory rings on a GPU, 1 to 4; 0 lets the compiler choose.
     key_tile : int
@@ -171,6 +173,8 @@ def compiler_options(
     if options.schedule == "auto":
         asked, block = schedule_conditions(signature), block_key(signature)
         chosen |= asdict(choose(situation_of(request, asked, block, target, derivative)))
+    shared = shared_names(signature, request["arrays"])
+    chosen["imported"] = ",".join(shared) if chosen["schedule"] == "chunk_major" else ""
     chosen["aligned"] = target != "cpu" and is_aligned(signature, request)
     chosen["default_q_start"] = "q_start" in request["absent"]
     chosen["deterministic"] = bool(request["constants"].get("deterministic"))

@@ -21,6 +21,7 @@ from .compiler import plan_for, program
 from .errors import ArgumentError, ArgumentTypeError, CompileError, GradientError, mismatch
 from .explain import explain_plan
 from .frontend import Lowered, Result, Role, Signature
+from .selection import array_parameters, fits, shared_names, without_arrays
 
 if TYPE_CHECKING:
     from .jit import JitFunction
@@ -48,7 +49,8 @@ class Derivative:
     def __init__(self, function: JitFunction, wrt: tuple[str, ...]) -> None:
         self.function = function
         self.wrt = wrt
-        self._backward: dict[tuple[tuple[str, Result], ...], _runtime.Dispatcher] = {}
+        self._backward: dict[tuple[Any, ...], _runtime.Dispatcher] = {}
+        self._forward: dict[tuple[str, ...], _runtime.Dispatcher] = {}
         _check_names(function, wrt)
 
     def forward(self, *args: Any, **kwargs: Any) -> tuple[Any, tuple[Any, ...]]:
@@ -66,8 +68,13 @@ class Derivative:
             outs = own(*args, **kwargs)
             return outs, outs if isinstance(outs, tuple) else (outs,)
         args, kwargs = own._reserved(args, kwargs)
-        executable = self._forward.prepare(*args, **kwargs)
-        results = self._forward(*args, **kwargs)
+        dispatcher = self._forward_of(kwargs)
+        executable = dispatcher.prepare(*args, **kwargs)
+        if not fits(executable, own.signature, args, kwargs):
+            kwargs = without_arrays(own.signature, kwargs)
+            dispatcher = self._forward_of(kwargs)
+            executable = dispatcher.prepare(*args, **kwargs)
+        results = dispatcher(*args, **kwargs)
         results = results if isinstance(results, tuple) else (results,)
         count = int(executable.plan.notes["results"])
         outs = results[:count]
@@ -101,6 +108,11 @@ class Derivative:
         args, kwargs = own._reserved(args, kwargs)
         dispatcher, more = self._bind(saved, given, args, kwargs)
         try:
+            if shared_names(own.signature, kwargs) and not fits(
+                dispatcher.prepare(*args, **kwargs, **more), own.signature, args, kwargs | more
+            ):
+                kwargs = without_arrays(own.signature, kwargs)
+                dispatcher, more = self._bind(saved, given, args, kwargs)
             results = dispatcher(*args, **kwargs, **more)
         except (ArgumentError, ArgumentTypeError) as error:
             raise type(error)(_in_words_of_backward(str(error))) from None
@@ -113,7 +125,7 @@ class Derivative:
         """
         own = self.function
         args, kwargs = own._reserved(args, kwargs)
-        forward = self._forward.prepare(*args, **kwargs)
+        forward = self._forward_of(kwargs).prepare(*args, **kwargs)
         dispatcher, more = self._bind((), (), args, kwargs, blank=True)
         backward = dispatcher.prepare(*args, **kwargs, **more)
         given = {**dict(zip(own.signature.parameters, args, strict=False)), **kwargs}
@@ -139,7 +151,7 @@ class Derivative:
     ) -> tuple[_runtime.Dispatcher, dict[str, Any]]:
         """The dispatcher of a backward run and its further arguments, all zeros where `blank`."""
         own = self.function
-        request = self._forward.describe(*args, **kwargs)
+        request = self._forward_of(kwargs).describe(*args, **kwargs)
         lowered = program(own.signature, request)
         query = own.signature.of_role(Role.QUERY)[0].name
         like: Any = {**dict(zip(own.signature.parameters, args, strict=False)), **kwargs}[query]
@@ -152,7 +164,7 @@ class Derivative:
         for number, (array, kind) in enumerate(self._saved(saved, lowered)):
             _check(f"{own.signature.name}: backward: saved[{number}]", array, kind, like, heads)
             more[f"saved_{number}"], kinds[f"saved_{number}"] = array, kind
-        return self._dispatcher(kinds), more
+        return self._dispatcher(kinds, shared_names(own.signature, kwargs)), more
 
     def _gradients(
         self, given: Sequence[Any], results: Sequence[Result], like: Any, heads: tuple[int, int]
@@ -196,7 +208,7 @@ class Derivative:
         saved besides the results."""
         own = self.function
         args, kwargs = own._reserved(args, kwargs)
-        request = self._forward.describe(*args, **kwargs)
+        request = self._forward_of(kwargs).describe(*args, **kwargs)
         return self._kept(program(own.signature, request))
 
     def _kept(self, lowered: Lowered) -> tuple[Result | int, ...]:
@@ -205,17 +217,26 @@ class Derivative:
         except CompileError as error:
             raise explained(self.function, error) from None
 
-    @functools.cached_property
-    def _forward(self) -> _runtime.Dispatcher:
+    def _forward_of(self, kwargs: Mapping[str, Any]) -> _runtime.Dispatcher:
+        """The dispatcher of forward runs with these keywords, of which some may be an index."""
         own = self.function
-        return own._make_dispatcher((), functools.partial(self._plan, "forward"), self._refuse)
+        shared = shared_names(own.signature, kwargs)
+        if shared not in self._forward:
+            plan = functools.partial(self._plan, "forward")
+            parameters = array_parameters(own.signature, shared)
+            self._forward[shared] = own._make_dispatcher(parameters, plan, self._refuse)
+        return self._forward[shared]
 
-    def _dispatcher(self, kinds: Mapping[str, Result]) -> _runtime.Dispatcher:
-        """The dispatcher of the backward run, with further arguments of these kinds."""
-        key = tuple(kinds.items())
+    def _dispatcher(
+        self, kinds: Mapping[str, Result], shared: tuple[str, ...]
+    ) -> _runtime.Dispatcher:
+        """The dispatcher of backward runs with further arguments of these kinds, and the index of
+        these indices."""
+        key = (*kinds.items(), shared)
         if key not in self._backward:
             own = self.function
-            parameters = [_parameter(own.signature, name, kind) for name, kind in key]
+            parameters = [_parameter(own.signature, name, kind) for name, kind in kinds.items()]
+            parameters += array_parameters(own.signature, shared)
             self._backward[key] = own._make_dispatcher(
                 parameters, functools.partial(self._plan, "backward"), self._refuse
             )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import _runtime
+from .call import is_array
 from .frontend import Lowered, Role, Signature
 from .frontend.ir import Block, Operation, TensorType
 
@@ -58,8 +59,8 @@ def explain(
         The call's arguments by name.
     """
     names = [p.name for p in signature.arrays]
-    names += [name for name in ("num_keys", "q_start", "q_positions") if name in given]
-    arrays = {name: given[name] for name in names if hasattr(given[name], "shape")}
+    names += [name for name in given if name not in signature.parameters]  # lengths, an index
+    arrays = {name: given[name] for name in names if is_array(given[name])}
     shapes = {name: tuple(map(int, array.shape)) for name, array in arrays.items()}
     work = [*_walks(signature, lowered, shapes), *_visits(signature, lowered, shapes)]
     return explain_plan(signature.name, executable, arrays, work)

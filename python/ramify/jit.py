@@ -29,6 +29,15 @@ from .explain import explain
 from .frontend import Signature, watch
 from .reference import context
 from .reference import run as reference
+from .selection import (
+    array_parameters,
+    fits,
+    holds_selection,
+    plain,
+    shared_names,
+    unfold,
+    without_arrays,
+)
 
 if TYPE_CHECKING:
     from .torch import Operator
@@ -61,6 +70,8 @@ class JitFunction(_runtime.Callable):
     - `deterministic=True`: the same bits from run to run; also by
       `torch.use_deterministic_algorithms(True)`.
 
+    In place of indices a call takes a `ramify.Selection` of them, whose index others share.
+
     PyTorch sees a call where it needs to, under `torch.compile`, autograd and autocast, as that of
     `ramify.torch_op(function)`.
 
@@ -81,6 +92,7 @@ class JitFunction(_runtime.Callable):
         self._number = next(_numbers)
         functions[self._number] = self
         self._derivatives: dict[tuple[str, ...], Derivative] = {}
+        self._sharing: dict[tuple[str, ...], _runtime.Dispatcher] = {}
         self.own_gradient: Callable[..., Mapping[str, Any]] | None = None
         functools.update_wrapper(self, function)
 
@@ -100,12 +112,14 @@ class JitFunction(_runtime.Callable):
         Slow and exact; `print` and `breakpoint()` inside the function work. Takes what a call
         takes and returns float64 arrays.
         """
+        args, kwargs = tuple(map(plain, args)), {n: plain(x) for n, x in kwargs.items()}
         return reference.run(self.signature, args, kwargs)
 
     def compile(self, *args: Any, **kwargs: Any) -> _runtime.Executable:
         """Compile and load what a call with these arguments would run, without running it."""
         args, kwargs = self._reserved(args, kwargs)
-        return self._dispatcher.prepare(*args, **kwargs)
+        dispatcher, kwargs = self._dispatcher_of(args, kwargs)
+        return dispatcher.prepare(*args, **kwargs)
 
     def ir(
         self,
@@ -139,7 +153,7 @@ class JitFunction(_runtime.Callable):
                 f"{level!r}."
             )
         args, kwargs = self._reserved(args, kwargs)
-        request = self._dispatcher.describe(*args, **kwargs)
+        request = self._shared_dispatcher(kwargs).describe(*args, **kwargs)
         if not isinstance(target, str | None):
             raise ArgumentTypeError(
                 f"{self.signature.name}.ir(): target: expected a str, found {target!r}."
@@ -159,8 +173,9 @@ class JitFunction(_runtime.Callable):
     def explain(self, *args: Any, **kwargs: Any) -> str:
         """What a call will do, before it runs: schedule, launches, arithmetic, bytes."""
         args, kwargs = self._reserved(args, kwargs)
-        executable = self._dispatcher.prepare(*args, **kwargs)
-        request = self._dispatcher.describe(*args, **kwargs)
+        dispatcher, kwargs = self._dispatcher_of(args, kwargs)
+        executable = dispatcher.prepare(*args, **kwargs)
+        request = dispatcher.describe(*args, **kwargs)
         given = {**dict(zip(self.signature.parameters, args, strict=False)), **kwargs}
         return explain(self.signature, executable, program(self.signature, request), given)
 
@@ -253,14 +268,43 @@ class JitFunction(_runtime.Callable):
         watched = functools.partial(watch, self.__ramify_function__)
         return _runtime.Dispatcher(signature, plan, on_grad, watched)
 
+    def _shared_dispatcher(self, kwargs: Mapping[str, Any]) -> _runtime.Dispatcher:
+        """The dispatcher of calls with these keywords, of which some may be an index."""
+        names = shared_names(self.signature, kwargs)
+        if not names:
+            return self._dispatcher
+        if names not in self._sharing:
+            more = array_parameters(self.signature, names)
+            self._sharing[names] = self._make_dispatcher(more, self._plan, self._call_operator)
+        return self._sharing[names]
+
+    def _dispatcher_of(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[_runtime.Dispatcher, dict[str, Any]]:
+        """The dispatcher of a call and its keywords, without an index that it has no room for."""
+        dispatcher = self._shared_dispatcher(kwargs)
+        if dispatcher is self._dispatcher:
+            return dispatcher, kwargs
+        if fits(dispatcher.prepare(*args, **kwargs), self.signature, args, kwargs):
+            return dispatcher, kwargs
+        return self._dispatcher, without_arrays(self.signature, kwargs)
+
     def _call_indirect(self, *args: Any, **kwargs: Any) -> Any:
-        """A call with keywords that Python acts on first."""
+        """A call with keywords, or a `Selection`, that Python acts on first."""
+        torch = sys.modules.get("torch")
+        if torch is not None and torch.is_grad_enabled() and holds_selection(args, kwargs):
+            from .torch.sharing import record  # PyTorch is loaded by those who use it
+
+            recorded = record(self, args, kwargs)
+            if recorded is not None:
+                return recorded
         args, kwargs = self._reserved(args, kwargs)
-        return self._dispatcher(*args, **kwargs)
+        dispatcher, kwargs = self._dispatcher_of(args, kwargs)
+        return dispatcher(*args, **kwargs)
 
     def _call_operator(self, *args: Any, **kwargs: Any) -> Any:
         """A call where PyTorch records gradients, or has tensors without memory."""
-        return self.operator(*args, **kwargs)
+        return self.operator(*args, **without_arrays(self.signature, kwargs))
 
     def _plan(self, request: Mapping[str, Any]) -> _runtime.Plan:
         return plan_for(self.signature, request, self._options, self._statistics)
@@ -282,8 +326,11 @@ class JitFunction(_runtime.Callable):
             args, kwargs = limit_keys(self.signature, keys, args, kwargs)
             kwargs.update(keys_of_each(self.signature, keys, args, kwargs))
         if validate:
-            self._dispatcher.describe(*args, **kwargs)  # what does not fit is reported first
-            check_indices(self.signature, args, kwargs)
+            plainly = tuple(map(plain, args)), {n: plain(x) for n, x in kwargs.items()}
+            self._dispatcher.describe(*plainly[0], **plainly[1])  # what does not fit comes first
+            check_indices(self.signature, *plainly)
+        if holds_selection(args, kwargs):
+            args, kwargs = unfold(self.signature, args, kwargs)
         return args, kwargs
 
 

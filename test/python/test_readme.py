@@ -12,7 +12,7 @@ import pytest
 import ramify as rf
 
 README = Path(__file__).resolve().parents[2] / "README.md"
-INTRODUCTION, VARIANT, SELECTION, SEEING = re.findall(
+INTRODUCTION, VARIANT, SELECTION, SEEING, SHARING = re.findall(
     r"```python\n(.*?)```", README.read_text(), re.DOTALL
 )
 
@@ -53,6 +53,12 @@ def test_selection_agrees_with_its_reference(tmp_path: Path) -> None:
     np.testing.assert_allclose(names["weights"], weights, atol=2e-6)
     ready = rf.ops.select(names["q"], names["landmarks"], chunk_size=64, top_k=4, scale=0.125)
     np.testing.assert_array_equal(ready[0], names["weights"])
+
+
+def test_a_shared_selection(tmp_path: Path) -> None:
+    names = run(tmp_path, "import ramify as rf\n" + ARRAYS + SHARING)
+    arrays = [names[name] for name in ("q", "k", "v", "weights", "indices")]
+    np.testing.assert_array_equal(names["o"], rf.ops.hsa(*arrays, chunk_size=64))
 
 
 def test_programs_can_be_looked_at(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

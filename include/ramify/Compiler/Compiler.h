@@ -33,6 +33,9 @@ struct CompileOptions {
   std::string derivative;
   /// The parameters that gradients are taken by, with commas between them.
   std::string wrt;
+  /// Names of indices, with commas between them, whose inverse index the plan
+  /// of chunk_major takes as further arguments instead of making it.
+  std::string imported;
   /// Queries of a window of chunk_major; 0 leaves it to the compiler.
   int windowTokens = 0;
   /// Sums are added in the same order each time: the same bits.

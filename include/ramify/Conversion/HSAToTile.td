@@ -55,7 +55,10 @@ def HSAToTile : Pass<"hsa-to-tile", "::mlir::ModuleOp"> {
     Option<"deterministic", "deterministic", "bool", "false",
            "sums are added in the same order each time">,
     Option<"narrowSums", "narrow-sums", "bool", "false",
-           "sums of rows in memory may have the 16 bits of their result">];
+           "sums of rows in memory may have the 16 bits of their result">,
+    Option<"imported", "imported", "std::string", "\"\"",
+           "indices whose inverse index is an argument of the plan "
+           "(chunk_major)">];
 }
 
 def HSASplitLaunches : Pass<"hsa-split-launches", "::mlir::ModuleOp"> {

@@ -71,8 +71,7 @@ private:
   LogicalResult createPlan();
   void chooseWindows();
   void createSpan(Value span);
-  void createWindow(Value window, Value number);
-  void createSequences(Value window, Value firstRow, Value group);
+  void createSequences(Value window, Value number, Value group);
   Value limit(Value value, Value most) {
     return b.create<arith::MinUIOp>(value, most);
   }
@@ -123,7 +122,8 @@ LogicalResult ChunkMajor::collect() {
     auto [place, isNew] =
         known.try_emplace(selected.getIndices(), indices.size());
     if (isNew)
-      indices.emplace_back(program, parameters, visitShape, selected);
+      indices.emplace_back(program, parameters, visitShape, selected,
+                           limits.imported);
     selection.index = place->second;
     selections.push_back(std::move(selection));
   }
@@ -245,10 +245,17 @@ void ChunkMajor::chooseWindows() {
   partBytes = atLeastOne(b.mul(partBytes, queryHeads));
   Value most = divideDown(b.index(kPartBytes), partBytes);
   windowRows = atLeastOne(limit(windowRows, most));
+  // An index that the call brings along has its windows; if there are several,
+  // they have the same.
+  for (InverseIndex &index : indices)
+    if (index.isImported())
+      windowRows = atLeastOne(index.getWindows().rows);
   groupSize = divideDown(b.index(kPartBytes), b.mul(partBytes, windowRows));
   groupSize = atLeastOne(limit(groupSize, batch));
   windowCount = divideUp(rows, windowRows);
   for (InverseIndex &index : indices) {
+    if (index.isImported())
+      continue;
     SelectionSizes sizes = index.getSizes(b, arguments);
     // Two numbers for each pick, and three for each chunk.
     Value picks = b.mul(b.mul(windowRows, sizes.slots), b.index(8));
@@ -256,12 +263,17 @@ void ChunkMajor::chooseWindows() {
     Value bytes = b.mul(b.add(picks, chunks), b.mul(batch, sizes.heads));
     indexBytes = indexBytes ? b.add(indexBytes, bytes) : bytes;
   }
-  spanWindows = divideDown(b.index(kIndexBytes), atLeastOne(indexBytes));
-  spanWindows = atLeastOne(limit(spanWindows, windowCount));
+  spanWindows = windowCount;
+  if (indexBytes)
+    spanWindows = limit(
+        divideDown(b.index(kIndexBytes), atLeastOne(indexBytes)), windowCount);
+  spanWindows = atLeastOne(spanWindows);
 }
 
-/// The launches for some sequences of a window.
-void ChunkMajor::createSequences(Value window, Value firstRow, Value group) {
+/// The launches for some sequences of a window, `window` of the span and
+/// `number` of all.
+void ChunkMajor::createSequences(Value window, Value number, Value group) {
+  Value firstRow = b.mul(number, windowRows);
   Value first = b.mul(group, groupSize);
   Value sequences = limit(groupSize, b.sub(batch, first));
   Value numbers[] = {b.toI32(window), b.toI32(firstRow), b.toI32(first),
@@ -269,8 +281,9 @@ void ChunkMajor::createSequences(Value window, Value firstRow, Value group) {
   SmallVector<Value> rest(arguments);
   for (Selection &selection : selections)
     selection.parts.clear(b, selection.partArrays);
-  for (auto [number, selection] : llvm::enumerate(selections)) {
+  for (auto [place, selection] : llvm::enumerate(selections)) {
     InverseIndex &index = indices[selection.index];
+    numbers[0] = b.toI32(index.isImported() ? number : window);
     int64_t turns = countTurns(program, visitShape, limits.deterministic);
     for (int64_t turn = 0; turn < turns; ++turn) {
       SmallVector<Value> operands(arguments);
@@ -281,7 +294,7 @@ void ChunkMajor::createSequences(Value window, Value firstRow, Value group) {
       if (hasSums(program))
         llvm::append_range(operands, results.targets);
       Value y = b.div(b.mul(headBlocks, b.index(visitShape.rowBlocks)), turns);
-      b.create<tile::LaunchOp>(getVisitName(number), index.getItems(), y,
+      b.create<tile::LaunchOp>(getVisitName(place), index.getItems(), y,
                                sequences, operands);
     }
     llvm::append_range(rest, selection.partArrays);
@@ -298,12 +311,13 @@ void ChunkMajor::createSequences(Value window, Value firstRow, Value group) {
 void ChunkMajor::createSpan(Value span) {
   Value first = b.mul(span, spanWindows);
   for (InverseIndex &index : indices)
-    index.launch(b, first);
+    if (!index.isImported())
+      index.launch(b, first);
   Value count = limit(spanWindows, b.sub(windowCount, first));
   loop(count, [&](Value window) {
-    Value firstRow = b.mul(b.add(first, window), windowRows);
+    Value number = b.add(first, window);
     loop(divideUp(batch, groupSize),
-         [&](Value group) { createSequences(window, firstRow, group); });
+         [&](Value group) { createSequences(window, number, group); });
   });
 }
 
@@ -322,10 +336,14 @@ LogicalResult ChunkMajor::createPlan() {
   if (failed(made))
     return failure();
   results = *made;
+  for (InverseIndex &index : indices)
+    if (index.isImported())
+      index.importArrays(b, plan);
   chooseWindows();
   for (InverseIndex &index : indices)
-    index.createArrays(b, arguments, index.getSizes(b, arguments),
-                       {windowRows, spanWindows}, /*exported=*/false);
+    if (!index.isImported())
+      index.createArrays(b, arguments, index.getSizes(b, arguments),
+                         {windowRows, spanWindows}, /*exported=*/false);
   Value tokens = b.mul(windowRows, b.index(blockShape.positions));
   Value heads = b.mul(headBlocks, b.index(blockShape.heads));
   for (Selection &selection : selections) {
@@ -344,7 +362,8 @@ LogicalResult ChunkMajor::lower() {
   if (failed(collect()))
     return failure();
   for (InverseIndex &index : indices)
-    index.createKernels(/*sorted=*/limits.deterministic);
+    if (!index.isImported())
+      index.createKernels(/*sorted=*/limits.deterministic);
   for (auto [number, selection] : llvm::enumerate(selections))
     if (failed(createVisitKernel(program, parameters, visitShape, selection.op,
                                  selection.parts, getVisitName(number),

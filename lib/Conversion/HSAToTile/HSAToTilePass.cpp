@@ -103,9 +103,11 @@ public:
     TileLimits limits{rowsMultiple,  colsMultiple,  maxRows,      maxKeyTile,
                       registers,     streamRows,    streamChunks, chunkRows,
                       keysAtOnce,    programsPerSM, slices,       windowTokens,
-                      deterministic, narrowSums};
+                      deterministic, narrowSums,    imported};
     auto programs = llvm::to_vector(getOperation().getOps<hsa::ProgramOp>());
     bool areParts = llvm::any_of(programs, isComposed);
+    if (areParts) // their plans take what the whole one hands on, and no more
+      limits.imported = "";
     for (hsa::ProgramOp program : programs) {
       if (isComposed(program))
         continue;

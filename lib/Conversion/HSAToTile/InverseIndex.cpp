@@ -294,15 +294,22 @@ ItemEntries ramify::emitItem(TileBuilder &b, Value number, ValueRange region,
 //===----------------------------------------------------------------------===//
 
 InverseIndex::InverseIndex(hsa::ProgramOp program, const Parameters &parameters,
-                           const TileShape &shape, hsa::SelectedOp selected)
+                           const TileShape &shape, hsa::SelectedOp selected,
+                           StringRef importedNames)
     : program(program), parameters(parameters), shape(shape),
-      selected(selected) {}
+      selected(selected) {
+  SmallVector<StringRef> names;
+  importedNames.split(names, ',');
+  imported = llvm::is_contained(names, getIndicesName());
+}
+
+StringRef InverseIndex::getIndicesName() {
+  auto argument = cast<BlockArgument>(selected.getIndices());
+  return program.getParameterName(argument.getArgNumber());
+}
 
 std::string InverseIndex::getName(StringRef kernel) {
-  auto argument = cast<BlockArgument>(selected.getIndices());
-  return (program.getSymName() + "_" +
-          program.getParameterName(argument.getArgNumber()) + "_" + kernel)
-      .str();
+  return (program.getSymName() + "_" + getIndicesName() + "_" + kernel).str();
 }
 
 void InverseIndex::createKernels(bool inOrder) {
@@ -365,6 +372,34 @@ void InverseIndex::createArrays(TileBuilder &b, ValueRange planArguments,
       arrays.push_back(
           b.create<tile::WorkspaceOp>(type, shape, /*zero=*/false));
   }
+}
+
+void InverseIndex::importArrays(TileBuilder &b, tile::PlanOp plan) {
+  auto argument = cast<BlockArgument>(selected.getIndices());
+  unsigned number = argument.getArgNumber();
+  std::string name = program.getParameterName(number).str() + "__";
+  auto own = plan.getArgAttrOfType<ArrayAttr>(number, "ramify.dims");
+  StringRef lengths[] = {"places", "places", "items", "picks"};
+  for (unsigned array = 0; array < 4; ++array) {
+    SmallVector<Attribute> dims = {own[0], b.getStringAttr(name + "windows"),
+                                   own[2],
+                                   b.getStringAttr(name + lengths[array])};
+    NamedAttrList attributes;
+    attributes.set("ramify.name", b.getStringAttr(name + kArrayNames[array]));
+    attributes.set("ramify.dims", b.getArrayAttr(dims));
+    plan.insertArgument(plan.getNumArguments(), getArrayType(b.getContext()),
+                        attributes.getDictionary(b.getContext()),
+                        plan.getLoc());
+  }
+  llvm::append_range(arrays, plan.getArguments().take_back(4));
+  auto dim = [&](Value array, int64_t axis) -> Value {
+    return b.create<memref::DimOp>(array, b.index(axis));
+  };
+  Value slots = dim(plan.getArgument(number), 3);
+  slots = b.create<arith::MaxUIOp>(slots, b.index(1));
+  items = dim(arrays[2], 3);
+  windows.rows = b.create<arith::DivUIOp>(dim(arrays[3], 3), slots);
+  windows.count = dim(arrays[0], 1);
 }
 
 void InverseIndex::launch(TileBuilder &b, Value window) {

@@ -28,6 +28,10 @@
 // Tickets come in any order; the ranks are then the same each time. Where any
 // order will do, there is no sort.
 //
+// An index may also be made once, by a plan of its own, and be an argument of
+// others: all of its windows, whose size and number its arrays tell. It may be
+// for more chunks than a sequence has: those are the last in each list.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef RAMIFY_LIB_CONVERSION_HSATOTILE_INVERSEINDEX_H
@@ -80,9 +84,11 @@ ItemEntries emitItem(TileBuilder &b, mlir::Value number,
 
 class InverseIndex {
 public:
-  /// The index of `selected`, whose indices are a parameter.
+  /// The index of `selected`, whose indices are a parameter; one that the call
+  /// brings along if they are named among `imported`.
   InverseIndex(hsa::ProgramOp program, const Parameters &parameters,
-               const TileShape &shape, hsa::SelectedOp selected);
+               const TileShape &shape, hsa::SelectedOp selected,
+               llvm::StringRef imported = "");
 
   /// Writes the kernels, before the program; `sorted` if the entries of a chunk
   /// are to have the same order each time.
@@ -97,6 +103,12 @@ public:
                     const SelectionSizes &sizes, const Windows &windows,
                     bool exported);
 
+  /// Takes the arrays, of all windows, as further arguments of the plan:
+  /// `indices__starts` and so on, where the indices are called so.
+  void importArrays(TileBuilder &b, tile::PlanOp plan);
+  bool isImported() const { return imported; }
+  const Windows &getWindows() const { return windows; }
+
   /// Launches that fill the arrays for windows from `window`, an index, on.
   void launch(TileBuilder &b, mlir::Value window);
 
@@ -110,6 +122,7 @@ public:
   static mlir::MemRefType getArrayType(mlir::MLIRContext *context);
 
 private:
+  llvm::StringRef getIndicesName();
   std::string getName(llvm::StringRef kernel);
 
   hsa::ProgramOp program;
@@ -117,7 +130,7 @@ private:
   const TileShape &shape;
   hsa::SelectedOp selected;
 
-  bool sorted = true;
+  bool sorted = true, imported = false;
   // Of the plan.
   llvm::SmallVector<mlir::Value> arguments, arrays;
   mlir::Value picks, items;

@@ -48,6 +48,8 @@ struct TileLimits {
   // What a call asks of sums in memory.
   bool deterministic = false; ///< the same order each time
   bool narrowSums = false;    ///< 16 bits where the queries have them
+  /// Indices whose inverse index the call brings along, with commas between.
+  llvm::StringRef imported;
 };
 
 class TileShape {

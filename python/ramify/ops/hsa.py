@@ -68,7 +68,7 @@ def hsa(
     indices : array `[B, rows, H or HQ, K]`
         int32 or int64. A slot of -1, or any index outside [0, ceil(N / chunk_size)), is skipped,
         whatever its weight. A chunk in two slots counts twice. There is one row for each query
-        block, rows = ceil(L / q_block).
+        block, rows = ceil(L / q_block). Layers that share them pass a `ramify.Selection`.
     chunk_size : int
         Keys in a chunk: a multiple of 16 from 16 to 256. The last chunk may be partial.
     scale : float, optional

@@ -100,7 +100,7 @@ class Gradients:
                 kept = derivative.saved_results(**given)
                 saved = [results[x] if isinstance(x, int) else next(more) for x in kept]
             found = derivative.backward(saved, d_outs, **given)
-        return [_whole(x, given[name]) for x, name in zip(found, derivative.wrt, strict=True)]
+        return [whole(x, given[name]) for x, name in zip(found, derivative.wrt, strict=True)]
 
     def _fake_forward(self, *args: Any, wrt: str, **kwargs: Any) -> list[torch.Tensor]:
         given = self.schema.decode(args, kwargs)
@@ -114,7 +114,7 @@ class Gradients:
         return [given[name].new_empty(given[name].shape) for name in wrt.split(",")]
 
 
-def _whole(gradient: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
+def whole(gradient: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
     """A gradient of a parameter's first keys, with zeros behind them."""
     if gradient.shape == parameter.shape:
         return gradient

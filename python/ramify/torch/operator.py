@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..frontend import Role
+from ..selection import plain
 from .gradients import Gradients
 from .library import DEVICES, LIBRARY, define, free_name
 from .schema import Schema
@@ -52,10 +53,11 @@ class Operator:
         torch.library.register_fake(f"ramify::{self.name}", self._fake, lib=LIBRARY)
         self.gradients = Gradients(self)
         for device in DEVICES:
-            cast = _autocast(self, device.lower())
-            LIBRARY.impl(self.name, cast, f"Autocast{device}", with_keyset=True)
+            casting = _autocast(self, device.lower())
+            LIBRARY.impl(self.name, casting, f"Autocast{device}", with_keyset=True)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        args, kwargs = tuple(map(plain, args)), {n: plain(x) for n, x in kwargs.items()}
         self.schema.check(args, kwargs)
         results = self.overload(*args, **self.schema.encode(kwargs))
         return results[0] if len(results) == 1 else tuple(results)
@@ -77,19 +79,20 @@ def _autocast(operator: Operator, device: str) -> Callable[..., Any]:
     """The operator's kernel under autocast: casts, then goes on without it."""
     key = getattr(torch._C.DispatchKey, f"Autocast{device.upper()}")
     without = torch._C._dispatch_keyset_full().remove(key)
-    cast = {p.name for p in operator.function.signature.arrays if p.role in CAST}
+    cast_names = {p.name for p in operator.function.signature.arrays if p.role in CAST}
     names = operator.schema.positional
 
     def call(keyset: Any, *args: Any, **kwargs: Any) -> Any:
         dtype = torch.get_autocast_dtype(device)
-        wanted = [name in cast for name in names[: len(args)]]
-        args = tuple(_cast(a, dtype) if w else a for a, w in zip(args, wanted, strict=True))
-        kwargs = {n: _cast(v, dtype) if n in cast else v for n, v in kwargs.items()}
+        wanted = [name in cast_names for name in names[: len(args)]]
+        args = tuple(cast(a, dtype) if w else a for a, w in zip(args, wanted, strict=True))
+        kwargs = {n: cast(v, dtype) if n in cast_names else v for n, v in kwargs.items()}
         with torch._C._ExcludeDispatchKeyGuard(torch._C.DispatchKeySet(key)):
             return operator.overload.redispatch(keyset & without, *args, **kwargs)
 
     return call
 
 
-def _cast(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+def cast(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """In autocast's dtype, if its elements are floats."""
     return tensor.to(dtype) if tensor.is_floating_point() else tensor
