@@ -8,7 +8,7 @@ attend inside the selected chunks.
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -30,12 +30,22 @@ class Ops(Protocol):
         self, r: Tensor, landmarks: Tensor, *, chunk_size: int, top_k: int, num_keys: int
     ) -> tuple[Tensor, Tensor]: ...
 
+    def share(self, indices: Tensor, *, chunk_size: int, num_keys: int) -> Any: ...
+
     def hsa(
-        self, q: Tensor, k: Tensor, v: Tensor, weights: Tensor, indices: Tensor, *, chunk_size: int
+        self, q: Tensor, k: Tensor, v: Tensor, weights: Tensor, indices: Any, *, chunk_size: int
     ) -> Tensor: ...
 
 
-OPS: dict[str, Ops] = {"ramify": rf.ops, "reference": reference_ops}
+class Kernels:
+    """Ramify's; the layers of a group share the index of a selection, too."""
+
+    select = staticmethod(rf.ops.select)
+    share = staticmethod(rf.Selection)
+    hsa = staticmethod(rf.ops.hsa)
+
+
+OPS: dict[str, Ops] = {"ramify": Kernels(), "reference": reference_ops}
 
 
 class Memory(NamedTuple):
@@ -48,10 +58,11 @@ class Memory(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """What the retrieval layer picks for each token: weights and indices `[B, L, H, K]`."""
+    """What the retrieval layer picks for each token: weights and indices `[B, L, H, K]`, these as
+    `Ops.share` makes them."""
 
     weights: Tensor
-    indices: Tensor
+    indices: Any
 
 
 class GatedRecurrence(nn.Module):
@@ -135,7 +146,9 @@ class Retrieval(nn.Module):
     def forward(self, x: Tensor, memory: Memory, ops: Ops) -> Selection:
         r = self.queries(self.norm(x)).unflatten(-1, self.shape)
         num_keys = memory.keys.shape[1]
-        return Selection(*ops.select(r, memory.landmarks, num_keys=num_keys, **self.options))
+        weights, indices = ops.select(r, memory.landmarks, num_keys=num_keys, **self.options)
+        size = self.options["chunk_size"]
+        return Selection(weights, ops.share(indices, chunk_size=size, num_keys=num_keys))
 
 
 class HSA(nn.Module):

@@ -30,6 +30,11 @@ def select(
     return (s - taken).exp().masked_fill(picks < 0, 0.0), picks.int()
 
 
+def share(indices: Tensor, *, chunk_size: int, num_keys: int) -> Tensor:
+    """Nothing is made of a selection here that layers could share."""
+    return indices
+
+
 def hsa(
     q: Tensor, k: Tensor, v: Tensor, weights: Tensor, indices: Tensor, *, chunk_size: int
 ) -> Tensor:

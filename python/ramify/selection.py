@@ -8,6 +8,7 @@ an argument of its plan. The other schedules take the indices.
 
 from __future__ import annotations
 
+import functools
 import math
 import numbers
 from collections.abc import Mapping
@@ -33,8 +34,9 @@ class Selection:
     """Selected chunks, and the queries of each chunk.
 
     Layers that attend by the same selection, and their gradients, share the index when they get
-    the same `Selection` in place of the indices. It is of the indices as they are now: change
-    these, and make another one.
+    the same `Selection` in place of the indices. The first call that takes it makes the index; do
+    not change the indices, make another one. In a graph of `torch.compile` it counts as its
+    indices.
 
     Parameters
     ----------
@@ -88,7 +90,6 @@ class Selection:
         self.indices = indices
         self.chunk_size, self.num_keys = int(chunk_size), int(num_keys)
         self.q_block = int(q_block)
-        self.arrays = self._index()
 
     @property
     def chunks(self) -> int:
@@ -105,7 +106,8 @@ class Selection:
         shape = list(map(int, self.indices.shape))
         return f"Selection({shape}, chunk_size={self.chunk_size}, num_keys={self.num_keys})"
 
-    def _index(self) -> tuple[Any, ...]:
+    @functools.cached_property
+    def arrays(self) -> tuple[Any, ...]:
         """The arrays of the index. Queries and keys are of no memory: only sizes are read."""
         from .ops.inverse_index import inverse_index_kernel  # which uses jit, which knows this
 
@@ -156,8 +158,8 @@ def unfold(
 
     Raises
     ------
-    ArgumentError
-        If a selection is of other chunks than the call's.
+    ArgumentError, ArgumentTypeError
+        If a selection is of other chunks than the call's, or elsewhere.
     """
     given = {**dict(zip(signature.parameters, args, strict=False)), **kwargs}
     found = {
@@ -189,6 +191,10 @@ def _check(
     if size != selection.chunk_size:
         message = f"a selection of chunks of {size} keys"
         raise ArgumentError(mismatch(what, message, f"one of {selection.chunk_size}"))
+    query = given.get(signature.of_role(Role.QUERY)[0].name)
+    device, own = (str(getattr(x, "device", "")) for x in (query, selection.indices))
+    if device and own and device != own:
+        raise ArgumentTypeError(mismatch(what, f"a selection on {device}", f"one on {own}"))
     for other in signature.of_role(Role.CHUNKS):
         shape: Any = getattr(given.get(other.name), "shape", ())
         if other.partition != parameter.partition or len(shape) != 4:

@@ -221,6 +221,11 @@ STEPS = {
         layers, x, picks, use_reentrant=False
     ),
     "compile": torch.compile(layers, fullgraph=True, backend="aot_eager"),
+    "compile, made there": torch.compile(
+        lambda x, picks: layers(x, rf.Selection(picks.indices, chunk_size=16, num_keys=150)),
+        fullgraph=True,
+        backend="aot_eager",
+    ),
     "operator": lambda x, picks: rf.torch_op(rf.ops.hsa_kernel)(
         **x, indices=picks, scale=0.25, chunk_size=16
     ),
@@ -309,10 +314,12 @@ def test_selections_that_do_not_fit() -> None:
 
 def test_a_selection_on_another_device() -> None:
     x, indices = tensors()
-    elsewhere = rf.Selection(indices, chunk_size=16, num_keys=150)
-    elsewhere.indices = indices.to("meta")
-    with torch.no_grad(), pytest.raises(T, match=r"indices: .* on meta"):
+    elsewhere = rf.Selection(indices.to("meta"), chunk_size=16, num_keys=150)
+    with pytest.raises(T, match="indices: expected a tensor on cpu, as the query is, found one on"):
         attend(x, elsewhere)
+    plain = {name: tensor.detach() for name, tensor in x.items()}
+    with pytest.raises(T, match="indices: expected a selection on cpu, found one on meta"):
+        attend(plain, elsewhere)
 
 
 def test_shown() -> None:
