@@ -6,6 +6,7 @@
 #include "ramify/Compiler/Pipelines.h"
 #include "ramify/Compiler/PlanBuilder.h"
 #include "ramify/Conversion/HSAToTile.h"
+#include "ramify/Conversion/TileToGPU.h"
 #include "ramify/Target/NVPTX.h"
 
 #include "dialects/HSA/IR/HSA.h"
@@ -14,6 +15,7 @@
 #include "dialects/Tile/Transforms/VerifyStage.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -72,6 +74,9 @@ public:
   runtime::Plan &getPlan() { return plan; }
   std::vector<CompileDiagnostic> takeErrors() { return std::move(errors); }
 
+  /// Whether toLLVM failed since a kernel has too much shared memory.
+  bool isTooLarge() const { return tooLarge; }
+
 private:
   bool run(function_ref<void(OpPassManager &)> build);
   void takeSaved();
@@ -79,6 +84,7 @@ private:
   StringRef getSchedule(tile::PlanOp op);
   bool emitObjectTo(std::string &bytes);
   void setAlignment();
+  bool checkSharedMemory();
   bool fail(const std::string &message);
 
   const CompileOptions &options;
@@ -89,6 +95,7 @@ private:
   const GPUTarget *gpu = nullptr; ///< null for the CPU
   unsigned results = 0;           ///< of the program as it is given
   bool isTile = false;            ///< the text has kernels, and no program
+  bool tooLarge = false;
   runtime::Plan plan;
 };
 } // namespace
@@ -253,7 +260,21 @@ bool Compilation::toLLVM() {
                     });
   if (done)
     setLaunchSizes(plan, *module);
-  return done;
+  return done && (!gpu || checkSharedMemory());
+}
+
+/// Some schedules keep more than one program of a small GPU has room for.
+bool Compilation::checkSharedMemory() {
+  for (auto function : module->getOps<LLVM::LLVMFuncOp>()) {
+    auto bytes = function->getAttrOfType<IntegerAttr>(kSharedBytesAttrName);
+    tooLarge |= bytes && bytes.getInt() > gpu->sharedPerCTA;
+    if (tooLarge)
+      return fail("the kernel \"" + function.getSymName().str() + "\" needs " +
+                  std::to_string(bytes.getInt()) +
+                  " bytes of shared memory, of which " + options.target +
+                  " has " + std::to_string(gpu->sharedPerCTA));
+  }
+  return true;
 }
 
 bool Compilation::emitCode(runtime::Code &code) {
@@ -305,6 +326,16 @@ bool Compilation::emitText(StringRef level, std::string &text) {
 // The interface
 //===----------------------------------------------------------------------===//
 
+/// The options without the schedule that was tried first, if there is another.
+static std::optional<CompileOptions>
+getOtherwise(const Compilation &compilation, const CompileOptions &options) {
+  if (!compilation.isTooLarge() || options.otherwise.empty())
+    return std::nullopt;
+  CompileOptions others = options;
+  others.schedule = std::exchange(others.otherwise, "");
+  return others;
+}
+
 static CompileResult finish(Compilation &compilation, std::string output,
                             bool succeeded) {
   CompileResult result;
@@ -321,6 +352,8 @@ CompileResult ramify::compile(std::string_view text,
   runtime::Code code;
   bool done = compilation.parse(text) && compilation.toLLVM() &&
               compilation.emitCode(code);
+  if (auto others = getOtherwise(compilation, options))
+    return compile(text, *others);
   if (!done)
     return finish(compilation, "", false);
   runtime::Plan &plan = compilation.getPlan();
@@ -339,10 +372,11 @@ CompileResult ramify::lower(std::string_view text, std::string_view level,
                                       : compilation.toPlacedTile());
     return finish(compilation, done ? compilation.print() : "", done);
   }
-  if (level == "plan") {
-    done = done && compilation.toLLVM();
+  done = done && compilation.toLLVM();
+  if (auto others = getOtherwise(compilation, options))
+    return lower(text, level, *others);
+  if (level == "plan")
     return finish(compilation, done ? compilation.getPlan().text() : "", done);
-  }
-  done = done && compilation.toLLVM() && compilation.emitText(level, output);
+  done = done && compilation.emitText(level, output);
   return finish(compilation, output, done);
 }

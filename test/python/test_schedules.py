@@ -15,6 +15,7 @@ from arguments import random_arguments
 from numerics import DEVICES, Case, make
 
 import ramify as rf
+from ramify import _compiler
 from ramify.schedules import FEW_PROGRAMS, MANY_SLOTS, Choice, Situation, choose
 
 DECODING = Situation(
@@ -120,6 +121,21 @@ def test_gradients_of_visits_that_wait_for_others() -> None:
     shown = function.derivative(("q", "k", "v")).explain(**arrays, **options)
     assert schedules_of(shown) == ["query_major", "query_major"]
     gradients.check(function, arrays, options, "cpu")
+
+
+@pytest.mark.parametrize(
+    ("target", "dtype"), [("sm_80", torch.float32), ("sm_89", torch.bfloat16)], ids=str
+)
+def test_gradients_that_chunk_major_has_no_room_for(target: str, dtype: torch.dtype) -> None:
+    """It keeps a chunk's keys and values, and what is added to them, in shared memory."""
+    x = make(Case(B=1, L=4, N=512, H=1, G=16, D=256, S=256, K=2), dtype)
+    text = rf.ops.hsa_kernel.ir("hsa", **x, scale=0.1, chunk_size=256)
+    options = {"derivative": "backward", "wrt": "q,k,v", "target": target}
+    options["schedule"] = "chunk_major"
+    with pytest.raises(rf.CompileError, match=r"_visits\" needs \d+ bytes of shared memory, of"):
+        _compiler.lower(text, "plan", options)
+    options["otherwise"] = "query_major"
+    assert 'note "schedule" "query_major"' in _compiler.lower(text, "plan", options)
 
 
 @pytest.mark.parametrize("name", ["ranges", "no loop", "windowed"])

@@ -21,7 +21,8 @@ struct CompileOptions {
   /// "cpu", or a GPU architecture of KnownTargets.h.
   std::string target = "cpu";
   std::string schedule = "query_major";
-  /// The schedule of programs that `schedule` refuses; "" to say why it does.
+  /// The schedule of programs that `schedule` refuses, and of all if a kernel
+  /// of `schedule` has too much shared memory; "" to say why it does.
   std::string otherwise;
   /// Addresses and strides of the arrays are multiples of 16 bytes.
   bool aligned = true;
