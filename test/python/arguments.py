@@ -40,6 +40,8 @@ def random_arguments(
         if parameter.role is Role.CHUNKS:
             dim = Dv if parameter.name == "v" and Dv else D
             return r.standard_normal((B, N, H, dim), np.float32)
+        if parameter.role is Role.LANDMARKS:
+            return r.standard_normal((B, chunks, H, D), np.float32)
         if parameter.role is Role.INDICES:
             shape = B, rows, heads[index_heads], K
             return r.integers(-1, chunks + 1, shape, np.int32)

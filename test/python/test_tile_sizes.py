@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import test_gradients as gradients
 import test_numerics as numerics
 import test_variants as variants
 import torch
+from arguments import random_arguments
 from numerics import DEVICES, Case
 
 import ramify as rf
@@ -75,6 +77,16 @@ def test_gathered_variant(name: str, device: str) -> None:
 def test_variant_in_passes(name: str, device: str) -> None:
     """Chunks of 48 keys, three tiles of which the last of the last chunk has some keys."""
     variants.check(name, torch.float32, device, chunk_size=48, key_tile=16, registers=1)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("name", ["hsa", "alibi", "biased", "gated", "linear, query blocks"])
+def test_gradients_in_passes(name: str, device: str) -> None:
+    """Sums of keys are added tile by tile, also those of a chunk that ends early."""
+    function, sizes, options = gradients.VARIANTS[name]
+    x = random_arguments(function.signature, **{**sizes, "S": 48})
+    function = function.options(schedule="query_major", key_tile=16, registers=1)
+    gradients.check(function, x, {**options, "chunk_size": 48}, device)
 
 
 def test_sizes_are_what_the_options_say() -> None:

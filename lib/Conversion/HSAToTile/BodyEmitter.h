@@ -110,18 +110,26 @@ public:
   Tiles getTiles(mlir::Value value) const { return values.lookup(value); }
   void set(mlir::Value value, Tiles tiles) { values[value] = std::move(tiles); }
 
+  /// What has been done of an accumulation before.
+  enum class Done { Nothing, KeyedSums, KeyedSumsAndMerges };
   /// The accumulators of `op` after the visit whose body has been emitted, from
   /// those before it.
-  /// Scores with keys have been merged before, if `merged`.
   mlir::FailureOr<Tiles> emitAccumulation(hsa::ReduceOp op,
                                           mlir::ValueRange before,
-                                          bool merged = false);
+                                          Done done = Done::Nothing);
   /// Whether the accumulator takes scores with keys; merges those into `state`.
   static bool isMerge(hsa::ReduceOp op, unsigned index);
   mlir::LogicalResult emitMerge(hsa::ReduceOp op, unsigned index,
                                 mlir::MutableArrayRef<mlir::Value> state);
   /// Adds what a visit yields for sums over all blocks, each in memory.
   mlir::LogicalResult emitSums(hsa::ReduceOp op, unsigned index);
+  /// Whether these are sums of what each key has, and the operation of the body
+  /// that makes it; null if it is made before.
+  static bool isKeyedSum(hsa::ReduceOp op, unsigned index);
+  static mlir::Operation *getSummand(hsa::ReduceOp op, unsigned index);
+  /// Adds what `inner` has just made to keyed sums, so that it is not kept
+  /// beside what follows.
+  mlir::LogicalResult emitKeyedSums(hsa::ReduceOp op, mlir::Operation *inner);
   /// Says where sums are in memory, and those that they are made from.
   void setSums(mlir::Value sums, mlir::Value memory);
   mlir::Value getSums(mlir::Value sums) const {
@@ -283,6 +291,9 @@ private:
 /// A running softmax with another one: maximum (to base 2), sum and values
 /// each.
 Tiles combineStates(TileBuilder &b, mlir::ValueRange lhs, mlir::ValueRange rhs);
+/// Whether all that becomes of `value` is added to sums over all blocks; to
+/// none of those that a block has for itself, if `ofAll`.
+bool endsInSums(mlir::Value value, bool ofAll = false);
 /// Whether `value` comes straight from memory, so that its padding is zero.
 bool isRead(mlir::Value value);
 /// Gives two operands of a matrix product one type: the narrower.

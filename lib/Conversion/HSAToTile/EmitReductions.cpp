@@ -127,8 +127,10 @@ LogicalResult BodyEmitter::emitSumOfProducts(hsa::DotOp op) {
 
 LogicalResult BodyEmitter::emitOp(hsa::DotOp op) {
   bool done = false;
-  if (failed(emitProductOfRows(op, done)) || done)
-    return success(done);
+  if (failed(emitProductOfRows(op, done)))
+    return failure();
+  if (done)
+    return success();
   if (auto sides = asMatrixProduct(op))
     return emitMatrixProduct(op, sides->first, sides->second);
   return emitSumOfProducts(op);

@@ -33,9 +33,7 @@ static bool isOfBlocks(Type sums) {
   return isa<hsa::WeightsType>(role);
 }
 
-/// Whether all that becomes of `value` is added to sums over all blocks; to
-/// none of those that a block has for itself, if `ofAll`.
-static bool endsInSums(Value value, bool ofAll = false) {
+bool ramify::endsInSums(Value value, bool ofAll) {
   return llvm::all_of(value.getUses(), [ofAll](OpOperand &use) {
     Operation *user = use.getOwner();
     if (auto add = dyn_cast<hsa::AddOp>(user))

@@ -206,6 +206,24 @@ LogicalResult BodyEmitter::emitSums(hsa::ReduceOp op, unsigned index) {
   return addToSums(op, op.getResult(index), op.getYielded(index)[0]);
 }
 
+bool BodyEmitter::isKeyedSum(hsa::ReduceOp op, unsigned index) {
+  return isa<hsa::SumsType>(op.getResult(index).getType()) &&
+         hasAxis(op.getYielded(index)[0].getType(), Axis::Key);
+}
+
+Operation *BodyEmitter::getSummand(hsa::ReduceOp op, unsigned index) {
+  Operation *inner = op.getYielded(index)[0].getDefiningOp();
+  return inner && inner->getParentOp() == op ? inner : nullptr;
+}
+
+LogicalResult BodyEmitter::emitKeyedSums(hsa::ReduceOp op, Operation *inner) {
+  for (unsigned index = 0; index < op.getNumResults(); ++index)
+    if (isKeyedSum(op, index) && getSummand(op, index) == inner &&
+        failed(emitSums(op, index)))
+      return failure();
+  return success();
+}
+
 /// Adds what a visit yields for accumulator `index` to `slots`, part by part.
 void BodyEmitter::accumulate(hsa::ReduceOp op, unsigned index,
                              MutableArrayRef<Value> slots) {
@@ -237,7 +255,7 @@ void BodyEmitter::accumulate(hsa::ReduceOp op, unsigned index,
 }
 
 FailureOr<Tiles> BodyEmitter::emitAccumulation(hsa::ReduceOp op,
-                                               ValueRange before, bool merged) {
+                                               ValueRange before, Done done) {
   Tiles after(before.begin(), before.end());
   MutableArrayRef<Value> rest = after;
   for (unsigned index = 0; index < op.getNumResults(); ++index) {
@@ -246,11 +264,12 @@ FailureOr<Tiles> BodyEmitter::emitAccumulation(hsa::ReduceOp op,
     MutableArrayRef<Value> slots = rest.take_front(count);
     rest = rest.drop_front(count);
     if (isa<hsa::SumsType>(type)) {
-      bool keyed = hasAxis(op.getYielded(index)[0].getType(), Axis::Key);
-      if (!(merged && keyed) && failed(emitSums(op, index)))
+      if ((done == Done::Nothing || !isKeyedSum(op, index)) &&
+          failed(emitSums(op, index)))
         return failure();
     } else if (isMerge(op, index)) {
-      if (!merged && failed(emitMerge(op, index, slots)))
+      if (done != Done::KeyedSumsAndMerges &&
+          failed(emitMerge(op, index, slots)))
         return failure();
     } else {
       accumulate(op, index, slots);

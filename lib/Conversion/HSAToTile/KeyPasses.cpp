@@ -40,6 +40,7 @@ private:
   Tiles getStart(Operation *reduction);
   FailureOr<Tiles> emitReduction(Operation *reduction, ValueRange before);
   LogicalResult emitAgain(Operation *inner);
+  LogicalResult emitSums(const Pass &pass, Operation *inner);
   MutableArrayRef<Value> getStates(Tiles &states, unsigned index);
 
   BodyEmitter &emitter;
@@ -104,8 +105,7 @@ void KeyPasses::findPasses() {
   for (unsigned index = 0; index < op.getNumResults(); ++index)
     if (BodyEmitter::isMerge(op, index))
       getPass(getKnown(op.getYielded(index))).merges.push_back(index);
-    else if (isa<hsa::SumsType>(op.getResult(index).getType()) &&
-             hasAxis(op.getYielded(index)[0].getType(), Axis::Key))
+    else if (BodyEmitter::isKeyedSum(op, index))
       getPass(getKnown(op.getYielded(index))).sums.push_back(index);
   for (Pass &pass : passes) {
     for (Operation *reduction : pass.reductions)
@@ -151,6 +151,15 @@ LogicalResult KeyPasses::emitAgain(Operation *inner) {
   return emitter.emit(inner);
 }
 
+/// Adds what `inner` has just made to the sums that this pass makes of it.
+LogicalResult KeyPasses::emitSums(const Pass &pass, Operation *inner) {
+  for (unsigned index : pass.sums)
+    if (BodyEmitter::getSummand(op, index) == inner &&
+        failed(emitter.emitSums(op, index)))
+      return failure();
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // Passes
 //===----------------------------------------------------------------------===//
@@ -180,6 +189,8 @@ FailureOr<Tiles> KeyPasses::emitTile(Pass &pass, Value number,
   Chunk tile = getKeyTile(emitter, chunk, number, keys);
   emitter.chunk = &tile;
   Tiles after;
+  if (failed(emitSums(pass, nullptr)))
+    return failure();
   for (Operation &inner : op.getBody().front().without_terminator()) {
     if (llvm::is_contained(pass.reductions, &inner)) {
       FailureOr<Tiles> next =
@@ -187,7 +198,8 @@ FailureOr<Tiles> KeyPasses::emitTile(Pass &pass, Value number,
       if (failed(next))
         return failure();
       llvm::append_range(after, *next);
-    } else if (pass.needed.contains(&inner) && failed(emitAgain(&inner))) {
+    } else if (pass.needed.contains(&inner) &&
+               (failed(emitAgain(&inner)) || failed(emitSums(pass, &inner)))) {
       return failure();
     }
   }
@@ -198,9 +210,6 @@ FailureOr<Tiles> KeyPasses::emitTile(Pass &pass, Value number,
       return failure();
     llvm::append_range(after, state);
   }
-  for (unsigned index : pass.sums)
-    if (failed(emitter.emitSums(op, index)))
-      return failure();
   return after;
 }
 
@@ -248,8 +257,8 @@ FailureOr<Tiles> KeyPasses::emit(ValueRange before) {
   if (failed(emitBetween(passes.size())))
     return failure();
   b.setLoc(op.getLoc());
-  FailureOr<Tiles> after =
-      emitter.emitAccumulation(op, states, /*merged=*/true);
+  FailureOr<Tiles> after = emitter.emitAccumulation(
+      op, states, BodyEmitter::Done::KeyedSumsAndMerges);
   emitter.chunk = nullptr;
   return after;
 }

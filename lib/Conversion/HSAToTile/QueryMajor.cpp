@@ -139,11 +139,15 @@ FailureOr<Tiles> ramify::emitQueryVisit(BodyEmitter &emitter, hsa::ReduceOp op,
   if (emitter.shape.getTilesAtOnce(keys) < emitter.shape.getKeyTiles(keys))
     return emitInPasses(emitter, op, keys, chunk, before);
   emitter.chunk = &chunk;
+  if (failed(emitter.emitKeyedSums(op, nullptr)))
+    return failure();
   for (Operation &inner : op.getBody().front().without_terminator())
-    if (failed(emitter.emit(&inner)))
+    if (failed(emitter.emit(&inner)) ||
+        failed(emitter.emitKeyedSums(op, &inner)))
       return failure();
   emitter.b.setLoc(op.getLoc());
-  FailureOr<Tiles> after = emitter.emitAccumulation(op, before);
+  FailureOr<Tiles> after =
+      emitter.emitAccumulation(op, before, BodyEmitter::Done::KeyedSums);
   emitter.chunk = nullptr;
   return after;
 }

@@ -4,6 +4,7 @@
 #include "Registers.h"
 
 #include "TileShape.h"
+#include "VisitRegisters.h"
 
 #include "dialects/Tile/Transforms/AssignLayouts.h"
 
@@ -15,6 +16,9 @@ using hsa::Axis;
 
 /// Addresses, counters, statistics of rows, fragments of keys and values.
 static constexpr int64_t kOthers = 76;
+/// The same of gradients, which read queries from shared memory and add to
+/// several arrays; and what each reduction of the program brings.
+static constexpr int64_t kOthersOfGradients = 84, kReduction = 12;
 /// Copies of all tiles of a long chunk are waited for together: so many scores,
 /// and what the tiles' addresses take then.
 static constexpr int64_t kManyScores = 64, kTileAddresses = 32;
@@ -107,9 +111,18 @@ static int64_t countQueries(hsa::ProgramOp program) {
   return registers;
 }
 
+static int64_t countReductions(hsa::ProgramOp program) {
+  int64_t count = 0;
+  program.walk([&](hsa::ReduceOp) { ++count; });
+  return count;
+}
+
 int64_t ramify::estimateRegisters(hsa::ProgramOp program, int64_t keys,
-                                  bool inPasses) {
+                                  int64_t rows, bool inPasses) {
   int64_t accumulators = countAccumulators(program);
+  if (rows && hasProductsOfRows(program))
+    return kOthersOfGradients + kReduction * countReductions(program) +
+           accumulators + countVisitRegisters(program, keys, rows);
   int64_t scores = countColumns(keys, 32);
   int64_t most = scores;
   // A product of f32 is split: each factor is a large and a small part.
@@ -149,6 +162,6 @@ int64_t ramify::estimateGatheredRegisters(hsa::ProgramOp program,
   if (sharesColumns(program))
     return std::numeric_limits<int64_t>::max();
   // Each product of f32 is summed by itself before it is added up.
-  return estimateRegisters(program, keys, /*inPasses=*/false) + kChunks +
-         (hasF32Chunks(program) ? countAccumulators(program) : 0);
+  return estimateRegisters(program, keys, /*rows=*/0, /*inPasses=*/false) +
+         kChunks + (hasF32Chunks(program) ? countAccumulators(program) : 0);
 }

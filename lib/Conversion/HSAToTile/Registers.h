@@ -16,9 +16,12 @@
 
 namespace ramify {
 
-/// Registers of a thread with the scores of `keys` keys, the accumulators and
-/// the queries of `program`; `inPasses` if these are one tile of several.
-int64_t estimateRegisters(hsa::ProgramOp program, int64_t keys, bool inPasses);
+/// Registers of a thread with the tiles of `keys` keys, the accumulators and
+/// the queries of `program`; `inPasses` if these are one tile of several. Of
+/// gradients, where a program of the grid has `rows` rows of the queries and
+/// adds to memory what it has for each key (VisitRegisters.h); else 0.
+int64_t estimateRegisters(hsa::ProgramOp program, int64_t keys, int64_t rows,
+                          bool inPasses);
 
 /// Whether accumulators of `program` are so wide that two warps share the
 /// columns of each (AssignLayouts.h). A program of the grid then has 16 rows.

@@ -3,10 +3,14 @@
 
 #include "TileShape.h"
 
+#include "BodyEmitter.h"
 #include "Registers.h"
+#include "VisitRegisters.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MathExtras.h"
+
+#include <numeric>
 
 using namespace mlir;
 using namespace ramify;
@@ -44,31 +48,56 @@ static int64_t getLongestChunk(hsa::ProgramOp program) {
   return longest;
 }
 
-TileShape::TileShape(hsa::ProgramOp program, const TileLimits &limits)
+/// Whether the rows of a query block may be those of several programs.
+static bool canCutRows(hsa::ProgramOp program) {
+  auto isWhole = [](Operation *op, hsa::AxesAttr over) -> WalkResult {
+    bool overRows = over.contains(Axis::Pos) || over.contains(Axis::Head);
+    return failure(overRows && !endsInSums(op->getResult(0)));
+  };
+  WalkResult result = program.walk([&](Operation *op) -> WalkResult {
+    if (auto fold = dyn_cast<hsa::FoldOp>(op))
+      return isWhole(op, fold.getOver());
+    if (auto dot = dyn_cast<hsa::DotOp>(op))
+      return isWhole(op, dot.getOver());
+    return success();
+  });
+  return !result.wasInterrupted();
+}
+
+TileShape::TileShape(hsa::ProgramOp program, const TileLimits &limits,
+                     bool addsVisits)
     : limits(limits) {
   positions = std::max<int64_t>(program.getAxisSize(Axis::Pos), 1);
   heads = std::max<int64_t>(program.getAxisSize(Axis::Head), 1);
   group = program.getGroup();
   int64_t longest = getLongestChunk(program);
-  if (limits.registers)
-    fitRegisters(program, longest);
-  // Warps have rows or columns of their own, not both.
-  int64_t maxRows = limits.registers && sharesColumns(program)
-                        ? limits.rowsMultiple
-                        : limits.maxRows;
-  // Tiles that are there at once leave room for fewer rows.
-  int64_t tiles = getTilesAtOnce(longest);
-  int64_t most = std::max(
-      alignTo(std::max<int64_t>(maxRows / tiles, 1), limits.rowsMultiple),
-      static_cast<uint64_t>(limits.rowsMultiple));
+  if (limits.registers) {
+    // Warps have rows or columns of their own, not both.
+    if (sharesColumns(program))
+      this->limits.maxRows = limits.rowsMultiple;
+    fitRegisters(program, longest, addsVisits && hasProductsOfRows(program));
+  }
+  int64_t most = getMostRows(getKeyTile(longest), getTilesAtOnce(longest));
   int64_t total = positions * heads;
   rowBlocks = divideCeil(total, most);
   rows = alignTo(divideCeil(total, rowBlocks), limits.rowsMultiple);
   rowBlocks = divideCeil(total, rows);
 }
 
+int64_t TileShape::getMostRows(int64_t keys, int64_t tiles) const {
+  // Tiles that are there at once leave room for fewer rows.
+  int64_t most = std::max(alignTo(std::max<int64_t>(limits.maxRows / tiles, 1),
+                                  limits.rowsMultiple),
+                          static_cast<uint64_t>(limits.rowsMultiple));
+  if (!cutsRows)
+    return most;
+  // Warps share the rows of all products, also of those whose rows are keys.
+  int64_t total = alignTo(positions * heads, limits.rowsMultiple);
+  return std::gcd(std::min(most, total), keys);
+}
+
 TileShape TileShape::ofChunk(hsa::ProgramOp program, const TileLimits &limits) {
-  TileShape shape(program, limits);
+  TileShape shape(program, limits, /*addsVisits=*/false);
   int64_t ofEntry = shape.positions * shape.heads;
   shape.entries = std::max<int64_t>(limits.chunkRows / ofEntry, 1);
   if (shape.entries > 1)
@@ -76,9 +105,17 @@ TileShape TileShape::ofChunk(hsa::ProgramOp program, const TileLimits &limits) {
   return shape;
 }
 
-void TileShape::fitRegisters(hsa::ProgramOp program, int64_t keys) {
+void TileShape::fitRegisters(hsa::ProgramOp program, int64_t keys,
+                             bool addsVisits) {
+  // Several programs would add to what a query block has for itself.
+  cutsRows = addsVisits && !limits.deterministic && canCutRows(program);
+  int64_t total = alignTo(positions * heads, limits.rowsMultiple);
   auto fits = [&](int64_t keysAtOnce) {
-    return estimateRegisters(program, keysAtOnce, inPasses) <= limits.registers;
+    int64_t rows = 0;
+    if (addsVisits)
+      rows = std::min(total, getMostRows(keysAtOnce, /*tiles=*/1));
+    return estimateRegisters(program, keysAtOnce, rows, inPasses) <=
+           limits.registers;
   };
   while (limits.keysAtOnce > keys &&
          estimateGatheredRegisters(program, limits.keysAtOnce) >

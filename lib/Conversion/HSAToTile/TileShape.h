@@ -54,7 +54,8 @@ struct TileLimits {
 
 class TileShape {
 public:
-  TileShape(hsa::ProgramOp program, const TileLimits &limits);
+  TileShape(hsa::ProgramOp program, const TileLimits &limits)
+      : TileShape(program, limits, /*addsVisits=*/true) {}
 
   /// A tile of several query blocks, those that share a chunk, where they are
   /// small.
@@ -94,12 +95,18 @@ public:
   }
 
 private:
+  /// `addsVisits`: each visit adds to memory what it has for each key.
+  TileShape(hsa::ProgramOp program, const TileLimits &limits, bool addsVisits);
+
   /// Chooses smaller tiles and passes if `keys` at once take too many
-  /// registers.
-  void fitRegisters(hsa::ProgramOp program, int64_t keys);
+  /// registers, and the most rows of a program that go with them.
+  void fitRegisters(hsa::ProgramOp program, int64_t keys, bool addsVisits);
+  /// The most rows of a program with tiles of `keys` keys.
+  int64_t getMostRows(int64_t keys, int64_t tiles) const;
 
   TileLimits limits;
   bool inPasses = false; ///< chunks of several tiles are visited in passes
+  bool cutsRows = false; ///< tiles have no more rows than keys
 };
 
 /// Whether a value of `type` has rows, keys, a dim.

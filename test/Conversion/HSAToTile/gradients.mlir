@@ -32,12 +32,12 @@ hsa.program @sums(%q: !query, %k: !keys, %weights: !weight, %indices: !picks)
     %s = hsa.dot %x, %kc over dim : !rows, !chunk -> !score
     // CHECK: %[[T:.*]] = tile.transpose %[[S]] : tensor<16x32xf32> -> tensor<32x16xf32>
     // CHECK: %[[PART:.*]] = tile.dot %[[T]], {{.*}} : tensor<32x16xf32>, tensor<16x64xf32>, tensor<32x64xf32> -> tensor<32x64xf32>
+    // CHECK: tile.reduce_into  sum %[[PART]] into %result0[{{.*}}] where {{.*}} order  free
     %part = hsa.dot %s, %x over pos, head : !score, !rows -> !chunk
     // CHECK: %[[ROWS:.*]] = tile.reduce  sum {{.*}} along 1 : tensor<16x32xf32> -> tensor<16xf32>
     // CHECK: %[[ALL:.*]] = tile.reduce  sum %[[ROWS]] along 0 : tensor<16xf32> -> tensor<f32>
     // CHECK: %[[ONE:.*]] = tensor.extract %[[ALL]][] : tensor<f32>
     %one = hsa.fold sum %s over pos, head, key in %c : !hsa.chunk_id<"kv"> : !score -> f32
-    // CHECK: tile.reduce_into  sum %[[PART]] into %result0[{{.*}}] where {{.*}} order  free
     // CHECK: %[[SPLAT:.*]] = tensor.splat %[[ONE]]
     // CHECK: tile.reduce_into  sum %[[SPLAT]] into %result1[{{.*}}] where {{.*}} order  free
     hsa.yield %part, %one : !chunk, f32
