@@ -52,9 +52,13 @@ static int64_t countBytes(ArrayRef<GatherOp> gathers) {
 }
 
 /// Stages that the options ask for and allow; 0 if not even one fits.
-static int64_t chooseStages(int64_t bytes, const StagingOptions &options) {
+static int64_t chooseStages(ArrayRef<GatherOp> gathers,
+                            const StagingOptions &options) {
+  int64_t bytes = countBytes(gathers);
   int64_t most = options.sharedBytes / bytes;
   int64_t wanted = options.stages;
+  if (!wanted && llvm::any_of(gathers, readsListedRows))
+    wanted = 2;
   if (!wanted)
     wanted = std::clamp<int64_t>(options.ringBytes / bytes, 1, 2);
   return std::min(wanted, most);
@@ -99,7 +103,7 @@ static SmallVector<Group> formGroups(KernelOp kernel,
   });
   SmallVector<Group> groups;
   for (auto &[op, gathers] : loops) {
-    int64_t stages = chooseStages(countBytes(gathers), options);
+    int64_t stages = chooseStages(gathers, options);
     auto loop = cast_or_null<scf::ForOp>(op);
     if (loop && stages && canPipeline(loop, gathers)) {
       groups.push_back({loop, stages, gathers, {}});

@@ -16,10 +16,11 @@
 //           parts in the order of the slots
 //
 // The parts make it the same bits each time. Unless that is asked for, visits
-// add what a sum needs no slots for to one total of each row, in any order, and
-// sums over all queries to those of their chunk. What the program does beside
-// visiting selected chunks, a window of its own keys say, is done by the last
-// launch as query_major does it.
+// add what a sum needs no slots for to one total of each row, in any order, or
+// to the result itself, and sums over all queries to those of their chunk. What
+// the program does beside visiting selected chunks, a window of its own keys
+// say, is done by the last launch as query_major does it; often that is
+// nothing.
 //
 //===----------------------------------------------------------------------===//
 
@@ -35,6 +36,9 @@ using namespace ramify;
 /// together than the 256 MiB of the contract.
 static constexpr int64_t kPartBytes = int64_t(160) << 20;
 static constexpr int64_t kIndexBytes = int64_t(64) << 20;
+/// Bytes of totals and results that visits add to at once: less than the last
+/// cache has.
+static constexpr int64_t kCachedBytes = int64_t(32) << 20;
 
 //===----------------------------------------------------------------------===//
 // The reductions
@@ -63,6 +67,8 @@ private:
   LogicalResult collect();
   std::string getVisitName(unsigned number);
   std::string getRestName() { return (program.getSymName() + "_rest").str(); }
+  bool isAddedTo(unsigned result) const;
+  bool hasRest();
   LogicalResult createRestKernel();
   LogicalResult emitParts(BodyEmitter &emitter, Selection &selection,
                           ValueRange arrays, const WindowArguments &window);
@@ -116,6 +122,7 @@ LogicalResult ChunkMajor::collect() {
       return op.emitOpError("visits slots that the program computes, which "
                             "chunk_major cannot index");
     SlotParts parts(program, op, element, limits);
+    parts.useResults(parameters.getResultTypes());
     Selection selection{op, selected, std::move(parts), 0, {}};
     if (failed(selection.parts.verify()))
       return failure();
@@ -178,6 +185,24 @@ LogicalResult ChunkMajor::emitParts(BodyEmitter &emitter, Selection &selection,
   return success();
 }
 
+bool ChunkMajor::isAddedTo(unsigned result) const {
+  return llvm::any_of(selections, [&](const Selection &selection) {
+    return selection.parts.addsToResult(result);
+  });
+}
+
+/// Whether something is left to do when all chunks have been visited.
+bool ChunkMajor::hasRest() {
+  for (auto [number, type] : llvm::enumerate(program.getResultTypes()))
+    if (!isa<hsa::SumsType>(type) && !isAddedTo(number))
+      return true;
+  return llvm::any_of(program.getBody().getOps(), [&](Operation &op) {
+    bool isVisited = llvm::any_of(
+        selections, [&](Selection &selection) { return selection.op == &op; });
+    return isa<hsa::AddOp>(op) || (isa<hsa::ReduceOp>(op) && !isVisited);
+  });
+}
+
 LogicalResult ChunkMajor::createRestKernel() {
   TileBuilder inner(program.getLoc(), program);
   BodyEmitter emitter(inner, program, blockShape);
@@ -209,7 +234,8 @@ LogicalResult ChunkMajor::createRestKernel() {
   if (failed(emitProgram(emitter, reduce)))
     return failure();
   emitResults(emitter, kernel,
-              cast<hsa::ReturnOp>(program.getBody().front().getTerminator()));
+              cast<hsa::ReturnOp>(program.getBody().front().getTerminator()),
+              [&](unsigned result) { return isAddedTo(result); });
   return success();
 }
 
@@ -228,7 +254,7 @@ void ChunkMajor::loop(Value count, function_ref<void(Value)> body) {
 /// Windows of as many tokens as the parts have room for, as many sequences at
 /// a time, and as many windows in an index.
 void ChunkMajor::chooseWindows() {
-  Value partBytes, indexBytes;
+  Value partBytes, cachedBytes, indexBytes;
   Value queryHeads = b.mul(headBlocks, b.index(blockShape.heads));
   for (Selection &selection : selections) {
     SelectionSizes sizes = indices[selection.index].getSizes(b, arguments);
@@ -241,8 +267,12 @@ void ChunkMajor::chooseWindows() {
     bytes = b.mul(b.add(bytes, b.index(parts.getTotalBytes())),
                   b.index(blockShape.positions));
     partBytes = partBytes ? b.add(partBytes, bytes) : bytes;
+    Value cached = b.index((parts.getTotalBytes() + parts.getResultBytes()) *
+                           blockShape.positions);
+    cachedBytes = cachedBytes ? b.add(cachedBytes, cached) : cached;
   }
   partBytes = atLeastOne(b.mul(partBytes, queryHeads));
+  cachedBytes = atLeastOne(b.mul(cachedBytes, queryHeads));
   Value most = divideDown(b.index(kPartBytes), partBytes);
   windowRows = atLeastOne(limit(windowRows, most));
   // An index that the call brings along has its windows; if there are several,
@@ -251,6 +281,8 @@ void ChunkMajor::chooseWindows() {
     if (index.isImported())
       windowRows = atLeastOne(index.getWindows().rows);
   groupSize = divideDown(b.index(kPartBytes), b.mul(partBytes, windowRows));
+  groupSize = limit(groupSize, divideDown(b.index(kCachedBytes),
+                                          b.mul(cachedBytes, windowRows)));
   groupSize = atLeastOne(limit(groupSize, batch));
   windowCount = divideUp(rows, windowRows);
   for (InverseIndex &index : indices) {
@@ -280,7 +312,7 @@ void ChunkMajor::createSequences(Value window, Value number, Value group) {
                      b.i32(0)};
   SmallVector<Value> rest(arguments);
   for (Selection &selection : selections)
-    selection.parts.clear(b, selection.partArrays);
+    selection.parts.clearTotals(b, selection.partArrays);
   for (auto [place, selection] : llvm::enumerate(selections)) {
     InverseIndex &index = indices[selection.index];
     numbers[0] = b.toI32(index.isImported() ? number : window);
@@ -299,6 +331,8 @@ void ChunkMajor::createSequences(Value window, Value number, Value group) {
     }
     llvm::append_range(rest, selection.partArrays);
   }
+  if (!hasRest())
+    return;
   llvm::append_range(rest, numbers);
   llvm::append_range(rest, results.targets);
   Value blocks = limit(windowRows, b.sub(rows, firstRow));
@@ -348,8 +382,9 @@ LogicalResult ChunkMajor::createPlan() {
   Value heads = b.mul(headBlocks, b.index(blockShape.heads));
   for (Selection &selection : selections) {
     Value slots = indices[selection.index].getSizes(b, arguments).slots;
-    selection.partArrays =
-        selection.parts.createWorkspaces(b, {groupSize, tokens, heads, slots});
+    selection.partArrays = selection.parts.createArrays(
+        b, {groupSize, tokens, heads, slots}, results.targets);
+    selection.parts.clearResults(b, selection.partArrays);
   }
   loop(divideUp(windowCount, spanWindows),
        [&](Value span) { createSpan(span); });
@@ -369,7 +404,7 @@ LogicalResult ChunkMajor::lower() {
                                  selection.parts, getVisitName(number),
                                  limits.deterministic)))
       return failure();
-  if (failed(createRestKernel()))
+  if (hasRest() && failed(createRestKernel()))
     return failure();
   return createPlan();
 }

@@ -81,14 +81,15 @@ static Value clearPadding(BodyEmitter &emitter, Value tile, Type result) {
 }
 
 void ramify::emitResults(BodyEmitter &emitter, tile::KernelOp kernel,
-                         hsa::ReturnOp results) {
+                         hsa::ReturnOp results,
+                         function_ref<bool(unsigned)> isWritten) {
   TileBuilder &b = emitter.b;
   b.setLoc(results.getLoc());
   const Rows &rows = emitter.rows;
   Block &body = kernel.getBody().front();
   unsigned first = body.getNumArguments() - results.getNumOperands();
   for (auto [index, result] : llvm::enumerate(results.getOperands())) {
-    if (isa<hsa::SumsType>(result.getType()))
+    if (isa<hsa::SumsType>(result.getType()) || isWritten(index))
       continue; // added to already
     Value target = body.getArgument(first + index);
     Value tile = clearPadding(emitter, emitter.get(result), result.getType());

@@ -74,9 +74,13 @@ mlir::LogicalResult
 emitProgram(BodyEmitter &emitter,
             llvm::function_ref<mlir::LogicalResult(hsa::ReduceOp)> reduce);
 
-/// Writes the program's results to the last arguments of the kernel.
-void emitResults(BodyEmitter &emitter, tile::KernelOp kernel,
-                 hsa::ReturnOp results);
+/// Writes the program's results to the last arguments of the kernel, but those
+/// of which `isWritten`.
+void emitResults(
+    BodyEmitter &emitter, tile::KernelOp kernel, hsa::ReturnOp results,
+    llvm::function_ref<bool(unsigned)> isWritten = [](unsigned) {
+      return false;
+    });
 
 /// A plan with the program's parameters as arguments and an empty body, which
 /// `b` writes from then on.

@@ -25,22 +25,23 @@ SlotParts::SlotParts(hsa::ProgramOp program, hsa::ReduceOp op,
     if (!limits.deterministic && op.getMonoid(index) == hsa::Monoid::Sum &&
         hasRows(type)) {
       bool isNarrow = limits.narrowSums && hasAxis(type, Axis::Dim);
-      addPart(type, isNarrow ? narrow : f32, /*isTotal=*/true);
+      addPart(index, type, isNarrow ? narrow : f32, Kind::Total);
       continue;
     }
     auto state = dyn_cast<hsa::SoftmaxStateType>(type);
     if (state) {
-      addPart(state.getRowType(), f32);
-      addPart(state.getRowType(), f32);
+      addPart(index, state.getRowType(), f32);
+      addPart(index, state.getRowType(), f32);
       type = state.getValue();
     }
-    addPart(type, hasAxis(type, Axis::Dim) ? narrow : f32);
+    addPart(index, type, hasAxis(type, Axis::Dim) ? narrow : f32);
   }
 }
 
-void SlotParts::addPart(Type named, Type element, bool isTotal) {
+void SlotParts::addPart(unsigned accumulator, Type named, Type element,
+                        Kind kind) {
   constexpr int64_t any = ShapedType::kDynamic;
-  parts.push_back({named, !isa<RankedTensorType>(named), isTotal});
+  parts.push_back({named, !isa<RankedTensorType>(named), kind, accumulator});
   SmallVector<int64_t> sizes(4, any), strides(4, any);
   if (int64_t dim = getSize(named, Axis::Dim)) {
     sizes.push_back(dim);
@@ -50,6 +51,32 @@ void SlotParts::addPart(Type named, Type element, bool isTotal) {
   types.push_back(MemRefType::get(
       sizes, element,
       StridedLayoutAttr::get(element.getContext(), /*offset=*/0, strides)));
+}
+
+void SlotParts::useResults(ArrayRef<Type> results) {
+  for (auto [part, type] : llvm::zip_equal(parts, types)) {
+    Value total = op.getResult(part.accumulator);
+    Value start = op.getAccumulators()[part.accumulator];
+    if (part.kind != Kind::Total || !total.hasOneUse() ||
+        !start.getDefiningOp<hsa::IdentityOp>())
+      continue;
+    OpOperand &use = *total.use_begin();
+    if (!isa<hsa::ReturnOp>(use.getOwner()))
+      continue;
+    auto memory = cast<MemRefType>(results[use.getOperandNumber()]);
+    if (memory.getElementType() != type.getElementType() ||
+        !hasAxis(part.named, Axis::Dim))
+      continue;
+    part.kind = Kind::Result;
+    part.result = use.getOperandNumber();
+    type = memory;
+  }
+}
+
+bool SlotParts::addsToResult(unsigned number) const {
+  return llvm::any_of(parts, [&](const Part &part) {
+    return part.kind == Kind::Result && part.result == number;
+  });
 }
 
 LogicalResult SlotParts::verify() {
@@ -64,26 +91,31 @@ LogicalResult SlotParts::verify() {
   return success();
 }
 
-int64_t SlotParts::countBytes(bool ofTotals) const {
+int64_t SlotParts::countBytes(Kind kind) const {
   int64_t bytes = 0;
   for (auto [part, type] : llvm::zip_equal(parts, types)) {
-    int64_t dim = type.getRank() == 5 ? type.getDimSize(4) : 1;
-    if (part.isTotal == ofTotals)
+    int64_t dim = std::max<int64_t>(getSize(part.named, Axis::Dim), 1);
+    if (part.kind == kind)
       bytes += dim * type.getElementTypeBitWidth() / 8;
   }
   return bytes;
 }
 
 bool SlotParts::hasSlots() const {
-  return llvm::any_of(parts, [](const Part &part) { return !part.isTotal; });
+  return llvm::any_of(parts,
+                      [](const Part &part) { return part.kind == Kind::Slot; });
 }
 
-SmallVector<Value> SlotParts::createWorkspaces(TileBuilder &b,
-                                               ValueRange sizes) const {
+SmallVector<Value> SlotParts::createArrays(TileBuilder &b, ValueRange sizes,
+                                           ValueRange results) const {
   SmallVector<Value> arrays;
   for (auto [part, type] : llvm::zip_equal(parts, types)) {
+    if (part.kind == Kind::Result) {
+      arrays.push_back(results[part.result]);
+      continue;
+    }
     SmallVector<Value> shape(sizes);
-    if (part.isTotal)
+    if (part.kind == Kind::Total)
       shape[3] = b.index(1);
     if (type.getRank() == 5)
       shape.push_back(b.index(type.getDimSize(4)));
@@ -92,9 +124,15 @@ SmallVector<Value> SlotParts::createWorkspaces(TileBuilder &b,
   return arrays;
 }
 
-void SlotParts::clear(TileBuilder &b, ValueRange arrays) const {
+void SlotParts::clearTotals(TileBuilder &b, ValueRange arrays) const {
   for (auto [part, array] : llvm::zip_equal(parts, arrays))
-    if (part.isTotal)
+    if (part.kind == Kind::Total)
+      b.create<tile::MemsetOp>(array, 0);
+}
+
+void SlotParts::clearResults(TileBuilder &b, ValueRange arrays) const {
+  for (auto [part, array] : llvm::zip_equal(parts, arrays))
+    if (part.kind == Kind::Result)
       b.create<tile::MemsetOp>(array, 0);
 }
 
@@ -135,12 +173,14 @@ void SlotParts::store(BodyEmitter &emitter, ValueRange states,
     if (element != getElementTypeOrSelf(value))
       value = b.create<arith::TruncFOp>(withElement(value.getType(), element),
                                         value);
-    if (part.isTotal) {
+    if (part.kind != Kind::Slot) {
       PartPlace total = place;
       total.slot = b.index(0);
-      b.create<tile::ReduceIntoOp>(tile::Combine::Sum, value, array,
-                                   getIndices(total), place.mask,
-                                   tile::Order::Free);
+      SmallVector<Value> indices = getIndices(total);
+      if (part.kind == Kind::Result)
+        indices = {emitter.rows.batch, emitter.rows.query, place.head};
+      b.create<tile::ReduceIntoOp>(tile::Combine::Sum, value, array, indices,
+                                   place.mask, tile::Order::Free);
       continue;
     }
     b.create<tile::ScatterOp>(value, array, getIndices(place), place.mask);
@@ -179,7 +219,7 @@ Tiles SlotParts::combine(BodyEmitter &emitter, ValueRange before,
   unsigned next = 0;
   for (unsigned index = 0; index < op.getNumResults(); ++index) {
     unsigned count = BodyEmitter::countStates(op.getResult(index).getType());
-    if (!count || parts[next].isTotal) {
+    if (!count || parts[next].kind != Kind::Slot) {
       next += count;
       continue;
     }
@@ -201,6 +241,6 @@ void SlotParts::addTotals(BodyEmitter &emitter, MutableArrayRef<Value> states,
                           ValueRange arrays, PartPlace place) {
   place.slot = emitter.b.index(0);
   for (auto [part, state, array] : llvm::zip_equal(parts, states, arrays))
-    if (part.isTotal)
+    if (part.kind == Kind::Total)
       state = emitter.b.addf(state, load(emitter, part, array, place));
 }

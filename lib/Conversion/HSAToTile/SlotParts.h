@@ -19,8 +19,9 @@
 //     [sequences, queries, HQ, 1] and [sequences, queries, HQ, 1, D]
 //
 // which begins with zeros in each window. Totals are f32, or, of few terms,
-// what the queries are. Sums over all queries (`!hsa.sums`) are in memory of
-// their own and have no part here.
+// what the queries are. A total that is a result of the program as it is has no
+// array of its own: visits add to the result. Sums over all queries
+// (`!hsa.sums`) are in memory of their own and have no part here.
 //
 //===----------------------------------------------------------------------===//
 
@@ -49,22 +50,33 @@ public:
   SlotParts(hsa::ProgramOp program, hsa::ReduceOp op, mlir::Type queryElement,
             const TileLimits &limits);
 
+  /// Lets visits add to results of the program, arrays of these types, where a
+  /// total is nothing but that result.
+  void useResults(llvm::ArrayRef<mlir::Type> results);
+  /// Whether visits add to that result.
+  bool addsToResult(unsigned number) const;
+
   /// Fails, saying why, if an accumulator cannot be kept in parts.
   mlir::LogicalResult verify();
 
   /// The arrays in memory, as arguments of kernels.
   llvm::ArrayRef<mlir::MemRefType> getTypes() const { return types; }
-  /// Bytes of the parts of one query head: those of a slot, and the totals.
-  int64_t getSlotBytes() const { return countBytes(/*ofTotals=*/false); }
-  int64_t getTotalBytes() const { return countBytes(/*ofTotals=*/true); }
+  /// Bytes of the parts of one query head: those of a slot, the totals, and the
+  /// results.
+  int64_t getSlotBytes() const { return countBytes(Kind::Slot); }
+  int64_t getTotalBytes() const { return countBytes(Kind::Total); }
+  int64_t getResultBytes() const { return countBytes(Kind::Result); }
   /// Whether some accumulator has a part for each slot.
   bool hasSlots() const;
 
-  /// Workspaces in a plan, for so many sequences, queries, heads and slots.
-  llvm::SmallVector<mlir::Value> createWorkspaces(TileBuilder &b,
-                                                  mlir::ValueRange sizes) const;
-  /// Zeros in the totals.
-  void clear(TileBuilder &b, mlir::ValueRange arrays) const;
+  /// The arrays in a plan: workspaces for so many sequences, queries, heads and
+  /// slots, or results.
+  llvm::SmallVector<mlir::Value>
+  createArrays(TileBuilder &b, mlir::ValueRange sizes,
+               mlir::ValueRange results = {}) const;
+  /// Zeros in the totals, or, once for all windows, in the results.
+  void clearTotals(TileBuilder &b, mlir::ValueRange arrays) const;
+  void clearResults(TileBuilder &b, mlir::ValueRange arrays) const;
 
   /// The states before any visit, as tiles of `emitter`'s shape.
   Tiles getEmpty(BodyEmitter &emitter);
@@ -83,13 +95,17 @@ public:
 
 private:
   /// What a part is: a number of each row, or a tile with a dim axis.
+  enum class Kind { Slot, Total, Result };
   struct Part {
     mlir::Type named; ///< in the program
     bool isScalar;
-    bool isTotal; ///< of all slots
+    Kind kind;
+    unsigned accumulator; ///< of the reduction
+    unsigned result = 0;  ///< of the program, for that kind
   };
-  void addPart(mlir::Type named, mlir::Type element, bool isTotal = false);
-  int64_t countBytes(bool ofTotals) const;
+  void addPart(unsigned accumulator, mlir::Type named, mlir::Type element,
+               Kind kind = Kind::Slot);
+  int64_t countBytes(Kind kind) const;
   mlir::Value load(BodyEmitter &emitter, const Part &part, mlir::Value array,
                    const PartPlace &place);
 

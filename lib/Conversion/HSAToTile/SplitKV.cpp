@@ -413,7 +413,7 @@ void SplitKV::createPlan() {
   chooseWindows();
   Value queries = b.mul(windowBlocks, b.index(shape.positions));
   for (Cut &cut : cuts)
-    cut.partArrays = cut.parts.createWorkspaces(
+    cut.partArrays = cut.parts.createArrays(
         b, {groupSize, queries, sizes.queryHeads, slices});
   loop(divideUp(blocks, windowBlocks), [&](Value window) {
     loop(divideUp(batch, groupSize), [&](Value group) {

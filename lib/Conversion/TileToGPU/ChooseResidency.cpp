@@ -39,6 +39,8 @@ private:
   void count(Value value, int64_t times, int64_t &registers);
 
   int64_t always = 0;
+  /// Scores, and products of them that are written out: not at the same time.
+  int64_t scores = 0, outputs = 0;
   /// Loops in a loop, the passes over a chunk, follow each other.
   llvm::DenseMap<Operation *, int64_t> passes;
   llvm::DenseSet<Value> counted;
@@ -54,17 +56,34 @@ void RegisterEstimate::count(Value value, int64_t times, int64_t &registers) {
         times * layout->numRegisters() * type.getElementTypeBitWidth() / 32;
 }
 
+static bool isZero(Value value) {
+  return value.getDefiningOp<arith::ConstantOp>();
+}
+
+/// Whether a product, scaled or not, becomes part of a sum in registers.
+static bool isAddedUp(Value product) {
+  return llvm::any_of(product.getUsers(), [](Operation *user) {
+    return isa<arith::AddFOp>(user) ||
+           (isa<arith::MulFOp>(user) && isAddedUp(user->getResult(0)));
+  });
+}
+
 void RegisterEstimate::add(DotOp dot) {
   isF32 |=
       cast<RankedTensorType>(dot.getLhs().getType()).getElementType().isF32();
   auto loop = dot->getParentOfType<scf::ForOp>();
   bool inPass = loop && loop->getParentOfType<scf::ForOp>();
-  count(dot.getResult(), 1, inPass ? passes[loop] : always);
+  bool isOutput = !dot.getTransposed() && isZero(dot.getAcc()) &&
+                  !isAddedUp(dot.getResult());
+  count(dot.getResult(), 1,
+        inPass                ? passes[loop]
+        : isOutput            ? outputs
+        : dot.getTransposed() ? scores
+                              : always);
   if (dot.getLhs().getDefiningOp<GatherOp>())
     count(dot.getLhs(), isF32 ? 2 : 1, always);
   // A sum from zero inside a loop is added to another.
-  isSeparate |=
-      !dot.getTransposed() && dot.getAcc().getDefiningOp<arith::ConstantOp>();
+  isSeparate |= !dot.getTransposed() && isZero(dot.getAcc()) && !isOutput;
 }
 
 /// Lists stand beside what moves in them, candidates beside their numbers.
@@ -80,7 +99,7 @@ std::optional<int64_t> RegisterEstimate::get() const {
   int64_t most = 0;
   for (auto [loop, own] : passes)
     most = std::max(most, own);
-  int64_t tiles = always + most;
+  int64_t tiles = always + most + std::max(scores, outputs);
   if (!tiles)
     return std::nullopt;
   return tiles + kOthers + (isF32 ? kSplitting : 0) +
