@@ -289,7 +289,8 @@ void ChunkMajor::chooseWindows() {
     if (index.isImported())
       continue;
     SelectionSizes sizes = index.getSizes(b, arguments);
-    // Two numbers for each pick, and three for each chunk.
+    // Two numbers for each pick, and three for each chunk. (Counters that stand
+    // apart are at most 4 MiB.)
     Value picks = b.mul(b.mul(windowRows, sizes.slots), b.index(8));
     Value chunks = b.mul(sizes.chunks, b.index(12));
     Value bytes = b.mul(b.add(picks, chunks), b.mul(batch, sizes.heads));

@@ -15,7 +15,11 @@ static constexpr int64_t kBlock = 512;
 
 /// The arguments of each kernel, behind the program's parameters.
 static constexpr StringLiteral kArrayNames[] = {
-    "starts", "item_starts", "item_chunks", "entries", "unsorted"};
+    "starts", "item_starts", "item_chunks", "entries", "unsorted", "counters"};
+
+/// Counters of chunks that stand in one sector of memory are added to one after
+/// the other, so they stand apart, as long as they are not many.
+static constexpr int64_t kMostApart = 8, kCounters = int64_t(1) << 20;
 
 MemRefType InverseIndex::getArrayType(MLIRContext *context) {
   constexpr int64_t any = ShapedType::kDynamic;
@@ -98,12 +102,13 @@ private:
 
   TileBuilder b;
   BodyEmitter emitter;
-  Value indices, starts, itemStarts, itemChunks, entries;
+  Value indices, starts, itemStarts, itemChunks, entries, counters;
   Value tickets, placed;         ///< arrays: what comes before the entries
   Value firstWindow, windowRows; ///< i32
   Value batch, window, head;     ///< index
   Value x;                       ///< index
   Value chunks;                  ///< i32
+  Value apart;                   ///< i32: the distance of counters
 };
 } // namespace
 
@@ -124,12 +129,13 @@ IndexKernel::IndexKernel(hsa::ProgramOp program, const Parameters &parameters,
     : b(selected.getLoc(), program), emitter(b, program, shape) {
   tile::KernelOp kernel = createKernel(emitter, parameters, name,
                                        getIndexArguments(b.getContext()));
-  auto arguments = kernel.getBody().getArguments().take_back(7);
+  auto arguments = kernel.getBody().getArguments().take_back(8);
   starts = arguments[0], itemStarts = arguments[1], itemChunks = arguments[2];
   entries = arguments[3];
   tickets = sorted ? arguments[3] : arguments[4];
   placed = sorted ? arguments[4] : arguments[3];
-  firstWindow = arguments[5], windowRows = arguments[6];
+  counters = arguments[5];
+  firstWindow = arguments[6], windowRows = arguments[7];
   indices = emitter.get(selected.getIndices());
   x = b.create<tile::ProgramIdOp>(tile::GridAxis::X);
   Value y = b.create<tile::ProgramIdOp>(tile::GridAxis::Y);
@@ -140,6 +146,11 @@ IndexKernel::IndexKernel(hsa::ProgramOp program, const Parameters &parameters,
   StringRef partition = selected.getType().getPartition();
   auto memory = [&](Value value) { return emitter.get(value); };
   chunks = getPartitionSize(b, program, partition, memory, batch).chunks;
+  auto length = [&](Value array) {
+    return b.toI32(b.create<memref::DimOp>(array, b.index(3)));
+  };
+  Value all = b.max(b.sub(length(starts), b.i32(1)), b.i32(1));
+  apart = b.create<arith::DivUIOp>(length(counters), all);
 }
 
 std::pair<Value, Value> ramify::getValidChunk(TileBuilder &b, Value index,
@@ -177,12 +188,11 @@ IndexKernel::Picks IndexKernel::getPicks() {
   return picks;
 }
 
-/// `starts` counts.
 void IndexKernel::count() {
   Picks picks = getPicks();
   Value one = b.full(picks.number.getType(), 1);
-  Value ticket = b.create<tile::FetchAddOp>(one.getType(), one, starts,
-                                            at(picks.chunk), picks.valid);
+  Value ticket = b.create<tile::FetchAddOp>(
+      one.getType(), one, counters, at(b.mul(picks.chunk, apart)), picks.valid);
   scatter(ticket, tickets, picks.number, picks.valid);
   b.create<tile::EndOp>();
 }
@@ -191,7 +201,8 @@ void IndexKernel::scanBlock(Value block, Value carry) {
   Value i = b.iota(kBlock);
   Value id = b.add(i, b.toI32(block));
   Value none = b.full(i.getType(), 0);
-  Value counts = lookUp(starts, id, b.compare(Predicate::slt, id, chunks));
+  Value counts =
+      lookUp(counters, b.mul(id, apart), b.compare(Predicate::slt, id, chunks));
   Value itemCounts =
       b.div(b.add(counts, b.i32(kItemEntries - 1)), kItemEntries);
   Value exists = b.compare(Predicate::sle, id, chunks);
@@ -362,7 +373,15 @@ void InverseIndex::createArrays(TileBuilder &b, ValueRange planArguments,
   Value whole = b.div(picks, kItemEntries);
   items = b.add(b.create<arith::MinUIOp>(sizes.chunks, picks), whole);
   Value places = b.add(sizes.chunks, b.index(1));
-  Value lengths[] = {places, places, items, picks, picks};
+  Value one = b.index(1);
+  Value used = b.create<arith::MaxUIOp>(b.mul(b.mul(sizes.batch, windows.count),
+                                              b.mul(sizes.heads, sizes.chunks)),
+                                        one);
+  Value apart = b.create<arith::DivUIOp>(b.index(kCounters), used);
+  apart = b.create<arith::MinUIOp>(apart, b.index(kMostApart));
+  apart = b.create<arith::MaxUIOp>(apart, one);
+  Value counters = b.mul(b.create<arith::MaxUIOp>(sizes.chunks, one), apart);
+  Value lengths[] = {places, places, items, picks, picks, counters};
   for (auto [number, length] : llvm::enumerate(lengths)) {
     Value shape[] = {sizes.batch, windows.count, sizes.heads, length};
     Type type = getArrayType(b.getContext());
@@ -412,7 +431,9 @@ void InverseIndex::launch(TileBuilder &b, Value window) {
   auto launch = [&](StringRef name, Value x) {
     b.create<tile::LaunchOp>(getName(name), x, regions, sizes.batch, operands);
   };
-  b.create<tile::MemsetOp>(arrays[0], 0);
+  b.create<tile::MemsetOp>(arrays[5], 0);
+  if (sorted) // what others may look at is the same each time
+    b.create<tile::MemsetOp>(arrays[0], 0);
   launch("count", blocks);
   launch("scan", b.index(1));
   launch("place", blocks);

@@ -19,6 +19,8 @@ using namespace ramify::tile;
 static constexpr int64_t kOthers = 48;
 /// The large and small parts of factors of f32.
 static constexpr int64_t kSplitting = 64;
+/// The scores of 64 keys for 16 rows.
+static constexpr int64_t kFewScores = 32;
 /// Products that are made beside the accumulators that they are added to.
 static constexpr int64_t kPartialSums = 32;
 
@@ -32,6 +34,11 @@ public:
   }
   /// None if there are no products.
   std::optional<int64_t> get() const;
+  /// Whether few registers are enough for a tile of scores and what is made of
+  /// it, beside which no sums stand.
+  bool isLight() const {
+    return !always && passes.empty() && outputs && scores <= kFewScores;
+  }
 
 private:
   void add(DotOp dot);
@@ -120,13 +127,16 @@ static int64_t countSharedBytes(KernelOp kernel) {
 static void chooseResidency(KernelOp kernel, const GPUTarget &target) {
   if (kernel->hasAttr(kMinCTAsAttrName))
     return;
-  std::optional<int64_t> registers = RegisterEstimate(kernel).get();
+  RegisterEstimate estimate(kernel);
+  std::optional<int64_t> registers = estimate.get();
   if (!registers)
     return;
   auto warps = kernel->getAttrOfType<IntegerAttr>(kWarpsAttrName);
   int threads = kWarpSize * (warps ? warps.getInt() : 1);
-  // A quarter more, for the arithmetic that the estimate knows nothing of.
-  int wanted = std::min<int64_t>(*registers * 5 / 4, kRegistersPerThread);
+  // A quarter more, for the arithmetic that the estimate knows nothing of; less
+  // where no sums stand beside what it makes.
+  int64_t eighths = estimate.isLight() ? 9 : 10;
+  int wanted = std::min<int64_t>(*registers * eighths / 8, kRegistersPerThread);
   int resident =
       residentCTAs(target, threads, wanted, countSharedBytes(kernel));
   kernel->setAttr(

@@ -9,14 +9,14 @@
 // CHECK:         %[[C:.*]] = tile.lookup %indices[%[[B:.*]], %{{.*}}, %[[H:.*]], %{{.*}}] where %[[INSIDE]]
 // CHECK:         %[[CHUNK:.*]] = arith.cmpi ult, %[[C]]
 // CHECK:         %[[VALID:.*]] = arith.andi %[[INSIDE]], %[[CHUNK]]
-// CHECK:         %[[TICKET:.*]] = tile.fetch_add %{{.*}} into %starts[%[[B]], %[[W:.*]], %[[H]], %[[C]]] where %[[VALID]]
+// CHECK:         %[[TICKET:.*]] = tile.fetch_add %{{.*}} into %counters[%[[B]], %[[W:.*]], %[[H]], %{{.*}}] where %[[VALID]]
 // CHECK:         tile.scatter %[[TICKET]] into %entries[%[[B]], %[[W]], %[[H]], %{{.*}}] where %[[VALID]]
 
 // Counters become first places; sums are carried from block to block.
 // CHECK-LABEL: tile.kernel @f_indices_scan(
 // CHECK:         %[[CARRY:.*]] = tile.scratch : memref<2xi32>
 // CHECK:         scf.for
-// CHECK:           %[[N:.*]] = tile.lookup %starts
+// CHECK:           %[[N:.*]] = tile.lookup %counters
 // CHECK:           %[[SUM:.*]] = tile.scan sum %[[N]] along 0
 // CHECK:           memref.load %[[CARRY]]
 // CHECK:           %[[BEHIND:.*]] = arith.addi %[[SUM]]
@@ -49,7 +49,9 @@
 // CHECK-LABEL: tile.plan @f_plan(
 // CHECK-COUNT-4: tile.result
 // CHECK:         %[[UNSORTED:.*]] = tile.workspace
-// CHECK:         tile.memset %[[STARTS:.*]] to 0
+// CHECK:         %[[COUNTERS:.*]] = tile.workspace
+// CHECK:         tile.memset %[[COUNTERS]] to 0
+// CHECK-NEXT:    tile.memset %[[STARTS:.*]] to 0
 // CHECK-NEXT:    tile.launch @f_indices_count
 // CHECK-NEXT:    tile.launch @f_indices_scan
 // CHECK-NEXT:    tile.launch @f_indices_place
