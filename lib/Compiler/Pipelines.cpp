@@ -108,9 +108,12 @@ void ramify::buildSchedulePipeline(OpPassManager &passes,
                                    const GPUTarget &target) {
   HSAToTileOptions options;
   // An mma has 16 rows and a depth of 16; the defaults are made for it.
-  // What 16384 tokens of 16 heads and 64 dims of bf16 add to stays in an L2
-  // cache of 50 MB; more tokens read a chunk's keys for fewer visits each.
-  options.windowTokens = 16384;
+  // What so many tokens of 16 heads and 64 dims of bf16 add to stays in an L2
+  // cache of 50 MB or little of it does not; more tokens read a chunk's keys
+  // for fewer visits each. Gradients read more for each token.
+  bool isForward = choices.derivative != "backward";
+  bool isIndex = choices.schedule == "inverse_index"; // of both
+  options.windowTokens = isForward && !isIndex ? 32768 : 16384;
   // Half the traffic of sums in memory, where red can do it.
   options.narrowSums = choices.narrowSums && target.reduceBF16;
   // Scores of a long chunk are computed twice rather than spilled.
