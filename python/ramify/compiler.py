@@ -23,7 +23,7 @@ from . import _runtime
 from ._cache import disk_cache
 from .call import block_key, has_few_slots, is_aligned, schedule_conditions, specialise
 from .errors import ArgumentError, UnsupportedError
-from .frontend import Lowered, Signature, lower
+from .frontend import Lowered, Signature, captured, lower
 from .schedules import SCHEDULES, choose, situation_of
 from .selection import shared_names
 
@@ -159,6 +159,22 @@ def target_of(request: Mapping[str, Any]) -> str:
 def program(signature: Signature, request: Mapping[str, Any]) -> Lowered:
     """The program in `hsa` that a request asks for."""
     return lower(signature, specialise(signature, request))
+
+
+_known: dict[tuple[Signature, str], Lowered] = {}
+
+
+def known_program(signature: Signature, request: Mapping[str, Any]) -> Lowered:
+    """`program`, made once for all requests alike, while what the function sees outside of itself
+    stays the same.
+    """
+    specialisation = specialise(signature, request)
+    key = signature, repr((specialisation, captured(signature.function)))
+    if key not in _known:
+        if len(_known) >= 256:
+            _known.clear()
+        _known[key] = lower(signature, specialisation)
+    return _known[key]
 
 
 def compiler_options(

@@ -17,7 +17,7 @@ import numpy as np
 
 from . import _runtime
 from .call import key_heads, key_heads_name
-from .compiler import plan_for, program
+from .compiler import known_program, plan_for
 from .errors import ArgumentError, ArgumentTypeError, CompileError, GradientError, mismatch
 from .explain import explain_plan
 from .frontend import Lowered, Result, Role, Signature
@@ -152,7 +152,7 @@ class Derivative:
         """The dispatcher of a backward run and its further arguments, all zeros where `blank`."""
         own = self.function
         request = self._forward_of(kwargs).describe(*args, **kwargs)
-        lowered = program(own.signature, request)
+        lowered = known_program(own.signature, request)
         query = own.signature.of_role(Role.QUERY)[0].name
         like: Any = {**dict(zip(own.signature.parameters, args, strict=False)), **kwargs}[query]
         heads = request["sizes"]["HQ"], key_heads(own.signature, request["sizes"])
@@ -209,7 +209,7 @@ class Derivative:
         own = self.function
         args, kwargs = own._reserved(args, kwargs)
         request = self._forward_of(kwargs).describe(*args, **kwargs)
-        return self._kept(program(own.signature, request))
+        return self._kept(known_program(own.signature, request))
 
     def _kept(self, lowered: Lowered) -> tuple[Result | int, ...]:
         try:
