@@ -41,7 +41,7 @@
 // CHECK:         scf.if
 // CHECK:           %[[ENTRY:.*]] = tile.lookup %unsorted
 // CHECK:           %[[RANK:.*]] = scf.for %[[I:[a-z0-9]+]] = {{.*}} iter_args(%[[SMALLER:.*]] = %{{.*}}) -> (tensor<64xi32>)
-// CHECK-COUNT-8:     memref.load %unsorted
+// CHECK:             %[[OTHER:.*]] = memref.load %unsorted[%{{.*}}, %{{.*}}, %{{.*}}, %[[I]]]
 // CHECK:             arith.cmpi sgt, %[[ENTRY]]
 // CHECK:           tile.scatter %[[ENTRY]] into %entries
 
