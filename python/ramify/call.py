@@ -24,7 +24,7 @@ from .frontend.specialisation import Heads, Places
 FLOATS = ["f32", "bf16", "f16"]
 MAX_QUERY_BLOCK = 1 << 20
 """Queries that may share a selection row; a block beyond L costs time."""
-FEW_SLOTS = 16
+FEW_SLOTS = 8
 QUERY_BLOCK = "max(1, q_block)"
 """The query block where nothing selects: as given, else 1."""
 
