@@ -51,13 +51,26 @@ static int64_t countBytes(ArrayRef<GatherOp> gathers) {
   return bytes;
 }
 
+/// Whether there is room to copy listed rows ahead: the addresses take registers
+/// that wider tiles, or tiles of a single warp, have not.
+static bool hasRoomAhead(ArrayRef<GatherOp> gathers) {
+  constexpr int64_t mostBytes = 16 * 1024, side = 64;
+  scf::ForOp loop = findLoop(gathers.front());
+  WalkResult result = loop.walk([&](DotOp dot) -> WalkResult {
+    ArrayRef<int64_t> shape = cast<RankedTensorType>(dot.getType()).getShape();
+    return failure(shape[0] != side || shape[1] != side);
+  });
+  return countBytes(gathers) <= mostBytes && !result.wasInterrupted();
+}
+
 /// Stages that the options ask for and allow; 0 if not even one fits.
 static int64_t chooseStages(ArrayRef<GatherOp> gathers,
                             const StagingOptions &options) {
   int64_t bytes = countBytes(gathers);
   int64_t most = options.sharedBytes / bytes;
   int64_t wanted = options.stages;
-  if (!wanted && llvm::any_of(gathers, readsListedRows))
+  if (!wanted && llvm::any_of(gathers, readsListedRows) &&
+      hasRoomAhead(gathers))
     wanted = 2;
   if (!wanted)
     wanted = std::clamp<int64_t>(options.ringBytes / bytes, 1, 2);

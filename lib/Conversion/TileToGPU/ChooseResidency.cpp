@@ -90,7 +90,7 @@ void RegisterEstimate::add(DotOp dot) {
   if (dot.getLhs().getDefiningOp<GatherOp>())
     count(dot.getLhs(), isF32 ? 2 : 1, always);
   // A sum from zero inside a loop is added to another.
-  isSeparate |= !dot.getTransposed() && isZero(dot.getAcc()) && !isOutput;
+  isSeparate |= !dot.getTransposed() && isZero(dot.getAcc());
 }
 
 /// Lists stand beside what moves in them, candidates beside their numbers.
@@ -106,11 +106,12 @@ std::optional<int64_t> RegisterEstimate::get() const {
   int64_t most = 0;
   for (auto [loop, own] : passes)
     most = std::max(most, own);
-  int64_t tiles = always + most + std::max(scores, outputs);
+  int64_t tiles = always + most +
+                  (isLight() ? std::max(scores, outputs) : scores + outputs);
   if (!tiles)
     return std::nullopt;
   return tiles + kOthers + (isF32 ? kSplitting : 0) +
-         (isSeparate ? kPartialSums : 0);
+         (isSeparate && !isLight() ? kPartialSums : 0);
 }
 
 static int64_t countSharedBytes(KernelOp kernel) {
