@@ -75,6 +75,9 @@ static void buildSchedulePipeline(OpPassManager &passes,
   // Weights and 1 / l go to the smaller side of a product, and the product adds
   // to its accumulator itself. Before CSE, which would give scales more users.
   passes.addPass(createFoldRowScales());
+  // What gradients multiply by weights, 1 / l and the scale, they multiply
+  // once.
+  passes.addPass(createMergeRowScales());
   // Schedules write index arithmetic plainly: fold it.
   passes.addPass(createCanonicalizerPass());
   // Masks and positions that several operations asked for become one.

@@ -51,8 +51,8 @@ static int64_t countBytes(ArrayRef<GatherOp> gathers) {
   return bytes;
 }
 
-/// Whether there is room to copy listed rows ahead: the addresses take registers
-/// that wider tiles, or tiles of a single warp, have not.
+/// Whether there is room to copy listed rows ahead: the addresses take
+/// registers that wider tiles, or tiles of a single warp, have not.
 static bool hasRoomAhead(ArrayRef<GatherOp> gathers) {
   constexpr int64_t mostBytes = 16 * 1024, side = 64;
   scf::ForOp loop = findLoop(gathers.front());

@@ -7,6 +7,7 @@
 #include "dialects/Tile/Transforms/SharedBuffers.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "llvm/ADT/MapVector.h"
 
 using namespace mlir;
 using namespace ramify::tile;
@@ -48,6 +49,29 @@ static void stage(TransposeOp op, int64_t warps, SharedBuffers &buffers) {
   replaceByLoads(op, buffer, zero);
 }
 
+/// Moves products of transposes behind the last transpose of their block where
+/// nothing needs them earlier. Tiles are then written together, for one
+/// barrier, and what they are made of is not kept beside the products.
+static void delayProducts(ArrayRef<TransposeOp> transposes) {
+  llvm::MapVector<Block *, TransposeOp> lasts;
+  for (TransposeOp op : transposes)
+    lasts[op->getBlock()] = op;
+  for (auto [block, last] : lasts) {
+    SmallVector<DotOp> early;
+    for (auto dot : block->getOps<DotOp>()) {
+      auto waits = [last = last](Operation *user) {
+        return user->getBlock() == last->getBlock() &&
+               last->isBeforeInBlock(user);
+      };
+      if (dot.getLhs().getDefiningOp<TransposeOp>() &&
+          dot->isBeforeInBlock(last) && llvm::all_of(dot->getUsers(), waits))
+        early.push_back(dot);
+    }
+    for (DotOp dot : llvm::reverse(early))
+      dot->moveAfter(last);
+  }
+}
+
 static LogicalResult stageKernel(KernelOp kernel) {
   SmallVector<TransposeOp> transposes;
   kernel.walk([&](TransposeOp op) { transposes.push_back(op); });
@@ -56,6 +80,8 @@ static LogicalResult stageKernel(KernelOp kernel) {
   FailureOr<int64_t> warps = chooseWarps(kernel);
   if (failed(warps))
     return failure();
+  if (*warps > 1)
+    delayProducts(transposes);
   SharedBuffers buffers(kernel);
   for (TransposeOp op : transposes)
     stage(op, *warps, buffers);

@@ -82,4 +82,16 @@ def FoldRowScales : Pass<"tile-fold-row-scales"> {
     "::ramify::tile::TileDialect"];
 }
 
+def MergeRowScales : Pass<"tile-merge-row-scales"> {
+  let summary = "multiply the scales of rows before the rows";
+  let description = [{
+    Where all users of a tile whose rows are scaled are scaled again, multiplied
+    further or summed along the rows, they take the scale: scales meet as
+    vectors, and sums are scaled when they are made. On portable tile, f32.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect",
+    "::ramify::tile::TileDialect"];
+}
+
 #endif // RAMIFY_CONVERSION_HSATOTILE_TD

@@ -338,6 +338,10 @@ bool ramify::isFiniteWithoutKeys(Value value) {
       .Case([](hsa::SoftmaxOp softmax) {
         return isFiniteWithoutKeys(softmax.getInput());
       })
+      .Case([](hsa::FoldOp fold) {
+        return fold.getMonoid() == hsa::Monoid::Sum &&
+               isFiniteWithoutKeys(fold.getInput());
+      })
       .Case<hsa::BroadcastOp, hsa::DotOp, hsa::DetachOp, arith::ExtFOp,
             arith::TruncFOp, arith::AddFOp, arith::SubFOp, arith::MulFOp,
             arith::NegFOp>([](Operation *sum) {

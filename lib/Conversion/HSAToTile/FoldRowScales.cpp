@@ -25,11 +25,10 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "RowScales.h"
+
 #include "ramify/Conversion/HSAToTile.h"
 
-#include "dialects/Tile/IR/Tile.h"
-
-#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
@@ -43,33 +42,6 @@ namespace ramify {
 #include "lib/Conversion/HSAToTile/Passes.h.inc"
 } // namespace ramify
 
-/// The scalar or the vector over rows that `tile` repeats, or null.
-static Value getRowScale(Value tile) {
-  if (auto splat = tile.getDefiningOp<tensor::SplatOp>())
-    return splat.getInput();
-  auto broadcast = tile.getDefiningOp<tile::BroadcastOp>();
-  return broadcast && broadcast.getAxis() == 1 ? broadcast.getInput() : nullptr;
-}
-
-/// Takes `product` apart into something and the scale of its rows.
-static std::pair<Value, Value> splitRowScale(Value product) {
-  auto mul = product.getDefiningOp<arith::MulFOp>();
-  if (!mul)
-    return {};
-  if (Value scale = getRowScale(mul.getRhs()))
-    return {mul.getLhs(), scale};
-  if (Value scale = getRowScale(mul.getLhs()))
-    return {mul.getRhs(), scale};
-  return {};
-}
-
-static Value toVector(OpBuilder &b, Location loc, Value scale, int64_t rows) {
-  if (isa<RankedTensorType>(scale.getType()))
-    return scale;
-  auto type = RankedTensorType::get({rows}, scale.getType());
-  return b.create<tensor::SplatOp>(loc, type, scale);
-}
-
 /// lhs with its rows scaled, or null where that would lose accuracy. A scale
 /// that is there already is multiplied with the new one.
 static Value scaleRows(OpBuilder &b, Location loc, Value lhs, Value scale) {
@@ -81,11 +53,11 @@ static Value scaleRows(OpBuilder &b, Location loc, Value lhs, Value scale) {
       return nullptr;
     wide = narrow.getIn();
   }
-  Value factor = toVector(b, loc, scale, type.getDimSize(0));
+  Value factor = toRowVector(b, loc, scale, type.getDimSize(0));
   auto [rest, own] = splitRowScale(wide);
   if (rest) {
     wide = rest;
-    own = toVector(b, loc, own, type.getDimSize(0));
+    own = toRowVector(b, loc, own, type.getDimSize(0));
     factor = b.create<arith::MulFOp>(loc, own, factor);
   }
   Value repeated =
@@ -127,7 +99,7 @@ private:
       if (rest) {
         Value repeated = rewriter.create<tile::BroadcastOp>(
             loc, start.getType(),
-            toVector(rewriter, loc, scale, dot.getType().getDimSize(0)), 1);
+            toRowVector(rewriter, loc, scale, dot.getType().getDimSize(0)), 1);
         start = rewriter.create<arith::MulFOp>(loc, start, repeated);
       }
       acc = rewriter.create<arith::AddFOp>(loc, acc, start);
@@ -200,7 +172,7 @@ private:
     Location loc = op.getLoc();
     if (scale) {
       auto type = cast<RankedTensorType>(op.getType());
-      Value repeated = toVector(rewriter, loc, scale, type.getDimSize(0));
+      Value repeated = toRowVector(rewriter, loc, scale, type.getDimSize(0));
       if (type.getRank() == 2)
         repeated = rewriter.create<tile::BroadcastOp>(loc, type, repeated, 1);
       added = rewriter.create<arith::MulFOp>(loc, added, repeated);

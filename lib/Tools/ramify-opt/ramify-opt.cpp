@@ -44,6 +44,7 @@ int main(int argc, char **argv) {
   mlir::registerLoopInvariantCodeMotionPass();
   ramify::hsa::registerDifferentiatePass();
   ramify::registerFoldRowScalesPass();
+  ramify::registerMergeRowScalesPass();
   ramify::registerHSASplitLaunchesPass();
   ramify::registerHSAToTilePass();
   ramify::tile::registerStageThroughSharedPass();

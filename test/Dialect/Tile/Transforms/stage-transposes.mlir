@@ -31,6 +31,44 @@ tile.kernel @between_warps(%q: !A, %out: !A) {
 
 // -----
 
+!A = memref<?x64xbf16, strided<[?, 1]>>
+
+// Both tiles are written before the first is read, which takes one barrier; what
+// the sums of a loop are added to can wait.
+// CHECK-LABEL: tile.kernel @together
+// CHECK:     scf.for
+// CHECK:       tile.store_shared
+// CHECK:       math.exp2
+// CHECK:       tile.store_shared
+// CHECK-NEXT:  tile.load_shared transposed
+// CHECK-NEXT:  tile.dot
+// CHECK:       tile.load_shared transposed
+// CHECK:       tile.dot
+tile.kernel @together(%q: !A, %out: !A) {
+  %zero = arith.constant dense<0.0> : tensor<64x64xf32>
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %n = arith.constant 8 : index
+  %i = tile.iota : tensor<64xi32>
+  %a = tile.gather %q[%i] : (!A, tensor<64xi32>) -> tensor<64x64xbf16>
+  %sums:2 = scf.for %j = %c0 to %n step %c1 iter_args(%x = %zero, %y = %zero) -> (tensor<64x64xf32>, tensor<64x64xf32>) {
+    %s = tile.dot %a, transposed %a, %x : tensor<64x64xbf16>, tensor<64x64xbf16>, tensor<64x64xf32> -> tensor<64x64xf32>
+    %p = arith.truncf %s : tensor<64x64xf32> to tensor<64x64xbf16>
+    %pt = tile.transpose %p : tensor<64x64xbf16> -> tensor<64x64xbf16>
+    %dx = tile.dot %pt, %a, %x : tensor<64x64xbf16>, tensor<64x64xbf16>, tensor<64x64xf32> -> tensor<64x64xf32>
+    %e = math.exp2 %s : tensor<64x64xf32>
+    %r = arith.truncf %e : tensor<64x64xf32> to tensor<64x64xbf16>
+    %rt = tile.transpose %r : tensor<64x64xbf16> -> tensor<64x64xbf16>
+    %dy = tile.dot %rt, %a, %y : tensor<64x64xbf16>, tensor<64x64xbf16>, tensor<64x64xf32> -> tensor<64x64xf32>
+    scf.yield %dx, %dy : tensor<64x64xf32>, tensor<64x64xf32>
+  }
+  %sum = arith.addf %sums#0, %sums#1 : tensor<64x64xf32>
+  %o = arith.truncf %sum : tensor<64x64xf32> to tensor<64x64xbf16>
+  tile.scatter %o into %out[%i] : (tensor<64x64xbf16>, !A, tensor<64xi32>) -> ()
+}
+
+// -----
+
 // 16 rows of queries are one warp's; a right operand needs no transpose.
 // CHECK-LABEL: tile.kernel @in_a_warp
 // CHECK-NOT: shared
