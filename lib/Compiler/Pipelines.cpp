@@ -11,6 +11,7 @@
 #include "dialects/Tile/Transforms/StageLeftOperands.h"
 #include "dialects/Tile/Transforms/StageThroughShared.h"
 #include "dialects/Tile/Transforms/StageTransposes.h"
+#include "dialects/Tile/Transforms/UseWgmma.h"
 #include "dialects/Tile/Transforms/VerifyStage.h"
 #include "ramify/Conversion/ChooseResidency.h"
 #include "ramify/Conversion/HSAToTile.h"
@@ -161,6 +162,9 @@ void ramify::buildPlacementPipeline(OpPassManager &passes,
   // Index vectors that were made once for each layout, but with one layout.
   passes.addPass(createCanonicalizerPass());
   passes.addPass(createCSEPass());
+  // Four warps multiply together what they have in shared memory.
+  if (target.wgmma)
+    passes.addNestedPass<tile::KernelOp>(tile::createUseWgmmaPass());
   // Threads wait before they read what others write.
   passes.addNestedPass<tile::KernelOp>(tile::createInsertBarriersPass());
   // From here on every tile has a layout, or the pass that forgot it is named.

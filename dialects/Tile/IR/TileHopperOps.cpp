@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===- TileHopperOps.cpp - TMA, mbarriers, wgmma --------------------------===//
 
+#include "dialects/Tile/IR/Layout.h"
 #include "dialects/Tile/IR/Tile.h"
 
 #include "mlir/IR/OpImplementation.h"
@@ -100,28 +101,58 @@ LogicalResult TmaLoadOp::verify() {
 // wgmma
 //===----------------------------------------------------------------------===//
 
+static bool isNarrow(Type element) {
+  return element.isBF16() || element.isF16();
+}
+
+/// (C5) of a left operand in registers.
+static LogicalResult verifyRegisters(WgmmaOp op, RankedTensorType lhs) {
+  std::optional<Layout> layout = Layout::of(lhs);
+  if (op.getLhsStage() || op.getLhsTransposed() || lhs.getRank() != 2 ||
+      lhs.getDimSize(0) != 64 || lhs.getDimSize(1) % 16 || !layout ||
+      *layout != mmaAccumulator(64, lhs.getDimSize(1), /*warps=*/4))
+    return op.emitOpError("expected an lhs of 64 rows that four warps hold as "
+                          "wgmma does, not transposed and without a stage, "
+                          "found ")
+           << lhs;
+  return success();
+}
+
 LogicalResult WgmmaOp::verify() {
-  auto lhs = cast<MemRefType>(getLhs().getType());
+  auto lhs = cast<ShapedType>(getLhs().getType());
   auto rhs = cast<MemRefType>(getRhs().getType());
   auto acc = cast<RankedTensorType>(getAcc().getType());
-  for (MemRefType operand : {lhs, rhs}) {
-    FailureOr<int64_t> swizzle = getSwizzle(*this, operand);
-    if (failed(swizzle))
-      return failure();
-    Type element = operand.getElementType();
-    if (*swizzle != 128 || !(element.isBF16() || element.isF16()) ||
-        element != lhs.getElementType())
+  auto inRegisters = dyn_cast<RankedTensorType>(getLhs().getType());
+  if (inRegisters && failed(verifyRegisters(*this, inRegisters)))
+    return failure();
+  for (ShapedType operand : {lhs, cast<ShapedType>(rhs)}) {
+    if (auto buffer = dyn_cast<MemRefType>(operand)) {
+      FailureOr<int64_t> swizzle = getSwizzle(*this, buffer);
+      if (failed(swizzle))
+        return failure();
+      if (*swizzle != 128)
+        return emitOpError("expected 16-bit elements of one type with a "
+                           "128-byte swizzle, found ")
+               << operand;
+    }
+    if (!isNarrow(operand.getElementType()) ||
+        operand.getElementType() != lhs.getElementType())
       return emitOpError("expected 16-bit elements of one type with a "
                          "128-byte swizzle, found ")
              << operand;
   }
-  if (lhs.getDimSize(1) != 64)
+  if (!inRegisters && !getLhsStage())
+    return emitOpError("expected a stage of an lhs in shared memory");
+  ArrayRef<int64_t> sides = lhs.getShape().take_back(2);
+  int64_t rows = sides[getLhsTransposed() ? 1 : 0];
+  int64_t depth = sides[getLhsTransposed() ? 0 : 1];
+  if (rows != 64)
     return emitOpError("expected an lhs of 64 rows, found ") << lhs;
   int64_t inner = rhs.getDimSize(getTransposed() ? 2 : 1);
   int64_t cols = rhs.getDimSize(getTransposed() ? 1 : 2);
   if (!acc.getElementType().isF32() || acc.getRank() != 2 ||
-      acc.getDimSize(0) != 64 || acc.getDimSize(1) != cols ||
-      inner != lhs.getDimSize(2) || cols % 8 || cols > 256)
+      acc.getDimSize(0) != 64 || acc.getDimSize(1) != cols || inner != depth ||
+      cols % 8 || cols > 256)
     return emitOpError("expected the shapes of a product, found ")
            << lhs << ", " << rhs << " and " << acc;
   for (Operation *user : getResult().getUsers())

@@ -159,17 +159,23 @@ def Tile_TmaLoadOp : Tile_Op<"tma_load"> {
 //===----------------------------------------------------------------------===//
 
 def Tile_WgmmaOp : Tile_Op<"wgmma", [AllTypesMatch<["acc", "result"]>]> {
-  let summary = "start acc + a b, both operands in shared memory";
+  let summary = "start acc + a b, with operands in shared memory";
   let description = [{
-    result = acc + lhs rhs, or acc + lhs rhs^T with `transposed`, as
-    `tile.dot`, by four warps. The result is under way: only `tile.wgmma` as an
-    accumulator and `tile.wgmma_wait` may take it.
+    result = acc + lhs rhs, with each side as it is or `transposed`, as
+    `tile.dot`, by four warps. The rhs is in shared memory, the lhs there or in
+    registers. An accumulator that is a constant zero is not read. The result is
+    under way: only `tile.wgmma` as an accumulator and `tile.wgmma_wait` may take
+    it.
 
     ```mlir
     %s = tile.wgmma %a[%i], transposed %b[%i], %acc
         : memref<4x64x64xbf16, #tile.shared<swizzle = 128, pad = 0>>,
           memref<4x128x64xbf16, #tile.shared<swizzle = 128, pad = 0>>,
           tensor<64x128xf32, #acc>
+    %o = tile.wgmma %p, %b[%i], %acc
+        : tensor<64x128xbf16, #acc>,
+          memref<4x128x64xbf16, #tile.shared<swizzle = 128, pad = 0>>,
+          tensor<64x64xf32, #acc>
     ```
 
     (C1) Stages have a 128-byte swizzle and 16-bit elements of one type.
@@ -177,14 +183,19 @@ def Tile_WgmmaOp : Tile_Op<"wgmma", [AllTypesMatch<["acc", "result"]>]> {
     (C3) The shapes are those of a product; the accumulator is f32 and has a
          multiple of 8 and at most 256 columns.
     (C4) The result goes only to tile.wgmma and tile.wgmma_wait.
+    (C5) A lhs in shared memory has a stage; one in registers has none, is not
+         transposed, and has its elements as an accumulator of four warps.
   }];
-  let arguments = (ins Arg<AnyMemRef, "", [MemRead]>:$lhs, Index:$lhsStage,
+  let arguments = (ins UnitAttr:$lhsTransposed,
+                       Arg<AnyTypeOf<[AnyMemRef, AnyRankedTensor]>, "", [MemRead]>:$lhs,
                        UnitAttr:$transposed, Arg<AnyMemRef, "", [MemRead]>:$rhs,
-                       Index:$rhsStage, AnyRankedTensor:$acc);
+                       Index:$rhsStage, AnyRankedTensor:$acc,
+                       Optional<Index>:$lhsStage);
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = [{
-    $lhs `[` $lhsStage `]` `,` (`transposed` $transposed^)? $rhs `[` $rhsStage `]`
-    `,` $acc attr-dict `:` type($lhs) `,` type($rhs) `,` type($acc)
+    (`transposed` $lhsTransposed^)? $lhs (`[` $lhsStage^ `]`)? `,`
+    (`transposed` $transposed^)? $rhs `[` $rhsStage `]` `,` $acc attr-dict
+    `:` type($lhs) `,` type($rhs) `,` type($acc)
   }];
   let hasVerifier = 1;
 }

@@ -4,6 +4,7 @@
 #include "dialects/Tile/Transforms/InsertBarriers.h"
 
 #include "dialects/Tile/IR/Tile.h"
+#include "dialects/Tile/Transforms/SharedReads.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -18,32 +19,12 @@ using namespace ramify::tile;
 // Reads where they are used
 //===----------------------------------------------------------------------===//
 
-static bool writesTo(Operation *op, Value buffer) {
-  if (auto copy = dyn_cast<CopyAsyncOp>(op))
-    return copy.getTarget() == buffer;
-  if (auto store = dyn_cast<StoreSharedOp>(op))
-    return store.getTarget() == buffer;
-  return op->getNumRegions() != 0;
-}
-
-/// The product in the block of `load` before which `use` may be read just as
-/// well; null if there is none.
-static Operation *findProduct(LoadSharedOp load, OpOperand &use) {
-  Operation *dot = use.getOwner();
-  if (!isa<DotOp>(dot) || dot->getBlock() != load->getBlock())
-    return nullptr;
-  for (Operation *op = load->getNextNode(); op != dot; op = op->getNextNode())
-    if (writesTo(op, load.getSource()))
-      return nullptr;
-  return dot;
-}
-
 /// A product reads an operand piece by piece if nothing stands between: each
 /// gets a read of its own, behind the waits for the other operand.
 static void readWhereUsed(LoadSharedOp load) {
   for (OpOperand &use : llvm::make_early_inc_range(load->getUses())) {
-    Operation *dot = findProduct(load, use);
-    if (!dot)
+    Operation *dot = use.getOwner();
+    if (!isa<DotOp>(dot) || !canReadLater(load, dot))
       continue;
     OpBuilder builder(dot);
     use.set(builder.clone(*load)->getResult(0));
@@ -81,25 +62,39 @@ private:
 
 } // namespace
 
-/// The array that `op` accesses, and how.
-static std::pair<Value, unsigned> accessOf(Operation *op) {
-  using Result = std::pair<Value, unsigned>;
-  return llvm::TypeSwitch<Operation *, Result>(op)
+/// The arrays that `op` accesses, and how.
+using Accesses = SmallVector<std::pair<Value, unsigned>, 2>;
+static Accesses accessesOf(Operation *op) {
+  return llvm::TypeSwitch<Operation *, Accesses>(op)
       .Case<GatherOp, LookupOp, CopyAsyncOp, LoadSharedOp>(
-          [](auto op) -> Result { return {op.getSource(), Read}; })
-      .Case([](memref::LoadOp op) -> Result { return {op.getMemRef(), Read}; })
+          [](auto op) -> Accesses { return {{op.getSource(), Read}}; })
+      .Case([](memref::LoadOp op) -> Accesses {
+        return {{op.getMemRef(), Read}};
+      })
       .Case<ScatterOp, StoreSharedOp>(
-          [](auto op) -> Result { return {op.getTarget(), Write}; })
-      .Case(
-          [](memref::StoreOp op) -> Result { return {op.getMemRef(), Write}; })
-      .Case([](FetchAddOp op) -> Result { return {op.getTarget(), Fetch}; })
-      .Case([](ReduceIntoOp op) -> Result {
+          [](auto op) -> Accesses { return {{op.getTarget(), Write}}; })
+      .Case([](memref::StoreOp op) -> Accesses {
+        return {{op.getMemRef(), Write}};
+      })
+      .Case([](FetchAddOp op) -> Accesses { return {{op.getTarget(), Fetch}}; })
+      .Case([](ReduceIntoOp op) -> Accesses {
         // An owner's floats are read and written back.
         bool commutes = op.getOrder() == Order::Free ||
                         op.getValue().getType().getElementType().isInteger();
-        return {op.getTarget(), commutes ? Add : Write};
+        return {{op.getTarget(), commutes ? Add : Write}};
       })
-      .Default([](Operation *) -> Result { return {Value(), None}; });
+      .Case([](WgmmaOp op) -> Accesses {
+        Accesses reads = {{op.getRhs(), Read}};
+        if (op.getLhsStage())
+          reads.push_back({op.getLhs(), Read});
+        return reads;
+      })
+      // Until then a product may still read.
+      .Case([](WgmmaWaitOp op) -> Accesses {
+        auto product = op.getInput().getDefiningOp<WgmmaOp>();
+        return product ? accessesOf(product) : Accesses();
+      })
+      .Default([](Operation *) { return Accesses(); });
 }
 
 /// Before `op` and the reads of the same product's other operand.
@@ -155,11 +150,16 @@ static void process(Block &block, Pending &pending) {
       pending.clear();
     } else if (auto branch = dyn_cast<scf::IfOp>(op)) {
       processBranches(branch, pending);
-    } else if (auto [found, access] = accessOf(&op); found) {
-      Value array = rootOf(found);
-      if (pending.conflicts(array, access))
+    } else {
+      Accesses accesses = accessesOf(&op);
+      for (auto &[array, access] : accesses)
+        array = rootOf(array);
+      if (llvm::any_of(accesses, [&](auto &each) {
+            return pending.conflicts(each.first, each.second);
+          }))
         insertBarrier(&op, pending);
-      pending.add(array, access);
+      for (auto &[array, access] : accesses)
+        pending.add(array, access);
     }
   }
 }

@@ -30,6 +30,7 @@ class RegisterEstimate {
 public:
   explicit RegisterEstimate(KernelOp kernel) {
     kernel.walk([&](DotOp dot) { add(dot); });
+    kernel.walk([&](WgmmaOp product) { add(product); });
     kernel.walk([&](TopKOp topk) { add(topk); });
   }
   /// None if there are no products.
@@ -42,7 +43,9 @@ public:
 
 private:
   void add(DotOp dot);
+  void add(WgmmaOp product);
   void add(TopKOp topk);
+  int64_t &getCounter(Operation *product, bool transposed, Value acc);
   void count(Value value, int64_t times, int64_t &registers);
 
   int64_t always = 0;
@@ -70,27 +73,36 @@ static bool isZero(Value value) {
 /// Whether a product, scaled or not, becomes part of a sum in registers.
 static bool isAddedUp(Value product) {
   return llvm::any_of(product.getUsers(), [](Operation *user) {
-    return isa<arith::AddFOp>(user) ||
-           (isa<arith::MulFOp>(user) && isAddedUp(user->getResult(0)));
+    return isa<arith::AddFOp>(user) || (isa<arith::MulFOp, WgmmaWaitOp>(user) &&
+                                        isAddedUp(user->getResult(0)));
   });
+}
+
+int64_t &RegisterEstimate::getCounter(Operation *product, bool transposed,
+                                      Value acc) {
+  auto loop = product->getParentOfType<scf::ForOp>();
+  if (loop && loop->getParentOfType<scf::ForOp>())
+    return passes[loop];
+  if (transposed)
+    return scores;
+  bool isOutput = isZero(acc) && !isAddedUp(product->getResult(0));
+  return isOutput ? outputs : always;
 }
 
 void RegisterEstimate::add(DotOp dot) {
   isF32 |=
       cast<RankedTensorType>(dot.getLhs().getType()).getElementType().isF32();
-  auto loop = dot->getParentOfType<scf::ForOp>();
-  bool inPass = loop && loop->getParentOfType<scf::ForOp>();
-  bool isOutput = !dot.getTransposed() && isZero(dot.getAcc()) &&
-                  !isAddedUp(dot.getResult());
-  count(dot.getResult(), 1,
-        inPass                ? passes[loop]
-        : isOutput            ? outputs
-        : dot.getTransposed() ? scores
-                              : always);
+  count(dot.getResult(), 1, getCounter(dot, dot.getTransposed(), dot.getAcc()));
   if (dot.getLhs().getDefiningOp<GatherOp>())
     count(dot.getLhs(), isF32 ? 2 : 1, always);
   // A sum from zero inside a loop is added to another.
   isSeparate |= !dot.getTransposed() && isZero(dot.getAcc());
+}
+
+/// No fragments stand in registers.
+void RegisterEstimate::add(WgmmaOp product) {
+  count(product.getResult(), 1,
+        getCounter(product, product.getTransposed(), product.getAcc()));
 }
 
 /// Lists stand beside what moves in them, candidates beside their numbers.

@@ -21,6 +21,7 @@ using namespace ramify::tile;
 
 LogicalResult Expander::run() {
   loc = kernel.getLoc();
+  kernel.walk([&](WgmmaOp) { usesWgmma = true; });
   Block *entry = &function.getBody().front();
   builder.setInsertionPointToStart(entry);
   describeArguments(builder, kernel, function, arrays, scalars);
@@ -385,6 +386,9 @@ Value Expander::leads(const Layout &layout) {
 
 void Expander::meet() {
   PTX ptx(builder, loc);
+  // wgmma reads what threads have written through another path to memory.
+  if (usesWgmma)
+    ptx.fenceAsyncShared();
   if (numWarps() > 1)
     ptx.barrier();
   else

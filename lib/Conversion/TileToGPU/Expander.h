@@ -283,6 +283,7 @@ private:
   mlir::Type registerType(mlir::Type element);
 
   tile::KernelOp kernel;
+  bool usesWgmma = false;
   mlir::LLVM::LLVMFuncOp function;
   const GPUTarget &target;
   mlir::OpBuilder builder;

@@ -5,6 +5,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/Matchers.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -131,6 +132,17 @@ static Value descriptorAcrossRows(PTX &ptx, const SharedTile &tile,
                              tile.layout.rows * kRowBytes, kEightRows);
 }
 
+/// A step of a left operand in registers: the words of an mma's fragment.
+static Registers stepOfRegisters(const std::map<Coords, unsigned> &numbers,
+                                 ArrayRef<Value> words, int64_t step) {
+  Registers fragment;
+  for (int64_t column : {int64_t(0), kStep / 2})
+    for (int64_t row : {0, 8})
+      fragment.push_back(
+          words[numbers.at(Coords{row, step * kStep + column}) / 2]);
+  return fragment;
+}
+
 LogicalResult Expander::expandWgmma(WgmmaOp op) {
   auto type = cast<RankedTensorType>(op.getAcc().getType());
   int64_t columns = type.getDimSize(1);
@@ -139,20 +151,41 @@ LogicalResult Expander::expandWgmma(WgmmaOp op) {
                           "wgmma does, found ")
            << type;
   PTX ptx(builder, loc);
-  SharedTile lhs = sharedTile(op.getLhs(), op.getLhsStage());
   SharedTile rhs = sharedTile(op.getRhs(), op.getRhsStage());
-  int64_t inner = cast<MemRefType>(op.getLhs().getType()).getDimSize(2);
-  bool transposed = op.getTransposed();
-  MMAKind kind = lhs.element.isBF16() ? MMAKind::BF16 : MMAKind::F16;
-  Registers acc = registers(op.getAcc());
-  auto atLhs = [&](int64_t bytes) { return advance(lhs.base, bytes); };
-  auto atRhs = [&](int64_t bytes) { return advance(rhs.base, bytes); };
+  bool transposed = op.getTransposed(), lhsTransposed = op.getLhsTransposed();
+  auto descriptor = [&](const SharedTile &tile, bool acrossRows, int64_t step) {
+    auto at = [&](int64_t bytes) { return advance(tile.base, bytes); };
+    return acrossRows ? descriptorAcrossRows(ptx, tile, step, at)
+                      : descriptorAlongRow(ptx, tile, step, at);
+  };
+  auto inRegisters = dyn_cast<RankedTensorType>(op.getLhs().getType());
+  std::optional<SharedTile> lhs;
+  std::map<Coords, unsigned> numbers;
+  if (inRegisters)
+    numbers = registersByOffset(*Layout::of(inRegisters));
+  else
+    lhs = sharedTile(op.getLhs(), op.getLhsStage());
+  auto getLhs = [&](int64_t step) -> Registers {
+    if (inRegisters)
+      return stepOfRegisters(numbers, registers(op.getLhs()), step);
+    return {descriptor(*lhs, lhsTransposed, step)};
+  };
+  auto rhsType = cast<MemRefType>(op.getRhs().getType());
+  int64_t inner = rhsType.getDimSize(transposed ? 2 : 1);
+  MMAKind kind = rhs.element.isBF16() ? MMAKind::BF16 : MMAKind::F16;
+  // A first step that adds to nothing needs no zeros.
+  bool fromZero = matchPattern(op.getAcc(), m_AnyZeroFloat());
+  Registers acc;
+  if (fromZero)
+    acc.assign(Layout::of(type)->numRegisters(),
+               builder.create<LLVM::UndefOp>(loc, builder.getF32Type()));
+  else
+    acc = registers(op.getAcc());
   ptx.wgmmaFence();
   for (int64_t step = 0; step < inner / kStep; ++step) {
-    Value a = descriptorAlongRow(ptx, lhs, step, atLhs);
-    Value b = transposed ? descriptorAlongRow(ptx, rhs, step, atRhs)
-                         : descriptorAcrossRows(ptx, rhs, step, atRhs);
-    acc = ptx.wgmma(kind, acc, a, b, constant32(1), WGMMAMajor::K,
+    Value accumulate = constant32(step == 0 && fromZero ? 0 : 1);
+    acc = ptx.wgmma(kind, acc, getLhs(step), descriptor(rhs, !transposed, step),
+                    accumulate, lhsTransposed ? WGMMAMajor::MN : WGMMAMajor::K,
                     transposed ? WGMMAMajor::K : WGMMAMajor::MN);
   }
   ptx.wgmmaCommit();

@@ -11,6 +11,8 @@
 #include "dialects/Tile/Transforms/StageLeftOperands.h"
 #include "dialects/Tile/Transforms/StageThroughShared.h"
 #include "dialects/Tile/Transforms/StageTransposes.h"
+#include "dialects/Tile/Transforms/UseWgmma.h"
+#include "dialects/Tile/Transforms/UseWgmma.h"
 #include "dialects/Tile/Transforms/VerifyBankConflicts.h"
 #include "dialects/Tile/Transforms/VerifyStage.h"
 #include "ramify/Conversion/ChooseResidency.h"
@@ -51,6 +53,7 @@ int main(int argc, char **argv) {
   ramify::tile::registerStageTransposesPass();
   ramify::tile::registerStageLeftOperandsPass();
   ramify::tile::registerInsertBarriersPass();
+  ramify::tile::registerUseWgmmaPass();
   ramify::registerChooseResidencyPass();
   ramify::registerTileToGPUPass();
   ramify::tile::registerAssignLayoutsPass();
