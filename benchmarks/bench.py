@@ -45,11 +45,13 @@ def machine() -> str:
 
 def gpu_tables() -> Tables:
     import compile_time
+    import decode
     import gpu
 
     yield "forward", gpu.rows()
     yield "launch", [gpu.launch()]
     yield "stages", gpu.stages()
+    yield "decode", decode.rows("cuda")
     yield "compile time", compile_time.rows("cuda")
 
 
@@ -65,11 +67,13 @@ def training_tables() -> Tables:
 def cpu_tables() -> Tables:
     import compile_time
     import cpu
+    import decode
 
     yield "forward", cpu.rows()
     yield "memory", [cpu.memory()]
     yield "gradients", cpu.gradients()
     yield "selections", cpu.selections()
+    yield "decode", decode.rows("cpu", decode.SHAPES[:2])
     yield "compile time", compile_time.rows("cpu")
 
 

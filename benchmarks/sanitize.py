@@ -2,7 +2,8 @@
 """Small calls of every kind of kernel, to be run under NVIDIA's compute-sanitizer.
 
 ``compute-sanitizer --tool memcheck --error-exitcode 1 python benchmarks/sanitize.py [PART ...]``,
-and the same with ``--tool racecheck``. Parts: forward, schedules, selection, gradients.
+and the same with ``--tool racecheck``. Parts: forward, schedules, selection, decode,
+gradients.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ramify.derivative import differentiable
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "test" / "python"))
 
+import test_one_launch as one_launch
 import test_variants as variants
 from arguments import random_arguments
 from numerics import Case, make
@@ -111,6 +113,17 @@ def run_selection(dtype: torch.dtype) -> None:
             rf.ops.select(*selection(dtype, dim), chunk_size=8, **choices)
 
 
+def run_decode(dtype: torch.dtype) -> None:
+    """Selecting and attending in one launch: what is handed on goes through memory."""
+    for function, given, options in one_launch.CASES.values():
+        x = [torch.from_numpy(array).to("cuda", dtype) for array in given]
+        moved = {
+            name: torch.from_numpy(value).cuda() if hasattr(value, "shape") else value
+            for name, value in options.items()
+        }
+        function.options(launches="one")(*x, **moved)
+
+
 def run_gradients(dtype: torch.dtype) -> None:
     for case in DIFFERENTIATED:
         gradients(rf.ops.hsa_kernel, WRT, {**on_gpu(case, dtype), **sizes(case)})
@@ -127,6 +140,7 @@ PARTS = {
     "forward": run_forward,
     "schedules": run_schedules,
     "selection": run_selection,
+    "decode": run_decode,
     "gradients": run_gradients,
 }
 

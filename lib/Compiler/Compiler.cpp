@@ -76,6 +76,12 @@ public:
 
   /// Whether toLLVM failed since a kernel has too much shared memory.
   bool isTooLarge() const { return tooLarge; }
+  /// Whether that is one of several programs.
+  bool isOneLaunch() const {
+    return llvm::is_contained(
+        plan.notes, std::pair<std::string, std::string>("launches", "one"));
+  }
+  const std::string &getLastError() const { return errors.back().message; }
 
 private:
   bool run(function_ref<void(OpPassManager &)> build);
@@ -200,9 +206,12 @@ bool Compilation::takePlan() {
   plan = std::move(*built);
   plan.notes.emplace_back("schedule", getSchedule(op).str());
   for (auto [attribute, note] :
-       {std::pair{kTilesAttrName, "tiles"}, std::pair{kStepsAttrName, "steps"}})
+       {std::pair{kTilesAttrName, "tiles"}, std::pair{kStepsAttrName, "steps"},
+        std::pair{kLaunchesAttrName, "launches"}})
     if (auto text = op->getAttrOfType<StringAttr>(attribute))
       plan.notes.emplace_back(note, text.str());
+  if (!options.severalSince.empty())
+    plan.notes.emplace_back("launches", "several\t" + options.severalSince);
   op.erase();
   return true;
 }
@@ -326,12 +335,19 @@ bool Compilation::emitText(StringRef level, std::string &text) {
 // The interface
 //===----------------------------------------------------------------------===//
 
-/// The options without the schedule that was tried first, if there is another.
+/// The options without what was tried first, if there is another way.
 static std::optional<CompileOptions>
 getOtherwise(const Compilation &compilation, const CompileOptions &options) {
-  if (!compilation.isTooLarge() || options.otherwise.empty())
+  if (!compilation.isTooLarge())
     return std::nullopt;
   CompileOptions others = options;
+  if (compilation.isOneLaunch()) {
+    others.oneLaunch = false;
+    others.severalSince = compilation.getLastError();
+    return others;
+  }
+  if (options.otherwise.empty())
+    return std::nullopt;
   others.schedule = std::exchange(others.otherwise, "");
   return others;
 }

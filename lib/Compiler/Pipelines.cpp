@@ -59,6 +59,7 @@ static void buildSchedulePipeline(OpPassManager &passes,
   options.otherwise = choices.otherwise;
   options.deterministic = choices.deterministic;
   options.imported = choices.imported;
+  options.oneLaunch = choices.oneLaunch;
   if (choices.windowTokens)
     options.windowTokens = choices.windowTokens;
   if (choices.keyTile)

@@ -61,11 +61,15 @@ def runtime_signature(
     parameters += [{**p, "keyword_only": True} for p in reserved if p["name"] not in own]
     parameters += more
     checks = list(_checks(signature))
-    keys = [block_key(signature), _few_slots_key(signature), *schedule_conditions(signature)]
+    keys = [
+        block_key(signature),
+        _few_slots_key(signature),
+        *schedule_conditions(signature).asked(),
+    ]
     return _runtime.Signature(signature.name, parameters, checks=checks, keys=keys)
 
 
-def schedule_conditions(signature: Signature) -> list[str]:
+def schedule_conditions(signature: Signature) -> schedules.Conditions:
     """What the choice of a schedule asks of a call's sizes."""
     slots = [_slots(signature, p) for p in signature.of_role(Role.INDICES)]
     heads = key_heads_name(signature)

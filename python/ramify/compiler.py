@@ -24,7 +24,7 @@ from ._cache import disk_cache
 from .call import block_key, has_few_slots, is_aligned, schedule_conditions, specialise
 from .errors import ArgumentError, UnsupportedError
 from .frontend import Lowered, Signature, captured, lower
-from .schedules import SCHEDULES, choose, situation_of
+from .schedules import LAUNCHES, SCHEDULES, choose, situation_of, wants_one_launch
 from .selection import shared_names
 
 
@@ -43,6 +43,11 @@ class Options:
         programs per query block, each with a slice of its chunks, and a second launch that puts
         the slices together; for few queries with many chunks, as in decoding. "inverse_index":
         only the lists of those queries, as the results.
+    launches : str
+        How a function that selects and then attends is launched. "several": one launch for each
+        step, each by a schedule of its own. "one": each program makes all steps for its query
+        block, where they can be made so; `explain` tells where they cannot, and why. "auto": one
+        where there are few query blocks, as in decoding.
     stages : int
         Stages of the shared-memory rings on a GPU, 1 to 4; 0 lets the compiler choose.
     key_tile : int
@@ -60,6 +65,7 @@ class Options:
     """
 
     schedule: str = "auto"
+    launches: str = "auto"
     stages: int = 0
     key_tile: int = 0
     registers: int = 0
@@ -70,6 +76,10 @@ class Options:
         if self.schedule not in SCHEDULES:
             raise ArgumentError(
                 f"schedule: expected one of {', '.join(SCHEDULES)}, found {self.schedule!r}."
+            )
+        if self.launches not in LAUNCHES:
+            raise ArgumentError(
+                f"launches: expected one of {', '.join(LAUNCHES)}, found {self.launches!r}."
             )
         if type(self.stages) is not int or self.stages not in range(5):
             raise ArgumentError(f"stages: expected an int from 0 to 4, found {self.stages!r}.")
@@ -186,9 +196,13 @@ def compiler_options(
 ) -> dict[str, str | int | bool]:
     """The compiler's options for a request, or for a run of its gradient."""
     chosen: dict[str, str | int | bool] = {**asdict(options), "target": target}
+    asked, block = schedule_conditions(signature), block_key(signature)
+    situation = situation_of(request, asked, block, target, derivative)
     if options.schedule == "auto":
-        asked, block = schedule_conditions(signature), block_key(signature)
-        chosen |= asdict(choose(situation_of(request, asked, block, target, derivative)))
+        chosen |= asdict(choose(situation))
+    if (launches := chosen.pop("launches")) == "auto":
+        launches = "one" if wants_one_launch(situation) else "several"
+    chosen["one_launch"] = launches == "one"
     shared = shared_names(signature, request["arrays"])
     chosen["imported"] = ",".join(shared) if chosen["schedule"] == "chunk_major" else ""
     chosen["aligned"] = target != "cpu" and is_aligned(signature, request)

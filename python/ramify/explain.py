@@ -94,7 +94,7 @@ def explain_plan(
         lines += [f"  {text}" for _, text in launches]
         lines += [f"  tiles: {steps[0].tiles}"] if steps[0].tiles else []
     else:
-        lines = [f"{name} on {plan.backend}: {len(steps)} programs one after the other"]
+        lines = [f"{name} on {plan.backend}: {len(steps)} programs {_how(plan)}"]
         for step in steps:
             lines.append(f"  {step.name}, schedule {_schedule(step)}")
             lines += [f"    {text}" for kernel, text in launches if _owner(steps, kernel) is step]
@@ -105,6 +105,14 @@ def explain_plan(
     lines.append(f"  arguments: {_amount(size)}")
     lines.append(f"  workspace: {_amount(plan.workspace_bytes(shapes))}")
     return "\n".join(lines)
+
+
+def _how(plan: _runtime.Plan) -> str:
+    """How the programs of a plan are launched; why not in one launch, where that was wanted."""
+    how, _, why = plan.notes.get("launches", "several").partition("\t")
+    if how == "one":
+        return "in one launch"
+    return "one after the other" + (f"; not in one launch, since {why}" if why else "")
 
 
 def _schedule(step: Step) -> str:

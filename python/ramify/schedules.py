@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Which schedule a call runs by, where `fn.options(schedule=...)` leaves it open.
+"""Which schedule a call runs by, and in how many launches, where `fn.options` leaves it open.
 
 The choice is made from what a kernel is compiled for and from a few conditions on the call's
 sizes, `conditions`. The dispatcher evaluates these on each call, without Python, and they are part
@@ -9,12 +9,13 @@ of a kernel's key: a new length compiles nothing, unless it is the first on its 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
 from .frontend import Role, Signature
 
 SCHEDULES = ("query_major", "chunk_major", "union", "split_kv", "inverse_index", "auto")
+LAUNCHES = ("one", "several", "auto")
 
 FEW_PROGRAMS = 128
 """Query blocks times key/value heads that leave most of a GPU idle: it has about as many SMs."""
@@ -39,6 +40,11 @@ class Situation:
         Few query blocks with many slots each: `FEW_PROGRAMS`, `MANY_SLOTS`.
     shares_rows : bool
         Whether several queries share a selection row, and so each visit of a chunk.
+    has_few_blocks : bool
+        At most `FEW_PROGRAMS` query blocks times heads, in a function that may select and then
+        attend.
+    has_one_block : bool
+        One query block in each sequence, in such a function.
     """
 
     target: str
@@ -46,6 +52,8 @@ class Situation:
     deterministic: bool
     is_decoding: bool
     shares_rows: bool
+    has_few_blocks: bool = False
+    has_one_block: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,8 +84,37 @@ def choose(situation: Situation) -> Choice:
     return Choice("query_major")
 
 
-def conditions(signature: Signature, heads: str, block: str, slots: list[str]) -> list[str]:
-    """The conditions on a call's sizes, as expressions of the runtime; here, whether it decodes.
+def wants_one_launch(situation: Situation) -> bool:
+    """Whether a function that selects and attends makes both in one launch, if it can.
+
+    On a GPU a launch takes some microseconds, as long as all that few query blocks do; where there
+    are many, it pays to read the landmarks once for the query blocks of a tile. Of those a sequence
+    with a single one has none to spare, on the CPU neither: there it alone decides.
+    """
+    on_cpu = situation.target == "cpu"
+    few = situation.has_one_block or (situation.has_few_blocks and not on_cpu)
+    return few and not situation.derivative
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Conditions on a call's sizes, as expressions of the runtime; "" where nothing is asked."""
+
+    is_decoding: str = ""
+    has_few_blocks: str = ""
+    has_one_block: str = ""
+
+    def asked(self) -> list[str]:
+        """Those that are asked."""
+        return [each for each in astuple(self) if each]
+
+    def hold(self, request: Mapping[str, Any]) -> dict[str, bool]:
+        """Which of them a dispatcher's request fulfils."""
+        return {name: bool(each and request["keys"][each]) for name, each in asdict(self).items()}
+
+
+def conditions(signature: Signature, heads: str, block: str, slots: list[str]) -> Conditions:
+    """What the choice asks of a call's sizes.
 
     Parameters
     ----------
@@ -88,15 +125,23 @@ def conditions(signature: Signature, heads: str, block: str, slots: list[str]) -
     slots : list of str
         The slots of each selection that is a parameter.
     """
-    if not slots or not signature.of_role(Role.CHUNKS):
-        return []
-    few = f"B * {heads} * ceildiv(L, max({block}, 1)) <= {FEW_PROGRAMS}"
+    if not signature.of_role(Role.CHUNKS):
+        return Conditions()
+    blocks = f"ceildiv(L, max({block}, 1))"
+    few = f"B * {heads} * {blocks} <= {FEW_PROGRAMS}"
     many = " + ".join(slots)
-    return [f"{few} && {many} >= {MANY_SLOTS}"]
+    walks = bool(signature.of_role(Role.LANDMARKS)) or any(
+        "chunk" in parameter.axes for parameter in signature.of_role(Role.TENSOR)
+    )
+    return Conditions(
+        is_decoding=f"{few} && {many} >= {MANY_SLOTS}" if slots else "",
+        has_few_blocks=few if walks else "",
+        has_one_block=f"{blocks} <= 1" if walks else "",
+    )
 
 
 def situation_of(
-    request: Mapping[str, Any], asked: list[str], block: str, target: str, derivative: str
+    request: Mapping[str, Any], asked: Conditions, block: str, target: str, derivative: str
 ) -> Situation:
     """The situation of a dispatcher's request, which evaluated the conditions `asked` and the
     query block, `block`."""
@@ -104,6 +149,6 @@ def situation_of(
         target,
         derivative,
         deterministic=bool(request["constants"].get("deterministic", False)),
-        is_decoding=any(request["keys"][each] for each in asked),
         shares_rows=request["keys"][block] > 1,
+        **asked.hold(request),
     )

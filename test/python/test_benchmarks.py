@@ -15,6 +15,7 @@ import torch
 
 import bench  # isort: skip
 import cpu  # isort: skip
+import decode  # isort: skip
 import lengths  # isort: skip
 import plots  # isort: skip
 from shapes import Shape  # isort: skip
@@ -85,3 +86,19 @@ def test_gradients_are_measured_beside_eager_pytorch(monkeypatch: pytest.MonkeyP
     assert row["x"] == 1.0 and len(found) == 2
     for one, other in zip(*found, strict=True):
         assert (one - other).abs().max() <= 1e-4 * other.abs().max()
+
+
+def test_decoding_is_measured_in_one_launch_and_in_several(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = []
+
+    def once(fn: Any, **_: Any) -> float:
+        found.append(fn())
+        return 1.0
+
+    monkeypatch.setattr(decode, "host_ms", once)
+    (row,) = decode.rows("cpu", [decode.Decode(batch=2, keys=500 * 16, chunk_size=16, top_k=3)])
+    assert [row[f"{name}: call"] for name in decode.CHOICES] == [1.0] * 3
+    assert float(found[0].abs().max()) > 0.1 and 0 <= float(str(row["difference"])) <= 1e-5
+    assert decode.SHAPES[0].keys == 65536 and [s.batch for s in decode.SHAPES[:2]] == [1, 16]

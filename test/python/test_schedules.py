@@ -16,7 +16,14 @@ from numerics import DEVICES, Case, make
 
 import ramify as rf
 from ramify import _compiler
-from ramify.schedules import FEW_PROGRAMS, MANY_SLOTS, Choice, Situation, choose
+from ramify.schedules import (
+    FEW_PROGRAMS,
+    MANY_SLOTS,
+    Choice,
+    Situation,
+    choose,
+    wants_one_launch,
+)
 
 DECODING = Situation(
     "sm_90a", derivative="", deterministic=False, is_decoding=True, shares_rows=False
@@ -29,6 +36,16 @@ STEP = Case(B=1, L=1, N=4096, H=1, G=16, K=MANY_SLOTS)
 def test_decoding_on_a_gpu_is_cut_into_slices() -> None:
     assert choose(DECODING) == Choice("split_kv")
     assert choose(replace(DECODING, deterministic=True)) == Choice("split_kv")
+
+
+def test_few_query_blocks_select_and_attend_in_one_launch() -> None:
+    few = replace(DECODING, has_few_blocks=True)
+    assert wants_one_launch(few) and not wants_one_launch(DECODING)
+    assert not wants_one_launch(replace(few, target="cpu"))
+    single = replace(DECODING, has_one_block=True)
+    assert wants_one_launch(single) and wants_one_launch(replace(single, target="cpu"))
+    for derivative in ("forward", "backward"):
+        assert not wants_one_launch(replace(few, derivative=derivative, has_one_block=True))
 
 
 def test_gradients_are_summed_by_their_chunks() -> None:

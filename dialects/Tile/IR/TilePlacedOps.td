@@ -150,11 +150,6 @@ def Tile_WaitGroupOp : Tile_Op<"wait_group"> {
   let assemblyFormat = "$pending attr-dict";
 }
 
-def Tile_BarrierOp : Tile_Op<"barrier"> {
-  let summary = "all threads of the program meet, and see each other's shared memory";
-  let assemblyFormat = "attr-dict";
-}
-
 def Tile_LoadSharedOp : Tile_Op<"load_shared"> {
   let summary = "a stage of a shared buffer as a tile";
   let description = [{

@@ -237,6 +237,22 @@ def Tile_ScratchOp : Tile_Op<"scratch", [MemoryEffects<[MemAlloc]>]> {
   let hasVerifier = 1;
 }
 
+def Tile_BarrierOp : Tile_Op<"barrier"> {
+  let summary = "all threads of the program meet";
+  let description = [{
+    What the program has written before it, to memory or to shared memory, all of
+    its threads read behind it. Other programs do not take part. Where a program
+    is one thread, as on the CPU, it does nothing.
+
+    ```mlir
+    tile.scatter %picks into %slots[%b, %row, %h] : ...
+    tile.barrier
+    %c = memref.load %slots[%b, %block, %h, %slot] : ...
+    ```
+  }];
+  let assemblyFormat = "attr-dict";
+}
+
 //===----------------------------------------------------------------------===//
 // Queues
 //===----------------------------------------------------------------------===//

@@ -14,6 +14,17 @@
 using namespace mlir;
 using namespace ramify::tile;
 
+int64_t ramify::tile::getAlignment(KernelOp kernel, Value array) {
+  auto own = kernel->getAttrOfType<IntegerAttr>(kAlignmentAttrName);
+  int64_t alignment = own ? std::min<int64_t>(16, own.getInt()) : 16;
+  auto argument = dyn_cast<BlockArgument>(array);
+  if (!argument || argument.getOwner() != &kernel.getBody().front())
+    return alignment;
+  auto given = kernel.getArgAttrOfType<IntegerAttr>(argument.getArgNumber(),
+                                                    kAlignmentAttrName);
+  return given ? std::min<int64_t>(alignment, given.getInt()) : alignment;
+}
+
 namespace {
 
 RankedTensorType tensorType(Value value) {
@@ -276,9 +287,7 @@ static Layout placeUnits(MemRefType buffer, int64_t unit, int64_t warps) {
 
 void Assignment::placeCopy(CopyAsyncOp op) {
   auto buffer = cast<MemRefType>(op.getTarget().getType());
-  int64_t alignment = 16;
-  if (auto attr = kernel->getAttrOfType<IntegerAttr>(kAlignmentAttrName))
-    alignment = std::min<int64_t>(alignment, attr.getInt());
+  int64_t alignment = getAlignment(kernel, op.getSource());
   int64_t unit =
       std::max<int64_t>(1, 8 * alignment / buffer.getElementTypeBitWidth());
   int64_t rows = buffer.getDimSize(1), columns = buffer.getDimSize(2);

@@ -37,15 +37,20 @@
 #ifndef RAMIFY_DIALECTS_TILE_TRANSFORMS_ASSIGNLAYOUTS_H
 #define RAMIFY_DIALECTS_TILE_TRANSFORMS_ASSIGNLAYOUTS_H
 
+#include "dialects/Tile/IR/Tile.h"
+
 #include "mlir/Pass/Pass.h"
 
 namespace ramify::tile {
 
 /// The kernel attribute with the warps of a program.
 inline constexpr const char kWarpsAttrName[] = "tile.warps";
-/// The kernel attribute with the bytes to which the start and the strides of
-/// every array are aligned; 16 if absent.
+/// The attribute of a kernel, or of one of its arguments, with the bytes to
+/// which the start and the strides of every array, or of that one, are aligned;
+/// 16 if absent.
 inline constexpr const char kAlignmentAttrName[] = "tile.alignment";
+/// What these attributes say of `array`, an argument or something else.
+int64_t getAlignment(KernelOp kernel, mlir::Value array);
 
 /// Where 16 rows have more columns of sums of f32 products than this, two warps
 /// have half of them each: one thread has not the registers.

@@ -80,12 +80,9 @@ static LogicalResult verifyStore(StoreSharedOp op) {
 }
 
 static LogicalResult verifyKernel(KernelOp kernel) {
-  int64_t alignment = 16;
-  if (auto attr = kernel->getAttrOfType<IntegerAttr>(kAlignmentAttrName))
-    alignment = std::min<int64_t>(alignment, attr.getInt());
   WalkResult result = kernel.walk([&](Operation *op) -> WalkResult {
     if (auto copy = dyn_cast<CopyAsyncOp>(op))
-      return verifyCopy(copy, alignment);
+      return verifyCopy(copy, getAlignment(kernel, copy.getSource()));
     if (auto load = dyn_cast<LoadSharedOp>(op))
       return verifyLoad(load);
     if (auto store = dyn_cast<StoreSharedOp>(op))

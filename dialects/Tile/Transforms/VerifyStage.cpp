@@ -33,7 +33,8 @@ static bool isPortable(Operation *op) {
              tensor::SplatOp, tensor::ExtractOp, ProgramIdOp, IotaOp,
              BroadcastOp, ReduceOp, DotOp, GatherOp, LookupOp, ScatterOp,
              TransposeOp, ScanOp, RankOp, SortOp, TopKOp, ReduceIntoOp,
-             FetchAddOp, ScratchOp, DrainOp, SignalOp, AwaitOp, EndOp>(op);
+             FetchAddOp, ScratchOp, BarrierOp, DrainOp, SignalOp, AwaitOp,
+             EndOp>(op);
 }
 
 static bool isPlaced(Operation *op) {

@@ -24,6 +24,10 @@ inline constexpr const char kTilesAttrName[] = "tile.tiles";
 /// schedule and tiles, with tabs between them.
 inline constexpr const char kStepsAttrName[] = "tile.steps";
 
+/// The attribute of a plan that one launch was asked for: "one", or "several",
+/// a tab and why.
+inline constexpr const char kLaunchesAttrName[] = "tile.launches";
+
 #define GEN_PASS_DECL
 #include "lib/Conversion/HSAToTile/Passes.h.inc"
 

@@ -15,6 +15,8 @@ def HSAToTile : Pass<"hsa-to-tile", "::mlir::ModuleOp"> {
     chunks themselves, is lowered by the schedule `streamed` whatever is named; a
     part of a program that visits no selected chunks by `query_major`. What the
     named schedule refuses goes by `otherwise`, if there is one.
+    With `one-launch` the programs that another one launches become one kernel;
+    its plan says so, or why not, in `tile.launches`.
   }];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
@@ -54,6 +56,8 @@ def HSAToTile : Pass<"hsa-to-tile", "::mlir::ModuleOp"> {
            "queries whose visits are made window by window (chunk_major)">,
     Option<"deterministic", "deterministic", "bool", "false",
            "sums are added in the same order each time">,
+    Option<"oneLaunch", "one-launch", "bool", "false",
+           "programs that one program launches become one kernel, if they can">,
     Option<"narrowSums", "narrow-sums", "bool", "false",
            "sums of rows in memory may have the 16 bits of their result">,
     Option<"imported", "imported", "std::string", "\"\"",

@@ -27,7 +27,7 @@ public:
         returned(cast<hsa::ReturnOp>(program.getBody().front().getTerminator())
                      .getOperands()) {}
 
-  void compose();
+  tile::PlanOp compose();
 
 private:
   void append(hsa::LaunchOp launch);
@@ -107,7 +107,7 @@ void PlanComposer::orderResults() {
       op->moveBefore(body, body->end());
 }
 
-void PlanComposer::compose() {
+tile::PlanOp PlanComposer::compose() {
   b.setLoc(program.getLoc());
   b.setInsertionPoint(program);
   auto type = b.getFunctionType(parameters.getPlanTypes(), {});
@@ -126,13 +126,14 @@ void PlanComposer::compose() {
   orderResults();
   b.setInsertionPointToEnd(body);
   b.create<tile::EndOp>();
+  return plan;
 }
 
 bool ramify::isComposed(hsa::ProgramOp program) {
   return !program.getBody().getOps<hsa::LaunchOp>().empty();
 }
 
-void ramify::composePlan(hsa::ProgramOp program) {
+tile::PlanOp ramify::composePlan(hsa::ProgramOp program) {
   TileBuilder b(program.getLoc(), program);
-  PlanComposer(b, program).compose();
+  return PlanComposer(b, program).compose();
 }

@@ -3,7 +3,7 @@
 
 #include "ramify/Conversion/HSAToTile.h"
 
-#include "Schedule.h"
+#include "OneLaunch.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -100,22 +100,27 @@ public:
       return refuse(schedule);
     if (!other && !otherwise.empty())
       return refuse(otherwise);
-    TileLimits limits{rowsMultiple,  colsMultiple,  maxRows,      maxKeyTile,
-                      registers,     streamRows,    streamChunks, chunkRows,
-                      keysAtOnce,    programsPerSM, slices,       windowTokens,
-                      deterministic, narrowSums,    imported};
+    TileLimits limits{rowsMultiple, colsMultiple,  maxRows,       maxKeyTile,
+                      registers,    streamRows,    /*blocks=*/0,  streamChunks,
+                      chunkRows,    keysAtOnce,    programsPerSM, slices,
+                      windowTokens, deterministic, narrowSums,    imported};
     auto programs = llvm::to_vector(getOperation().getOps<hsa::ProgramOp>());
     bool areParts = llvm::any_of(programs, isComposed);
+    SmallVector<LaunchedProgram> launched;
+    for (hsa::ProgramOp program : programs)
+      if (!isComposed(program))
+        launched.push_back({program, getSchedule(program, chosen, areParts)});
     if (areParts) // their plans take what the whole one hands on, and no more
       limits.imported = "";
-    for (hsa::ProgramOp program : programs) {
-      if (isComposed(program))
-        continue;
-      const Schedule *own = chosen;
-      if (isSelection(program))
-        own = find("streamed");
-      else if (areParts && !visitsSelection(program))
-        own = find("query_major");
+    std::string severalSince;
+    bool isOne = areParts && oneLaunch;
+    if (isOne) {
+      severalSince = whyNotOneLaunch(launched, limits);
+      isOne = severalSince.empty();
+      if (isOne)
+        limits = getLimitsOfOneLaunch(launched, limits);
+    }
+    for (auto [program, own] : launched) {
       if (own == chosen && other)
         own = lowerByEither(program, chosen, other, limits);
       else if (failed(own->lower(program, limits)))
@@ -126,12 +131,33 @@ public:
     }
     for (hsa::ProgramOp program : programs)
       if (isComposed(program))
-        composePlan(program);
+        compose(program, isOne, severalSince);
     for (hsa::ProgramOp program : llvm::reverse(programs))
       program.erase();
   }
 
 private:
+  /// The schedule of a program, or of a part of one, where `chosen` is asked
+  /// for.
+  static const Schedule *getSchedule(hsa::ProgramOp program,
+                                     const Schedule *chosen, bool isPart) {
+    if (isSelection(program))
+      return find("streamed");
+    return isPart && !visitsSelection(program) ? find("query_major") : chosen;
+  }
+
+  /// The plan of a program that launches others.
+  void compose(hsa::ProgramOp program, bool isOne, StringRef severalSince) {
+    tile::PlanOp plan = composePlan(program);
+    if (isOne)
+      makeOneLaunch(plan);
+    if (oneLaunch)
+      plan->setAttr(
+          kLaunchesAttrName,
+          StringAttr::get(&getContext(),
+                          isOne ? "one" : "several\t" + severalSince));
+  }
+
   /// There is no schedule of this name.
   void refuse(StringRef name) {
     emitError(getOperation().getLoc())

@@ -125,7 +125,7 @@ bool isComposed(hsa::ProgramOp program);
 
 /// The plan of such a program, in place of the plans of those that it launches,
 /// which have been lowered.
-void composePlan(hsa::ProgramOp program);
+tile::PlanOp composePlan(hsa::ProgramOp program);
 
 } // namespace ramify
 

@@ -18,6 +18,9 @@
 //                                            %w, %slots)
 //                                          }
 //
+// Where there are few query blocks the programs may become one kernel again
+// (OneLaunch.h), each still by its own schedule.
+//
 // It runs last on hsa, so that differentiation sees one program, and each of
 // the programs is scheduled on its own. Stages alternate: even ones hold what
 // is made of streams and slots, odd ones the reductions over chunks. What is

@@ -28,7 +28,8 @@ namespace ramify {
 
 /// How the work is cut into tiles.
 struct StreamShape {
-  int64_t rows = 16;        ///< query blocks of a program
+  int64_t rows = 16;        ///< of a tile, a query block each
+  int64_t blocks = 16;      ///< of a program: the first of its rows
   int64_t chunks = 64;      ///< of a tile
   int64_t heads = 1;        ///< query heads of a program
   int64_t colsMultiple = 1; ///< that dims are padded to

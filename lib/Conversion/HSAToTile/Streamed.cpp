@@ -55,16 +55,20 @@ static void emitRows(BodyEmitter &emitter, const StreamShape &shape,
   rows.keyHead = shape.heads == group ? y : b.div(rows.firstHead, group);
   Value query = emitter.get(parameters.getQuery());
   Value queries = b.toI32(b.create<memref::DimOp>(query, b.index(1)));
-  Value first = b.mul(b.toI32(x), b.i32(shape.rows));
-  rows.query = b.add(b.iota(shape.rows), first);
+  Value first = b.mul(b.toI32(x), b.i32(shape.blocks));
+  Value number = b.iota(shape.rows);
+  rows.query = b.add(number, first);
   rows.inside = b.compare(Predicate::slt, rows.query, queries);
+  if (shape.blocks < shape.rows) // the other rows stand for nothing
+    rows.inside = b.both(
+        rows.inside, b.compare(Predicate::slt, number, b.i32(shape.blocks)));
   rows.stored = rows.inside;
   if (!parameters.asksForPositions() && !parameters.hasPadding())
     return;
   QueryPlaces places(emitter, parameters, kernel, rows.batch, queries);
   rows.time = places.at(rows.query, rows.inside);
   Value last =
-      b.min(b.add(first, b.i32(shape.rows - 1)), b.sub(queries, b.i32(1)));
+      b.min(b.add(first, b.i32(shape.blocks - 1)), b.sub(queries, b.i32(1)));
   std::tie(rows.firstTime, rows.lastTime) = places.between(first, last);
   if (places.havePadding()) {
     Value there = b.compare(Predicate::sge, rows.time, b.i32(0));
@@ -181,43 +185,55 @@ static FailureOr<StreamShape> chooseShape(hsa::ProgramOp program,
            << " positions; streams are walked over for one position each";
   StreamShape shape;
   shape.rows = limits.streamRows;
+  shape.blocks = limits.streamBlocks ? limits.streamBlocks : shape.rows;
   shape.chunks = limits.streamChunks;
   shape.colsMultiple = limits.colsMultiple;
   // A quad holds eight slots. Products of rows with many dims are cut where
   // registers are counted.
   shape.slotMultiple = std::min<int64_t>(limits.colsMultiple, 8);
   shape.depth = limits.registers ? 64 : 0;
-  shape.heads = hasIndependentHeads(program)
+  // One query block for each program is for the programs that attend as well,
+  // which have the group's heads.
+  shape.heads = hasIndependentHeads(program) && !limits.streamBlocks
                     ? 1
                     : std::max<int64_t>(program.getAxisSize(Axis::Head), 1);
   return shape;
 }
 
-/// Rows of slots are as long as they are: what the kernel may count on is the
-/// alignment that they leave.
-static void setAlignment(tile::KernelOp kernel) {
-  int64_t alignment = 16;
-  for (Type type : kernel.getArgumentTypes()) {
+/// Rows of slots are as long as they are: what accesses may count on is the
+/// alignment that they leave. All accesses, unless it is said for `each` array:
+/// wider copies of landmarks take registers that three programs of 64 rows on
+/// an SM do not have.
+static void setAlignment(tile::KernelOp kernel, bool each) {
+  Builder b(kernel.getContext());
+  int64_t least = 16;
+  for (auto [index, type] : llvm::enumerate(kernel.getArgumentTypes())) {
     auto array = dyn_cast<MemRefType>(type);
     if (!array || array.getRank() == 0 ||
         array.isDynamicDim(array.getRank() - 1))
       continue;
     int64_t bytes =
         array.getShape().back() * array.getElementTypeBitWidth() / 8;
-    alignment = std::min(alignment, bytes & -bytes);
+    int64_t alignment = bytes & -bytes;
+    least = std::min(least, alignment);
+    if (each && alignment < 16)
+      kernel.setArgAttr(index, tile::kAlignmentAttrName,
+                        b.getI64IntegerAttr(alignment));
   }
-  if (alignment < 16)
-    kernel->setAttr(tile::kAlignmentAttrName,
-                    Builder(kernel.getContext()).getI64IntegerAttr(alignment));
+  if (!each && least < 16)
+    kernel->setAttr(tile::kAlignmentAttrName, b.getI64IntegerAttr(least));
 }
 
 /// The walks of a program, in words.
 static std::string describe(const StreamShape &shape, unsigned passes) {
+  std::string queries = std::to_string(shape.blocks) +
+                        (shape.blocks == 1 ? " query" : " queries");
   if (passes == 0)
-    return std::to_string(shape.rows) + " queries at a time";
+    return queries + " at a time";
   std::string times = passes == 1 ? "once" : std::to_string(passes) + " times";
-  return std::to_string(shape.rows) + " queries walk over the chunks " + times +
-         ", " + std::to_string(shape.chunks) + " at a time";
+  return queries + (shape.blocks == 1 ? " walks" : " walk") +
+         " over the chunks " + times + ", " + std::to_string(shape.chunks) +
+         " at a time";
 }
 
 LogicalResult ramify::lowerStreamed(hsa::ProgramOp program,
@@ -242,12 +258,13 @@ LogicalResult ramify::lowerStreamed(hsa::ProgramOp program,
   FailureOr<unsigned> passes = emitStreamPasses(emitter, program);
   if (failed(passes) || failed(emitStreamResults(emitter, kernel, results)))
     return failure();
-  setAlignment(kernel);
+  setAlignment(kernel, /*each=*/limits.streamBlocks != 0);
   FailureOr<tile::PlanOp> made = createPlan(
       b, program, parameters, kernel, [&](TileBuilder &plan, PlanSizes sizes) {
-        Value last = plan.index(shape->rows - 1);
-        Value blocks = plan.div(
-            plan.createOrFold<arith::AddIOp>(sizes.queries, last), shape->rows);
+        Value last = plan.index(shape->blocks - 1);
+        Value blocks =
+            plan.div(plan.createOrFold<arith::AddIOp>(sizes.queries, last),
+                     shape->blocks);
         return std::array<Value, 3>{
             blocks, plan.div(sizes.queryHeads, shape->heads), sizes.batch};
       });

@@ -32,8 +32,10 @@ struct TileLimits {
   int64_t colsMultiple = 16;
   int64_t maxRows = 64;
   int64_t maxKeyTile = 128;
-  int64_t registers = 0;     ///< of a thread; 0: as many as are needed
-  int64_t streamRows = 64;   ///< query blocks of a program over streams
+  int64_t registers = 0;   ///< of a thread; 0: as many as are needed
+  int64_t streamRows = 64; ///< rows of a tile over streams
+  /// Query blocks of a program over streams; 0: as many as its tiles have rows.
+  int64_t streamBlocks = 0;
   int64_t streamChunks = 64; ///< chunks in a tile of a stream
   int64_t chunkRows = 64;    ///< of a tile of several query blocks
   /// Chunks that are visited together have no more keys than this.

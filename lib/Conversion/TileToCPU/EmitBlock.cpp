@@ -43,7 +43,9 @@ LogicalResult KernelEmitter::emitOp(Operation *op) {
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case([&](scf::ForOp loop) { return emitFor(loop); })
       .Case([&](scf::IfOp branch) { return emitIf(branch); })
-      .Case<tile::EndOp, scf::YieldOp>([](auto) { return success(); })
+      // A program is one thread here.
+      .Case<tile::BarrierOp, tile::EndOp, scf::YieldOp>(
+          [](auto) { return success(); })
       .Case([&](tile::ReduceOp reduce) {
         emitReduce(reduce);
         return success();

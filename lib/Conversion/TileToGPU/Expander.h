@@ -175,8 +175,8 @@ private:
   /// 1 if the column at `offset` from this thread's first one exists.
   Value columnExists(const tile::Layout &layout, int64_t offset,
                      const ArrayDescriptor &array);
-  /// Bytes to which rows of arrays are aligned.
-  int64_t alignment();
+  /// Bytes to which rows of an array are aligned.
+  int64_t alignment(Value array);
 
   // Reductions into arrays (ReduceIntoToGPU.cpp).
   mlir::LogicalResult expandReduceInto(tile::ReduceIntoOp op);

@@ -20,10 +20,7 @@ using namespace mlir;
 using namespace ramify;
 using namespace ramify::tile;
 
-int64_t Expander::alignment() {
-  auto attr = kernel->getAttrOfType<IntegerAttr>(kAlignmentAttrName);
-  return attr ? std::min<int64_t>(16, attr.getInt()) : 16;
-}
+int64_t Expander::alignment(Value array) { return getAlignment(kernel, array); }
 
 std::function<Value(unsigned)>
 Expander::rowPointers(const ArrayDescriptor &array, ValueRange indices,
@@ -120,7 +117,7 @@ Registers Expander::gatherRows(const Layout &layout, Value source,
   auto memory = cast<MemRefType>(source.getType());
   const ArrayDescriptor &array = arrays[source];
   Type element = memory.getElementType();
-  unsigned width = accessWidth(layout, memory, alignment());
+  unsigned width = accessWidth(layout, memory, alignment(source));
   Type access = accessType(builder, element, width);
   unsigned alignedTo = width * bytesOf(element);
   Layout rows = layout.slice(1);
@@ -177,8 +174,8 @@ LogicalResult Expander::expandGather(GatherOp op) {
   Registers values =
       gatherRows(layout, op.getSource(), op.getIndices(), op.getMask());
   Type element = op.getType().getElementType();
-  if (isPacked(element) &&
-      !gathersWords(layout, op.getSource().getType(), alignment()))
+  if (isPacked(element) && !gathersWords(layout, op.getSource().getType(),
+                                         alignment(op.getSource())))
     values = packElements(values, element);
   tiles[op.getResult()] = values;
   return success();
@@ -318,7 +315,7 @@ LogicalResult Expander::expandCopy(CopyAsyncOp op) {
   Layout layout(*op.getLayout());
   SharedTile target = sharedTile(op.getTarget(), op.getStage());
   auto memory = cast<MemRefType>(op.getSource().getType());
-  unsigned unit = accessWidth(layout, memory, alignment());
+  unsigned unit = accessWidth(layout, memory, alignment(op.getSource()));
   auto warps = kernel->getAttrOfType<IntegerAttr>(kWarpsAttrName);
   Value takesPart;
   if (warps && warps.getInt() > layout.numWarps())

@@ -44,7 +44,7 @@ SmallVector<RowAccess> Expander::rowAccesses(Value tile, Value array,
   Layout layout = *Layout::of(type), rows = layout.slice(1);
   Type element = type.getElementType();
   int64_t bytes = bytesOf(element);
-  unsigned width = accessWidth(layout, memory, alignment());
+  unsigned width = accessWidth(layout, memory, alignment(array));
   Registers words = registers(tile);
   bool packed = isPacked(element) && width > 1;
   if (isPacked(element) && !packed)
@@ -180,9 +180,10 @@ void Expander::reduceRows(ReduceIntoOp op) {
   bool vectors = target.reduceVectors && op.getCombine() == Combine::Sum &&
                  isa<FloatType>(type.getElementType()) &&
                  !op.getTarget().getDefiningOp<ScratchOp>();
-  int64_t width = vectors ? accessWidth(layout, memory, alignment()) : 1;
+  int64_t alignedTo = alignment(op.getTarget());
+  int64_t width = vectors ? accessWidth(layout, memory, alignedTo) : 1;
   bool whole = columns >= type.getDimSize(1);
-  while (vectors && whole && width > 1 && 2 * width * bytes <= alignment() &&
+  while (vectors && whole && width > 1 && 2 * width * bytes <= alignedTo &&
          2 * width * bytes <= kMostBytes && columns % (2 * width) == 0) {
     std::optional<unsigned> bit = laneBitOf(layout, width);
     if (!bit || !widen(accesses, *bit, width * bytes))

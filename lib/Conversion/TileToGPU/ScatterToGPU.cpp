@@ -37,7 +37,7 @@ LogicalResult Expander::expandScatter(ScatterOp op) {
   const ArrayDescriptor &array = arrays[op.getTarget()];
   Layout layout = *Layout::of(type), rows = layout.slice(1);
   Type element = type.getElementType();
-  unsigned width = accessWidth(layout, memory, alignment());
+  unsigned width = accessWidth(layout, memory, alignment(op.getTarget()));
   Type access = accessType(builder, element, width);
   Registers values = registers(op.getValue());
   unsigned each = width;

@@ -40,6 +40,9 @@ struct Flags {
   llvm::cl::opt<int> windowTokens{
       "window", llvm::cl::desc("Queries of a window of chunk_major"),
       llvm::cl::init(CompileOptions().windowTokens)};
+  llvm::cl::opt<bool> oneLaunch{
+      "one-launch",
+      llvm::cl::desc("Select and attend in one launch, if that can be")};
   llvm::cl::opt<bool> deterministic{
       "deterministic", llvm::cl::desc("The same bits from run to run")};
   llvm::cl::opt<bool> narrowSums{
@@ -67,6 +70,7 @@ struct Flags {
     options.aligned = !unaligned;
     options.defaultQStart = defaultQStart;
     options.windowTokens = windowTokens;
+    options.oneLaunch = oneLaunch;
     options.deterministic = deterministic;
     options.narrowSums = narrowSums;
     options.stages = stages;

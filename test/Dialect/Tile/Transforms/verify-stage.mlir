@@ -93,7 +93,7 @@ tile.kernel @f() {
 // S6
 tile.kernel @f() {
   // expected-error @below {{is no operation of the portable stage}}
-  tile.barrier
+  tile.commit_group
 }
 
 // -----
