@@ -19,10 +19,10 @@ from ramify.derivative import differentiable
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "test" / "python"))
 
-import test_one_launch as one_launch
 import test_variants as variants
 from arguments import random_arguments
 from numerics import Case, make
+from select_and_attend_cases import CASES as SELECT_AND_ATTEND
 
 DTYPES = (torch.bfloat16, torch.float16, torch.float32)
 BASE = Case(B=1, L=5, N=200, H=2, G=4, corner="out of range")
@@ -115,7 +115,7 @@ def run_selection(dtype: torch.dtype) -> None:
 
 def run_decode(dtype: torch.dtype) -> None:
     """Selecting and attending in one launch: what is handed on goes through memory."""
-    for function, given, options in one_launch.CASES.values():
+    for function, given, options in SELECT_AND_ATTEND.values():
         x = [torch.from_numpy(array).to("cuda", dtype) for array in given]
         moved = {
             name: torch.from_numpy(value).cuda() if hasattr(value, "shape") else value
