@@ -43,14 +43,20 @@ tile.kernel @gradient16(%a: !H, %b: !H, %out: !F) {
 }
 
 // The same for 64 rows of four warps: P goes to shared memory, whole matrices at
-// a time on Hopper, and comes back across behind a barrier.
+// a time on Hopper, and comes back across behind a barrier; wgmma reads it there.
 // CHECK-LABEL: .entry gradient64(
 // CHECK: .maxntid 128
 // CHECK-NOT: movmatrix
 // SM80-COUNT-16: st.shared.b32
 // SM90-COUNT-4: stmatrix.sync.aligned.m8n8.x4.shared.b16
+// SM90: fence.proxy.async.shared::cta
 // CHECK: bar.sync
-// CHECK: ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16
+// SM80: ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16
+// SM90-NOT: ldmatrix
+// SM90: wgmma.fence.sync.aligned
+// SM90-COUNT-4: wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {{.*}}, p, 1, 1, 1, 1;
+// SM90: wgmma.commit_group.sync.aligned
+// SM90: wgmma.wait_group.sync.aligned 0
 // SM80: red.global.add.f32
 // SM90: red.global.add.v4.f32
 tile.kernel @gradient64(%a: !H, %b: !H, %out: !F) {

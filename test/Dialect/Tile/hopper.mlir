@@ -32,6 +32,13 @@ tile.kernel @stages(%map: !Map, %x: i32, %stage: index, %parity: i32) {
   %s = tile.wgmma %a[%stage], transposed %a[%stage], %zero : !S, !S, tensor<64x64xf32, #acc>
   // CHECK: %[[T:.*]] = tile.wgmma %{{.*}}[%{{.*}}], %{{.*}}[%{{.*}}], %[[S]]
   %t = tile.wgmma %a[%stage], %a[%stage], %s : !S, !S, tensor<64x64xf32, #acc>
-  // CHECK: tile.wgmma_wait 0 %[[T]] : tensor<64x64xf32
+  // CHECK: %[[U:.*]] = tile.wgmma_wait 0 %[[T]] : tensor<64x64xf32
   %u = tile.wgmma_wait 0 %t : tensor<64x64xf32, #acc>
+  // CHECK: %[[P:.*]] = arith.truncf %[[U]]
+  %p = arith.truncf %u : tensor<64x64xf32, #acc> to tensor<64x64xbf16, #acc>
+  // CHECK: %[[O:.*]] = tile.wgmma %[[P]], %{{.*}}[%{{.*}}], %{{.*}} : tensor<64x64xbf16
+  %o = tile.wgmma %p, %a[%stage], %zero : tensor<64x64xbf16, #acc>, !S, tensor<64x64xf32, #acc>
+  // CHECK: tile.wgmma transposed %{{.*}}[%{{.*}}], %{{.*}}[%{{.*}}], %[[O]]
+  %g = tile.wgmma transposed %a[%stage], %a[%stage], %o : !S, !S, tensor<64x64xf32, #acc>
+  %h = tile.wgmma_wait 0 %g : tensor<64x64xf32, #acc>
 }

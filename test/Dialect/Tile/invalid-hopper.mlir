@@ -102,3 +102,24 @@ tile.kernel @wgmma_c4(%i: index) {
   %s = tile.wgmma %a[%i], transposed %a[%i], %zero : !S, !S, tensor<64x64xf32>
   %t = arith.addf %s, %s : tensor<64x64xf32>
 }
+
+// -----
+
+!S = memref<2x64x64xbf16, #tile.shared<swizzle = 128, pad = 0>>
+tile.kernel @wgmma_c5_stage(%i: index) {
+  %zero = arith.constant dense<0.0> : tensor<64x64xf32>
+  %a = tile.alloc_shared : !S
+  // expected-error @below {{expected a stage of an lhs in shared memory}}
+  %s = tile.wgmma %a, transposed %a[%i], %zero : !S, !S, tensor<64x64xf32>
+}
+
+// -----
+
+#one = #tile.layout<reg = [[0, 1], [8, 0]], lane = [[0, 2], [0, 4], [1, 0], [2, 0], [4, 0]], warps = [1, 1], repeat = [4, 8]>
+!S = memref<2x64x64xbf16, #tile.shared<swizzle = 128, pad = 0>>
+tile.kernel @wgmma_c5_layout(%p: tensor<64x64xbf16, #one>, %i: index) {
+  %zero = arith.constant dense<0.0> : tensor<64x64xf32>
+  %a = tile.alloc_shared : !S
+  // expected-error @below {{expected an lhs of 64 rows that four warps hold as wgmma does, not transposed and without a stage, found 'tensor<64x64xbf16, #tile.layout}}
+  %s = tile.wgmma %p, %a[%i], %zero : tensor<64x64xbf16, #one>, !S, tensor<64x64xf32>
+}
