@@ -119,6 +119,8 @@ void ramify::buildSchedulePipeline(OpPassManager &passes,
   bool isForward = choices.derivative != "backward";
   bool isIndex = choices.schedule == "inverse_index"; // of both
   options.windowTokens = isForward && !isIndex ? 32768 : 16384;
+  // Eight of each thread: more take longer to compile than they save.
+  options.indexPicks = 2048;
   // Half the traffic of sums in memory, where red can do it.
   options.narrowSums = choices.narrowSums && target.reduceBF16;
   // Scores of a long chunk are computed twice rather than spilled.

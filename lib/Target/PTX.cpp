@@ -229,6 +229,11 @@ mlir::Value PTX::anyLane(mlir::Value condition) {
                    {i32(-1), condition})[0];
 }
 
+mlir::Value PTX::ballot(mlir::Value condition) {
+  return intrinsic("llvm.nvvm.vote.ballot.sync", builder.getI32Type(),
+                   {i32(-1), condition})[0];
+}
+
 mlir::Value PTX::opaque(mlir::Value value) {
   return builder
       .create<LLVM::InlineAsmOp>(

@@ -252,6 +252,41 @@ TEST_P(CPUOrder, ScansAlongBothAxes) {
     }
 }
 
+const char *const kTally = R"(
+!I = memref<?xi32, strided<[1]>>
+tile.kernel @k(%x: !I, %before: !I, %counts: !I) {
+  %i = tile.iota : tensor<RRxi32>
+  %j = tile.iota : tensor<CCxi32>
+  %bins = tile.lookup %x[%i] : (!I, tensor<RRxi32>) -> tensor<RRxi32>
+  %b, %c = tile.tally %bins : tensor<RRxi32>, tensor<CCxi32>
+  %b2 = arith.addi %b, %b : tensor<RRxi32>
+  tile.scatter %b2 into %before[%i] : (tensor<RRxi32>, !I, tensor<RRxi32>) -> ()
+  tile.scatter %c into %counts[%j] : (tensor<CCxi32>, !I, tensor<CCxi32>) -> ()
+}
+)";
+
+TEST_P(CPUOrder, CountsWhatFallsIntoEachBin) {
+  auto [sizes, shape] = GetParam();
+  auto [length, bins] = sizes;
+  Kernel kernel(withNumbers(kTally, {{"RR", length}, {"CC", bins}}), shape);
+  ASSERT_TRUE(kernel);
+  std::mt19937 random(3);
+  std::uniform_int_distribution<int> pick(-2, bins + 1);
+  std::vector<int32_t> x(length), before(length, -1), counts(bins, -1);
+  for (int32_t &bin : x)
+    bin = pick(random);
+  kernel.run({{x.data(), {length}},
+              {before.data(), {length}},
+              {counts.data(), {bins}}},
+             1);
+  std::vector<int32_t> seen(bins);
+  for (int i = 0; i < length; ++i) {
+    bool valid = x[i] >= 0 && x[i] < bins;
+    EXPECT_EQ(before[i], valid ? 2 * seen[x[i]]++ : 0) << i;
+  }
+  EXPECT_EQ(counts, seen);
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Shapes, CPUOrder,
     testing::Combine(

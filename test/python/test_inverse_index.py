@@ -118,6 +118,29 @@ def test_a_sink_that_every_query_selects() -> None:
     check(picks, sizes)
 
 
+@pytest.mark.parametrize("chunks", [70, 1200])
+def test_a_sink_in_several_windows(chunks: int) -> None:
+    sizes = Sizes(B=1, rows=40000, heads=1, K=2, chunks=chunks)
+    picks = random_picks(sizes)
+    picks[..., 1] = chunks // 2
+    check(picks, sizes)
+
+
+@pytest.mark.parametrize("chunks", [1023, 1024, 1025, 2048])
+def test_about_as_many_chunks_as_bins(chunks: int) -> None:
+    sizes = Sizes(rows=700, chunks=chunks)
+    picks = random_picks(sizes)
+    picks[:, ::7] = chunks - 1
+    check(picks, sizes)
+
+
+def test_few_picks_of_very_many_chunks() -> None:
+    sizes = Sizes(B=1, rows=300, heads=1, K=2, chunks=2**20)
+    picks = random_picks(sizes)
+    picks[:, ::9, :, 1] = 2**20 - 1
+    check(picks, sizes)
+
+
 def test_chunks_that_no_query_selects() -> None:
     sizes = Sizes(chunks=4000)
     check(random_picks(sizes, low=1000, high=1010), sizes)

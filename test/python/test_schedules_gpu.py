@@ -211,6 +211,21 @@ def test_inverse_index():
         np.testing.assert_array_equal(chunk[region, : len(tiles)].cpu(), named)
 
 
+@pytest.mark.parametrize(
+    ("name", "length", "bins"), [("tally", 2048, 1024), ("tally_few", 256, 12)]
+)
+def test_counts_of_bins(name, length, bins):
+    x = np.random.default_rng(11).integers(-2, bins + 2, length).astype(np.int32)
+    x[length // 3 : length // 2] = 5  # many of one bin, in several warps
+    before = device(np.full(length, -1, np.int32))
+    counts = device(np.full(bins, -1, np.int32))
+    call(name, (1, 1, 1), device(x), before, counts)
+    valid = (x >= 0) & (x < bins)
+    equal = np.tril(x[:, None] == x, -1)
+    np.testing.assert_array_equal(before.cpu(), np.where(valid, equal.sum(1), 0))
+    np.testing.assert_array_equal(counts.cpu(), np.bincount(x[valid], minlength=bins))
+
+
 @pytest.mark.parametrize("name", ["gradient16", "gradient64", "gradient_f32"])
 def test_products_over_rows(name):
     """out += (a b^T)^T a, from 16-bit registers, through shared memory, and in f32."""

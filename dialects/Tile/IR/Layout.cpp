@@ -359,6 +359,18 @@ Layout ramify::tile::vectorOverThreads(int64_t length, int64_t warps) {
   return Layout({}, std::move(lane), {used}, {length / (atom * used)});
 }
 
+std::optional<Layout> ramify::tile::vectorByWarps(int64_t length,
+                                                  int64_t warps) {
+  int64_t piece = length / warps;
+  if (!llvm::isPowerOf2_64(length) || !llvm::isPowerOf2_64(warps) ||
+      piece < Layout::lanes)
+    return std::nullopt;
+  Layout::Bases lane, reg;
+  for (int64_t step = 1; step < piece; step *= 2)
+    (step < Layout::lanes ? lane : reg).push_back({step});
+  return Layout(std::move(reg), std::move(lane), {warps}, {1});
+}
+
 //===----------------------------------------------------------------------===//
 // Shared memory
 //===----------------------------------------------------------------------===//

@@ -186,6 +186,10 @@ Layout rowsInLanes(int64_t rows, int64_t columns, int64_t warps);
 /// as do lanes of a vector of fewer than 32 elements.
 Layout vectorOverThreads(int64_t length, int64_t warps);
 
+/// A vector of which each warp has one piece, lanes first, then registers; null
+/// unless the length is a power of two and each warp has all of its lanes.
+std::optional<Layout> vectorByWarps(int64_t length, int64_t warps);
+
 //===----------------------------------------------------------------------===//
 // Shared memory
 //===----------------------------------------------------------------------===//

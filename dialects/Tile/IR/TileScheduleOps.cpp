@@ -49,6 +49,12 @@ LogicalResult RankOp::verify() {
   return verifyTile(*this, "an input", getInput().getType(), {1});
 }
 
+LogicalResult TallyOp::verify() {
+  if (failed(verifyTile(*this, "bins", getBins().getType(), {1})))
+    return failure();
+  return verifyTile(*this, "counts", getCounts().getType(), {1});
+}
+
 LogicalResult SortOp::verify() {
   if (getInputs().empty())
     return emitOpError("expected an input to sort by");

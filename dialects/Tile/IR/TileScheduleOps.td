@@ -80,6 +80,28 @@ def Tile_RankOp : Tile_Op<"rank", [Pure, AllTypesMatch<["input", "result"]>]> {
   let hasVerifier = 1;
 }
 
+def Tile_TallyOp : Tile_Op<"tally", [Pure, AllTypesMatch<["bins", "before"]>]> {
+  let summary = "count what falls into each bin, and what did so before";
+  let description = [{
+    With n the length of `counts`, bins outside [0, n) are empty and
+    counts[k] = |{j : bins[j] = k}|, before[i] = |{j < i : bins[j] = bins[i]}|, or 0
+    if i has no bin. With the number of elements in smaller bins added, before[i] is
+    the place of i in a stable sort, whatever the threads do.
+
+    ```mlir
+    %before, %counts = tile.tally %digits : tensor<4096xi32>, tensor<1024xi32>
+    ```
+
+    Constraints:
+    - (C1) Bins and counts are vectors of i32.
+    - (C2) before has the type of the bins.
+  }];
+  let arguments = (ins Tile_Rows:$bins);
+  let results = (outs Tile_Rows:$before, Tile_Rows:$counts);
+  let assemblyFormat = "$bins attr-dict `:` type($bins) `,` type($counts)";
+  let hasVerifier = 1;
+}
+
 def Tile_SortOp : Tile_Op<"sort", [Pure]> {
   let summary = "sort each row by keys, and move others along";
   let description = [{

@@ -48,6 +48,7 @@ private:
   Value placeReduce(ReduceOp op);
   Value placeTranspose(TransposeOp op);
   Value placeOrder(Operation *op, unsigned result);
+  void placeTally(TallyOp op);
   void placeAsItIs(Operation *op, const Layout &layout);
   template <typename Op> void placeWrite(Op op);
   void placeStore(StoreSharedOp op);
@@ -123,8 +124,8 @@ Value Assignment::make(Value value, const Layout &layout) {
   if (Layout::of(value.getType()))
     return value;
   Operation *op = value.getDefiningOp();
-  if (!isa<DotOp, ReduceOp, TransposeOp, ScanOp, RankOp, SortOp, TopKOp,
-           FetchAddOp>(op))
+  if (!isa<DotOp, ReduceOp, TransposeOp, ScanOp, RankOp, TallyOp, SortOp,
+           TopKOp, FetchAddOp>(op))
     return cloneFlexible(op, layout);
   Layout own = *homes.home(value);
   if (!(own == layout))
@@ -136,7 +137,10 @@ Value Assignment::make(Value value, const Layout &layout) {
       .Default([&](Operation *) {
         if (tensorType(value).getRank() == 2)
           return placeOrder(op, cast<OpResult>(value).getResultNumber());
-        placeAsItIs(op, layout);
+        if (auto tally = dyn_cast<TallyOp>(op))
+          placeTally(tally);
+        else
+          placeAsItIs(op, layout);
         return placed.lookup({value, layout.toAttr(builder.getContext())});
       });
 }
@@ -179,6 +183,21 @@ void Assignment::placeAsItIs(Operation *op, const Layout &layout) {
        llvm::zip_equal(op->getResults(), clone->getResults())) {
     made.setType(layout.encode(tensorType(made)));
     placed[{result, attr}] = made;
+  }
+}
+
+/// Bins and what stands before them in the order of the warps, the counts over
+/// all threads.
+void Assignment::placeTally(TallyOp op) {
+  Value bins = get(op.getBins(), homes.tallied(tensorType(op.getBins())));
+  builder.setInsertionPointAfter(op);
+  Operation *clone = builder.clone(*op);
+  clone->setOperands(bins);
+  for (auto [result, made] :
+       llvm::zip_equal(op->getResults(), clone->getResults())) {
+    Layout layout = *homes.home(result);
+    made.setType(layout.encode(tensorType(made)));
+    placed[{result, layout.toAttr(builder.getContext())}] = made;
   }
 }
 

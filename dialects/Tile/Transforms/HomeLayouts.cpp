@@ -156,6 +156,13 @@ Layout HomeLayouts::overThreads(RankedTensorType type) const {
   return vectorOverThreads(type.getDimSize(0), numWarps());
 }
 
+/// In order, so that what a warp counts stands before what the next one does.
+/// (The lowering refuses a vector that has no such layout.)
+Layout HomeLayouts::tallied(RankedTensorType type) const {
+  std::optional<Layout> layout = vectorByWarps(type.getDimSize(0), numWarps());
+  return layout ? *layout : overThreads(type);
+}
+
 Layout HomeLayouts::fallback(RankedTensorType type) const {
   if (type.getRank() == 2)
     return accumulator(type);
@@ -194,6 +201,9 @@ std::optional<Layout> HomeLayouts::homeOfResult(OpResult value) {
       })
       .Case<ScanOp, RankOp, SortOp, TopKOp, FetchAddOp>([&](Operation *) {
         return type.getRank() == 1 ? overThreads(type) : accumulator(type);
+      })
+      .Case([&](TallyOp op) {
+        return value == op.getBefore() ? tallied(type) : overThreads(type);
       })
       .Case([&](scf::ForOp op) { return home(op.getYieldedValues()[number]); })
       .Case([&](scf::IfOp op) {

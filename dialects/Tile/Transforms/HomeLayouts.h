@@ -41,6 +41,8 @@ public:
   Layout accumulator(mlir::RankedTensorType type) const;
   /// A vector over the threads of the program.
   Layout overThreads(mlir::RankedTensorType type) const;
+  /// Of the bins of a tile.tally.
+  Layout tallied(mlir::RankedTensorType type) const;
   /// For values that nothing ties to an instruction.
   Layout fallback(mlir::RankedTensorType type) const;
 

@@ -32,7 +32,7 @@ static bool isPortable(Operation *op) {
              memref::ExpandShapeOp, memref::LoadOp, memref::StoreOp,
              tensor::SplatOp, tensor::ExtractOp, ProgramIdOp, IotaOp,
              BroadcastOp, ReduceOp, DotOp, GatherOp, LookupOp, ScatterOp,
-             TransposeOp, ScanOp, RankOp, SortOp, TopKOp, ReduceIntoOp,
+             TransposeOp, ScanOp, RankOp, TallyOp, SortOp, TopKOp, ReduceIntoOp,
              FetchAddOp, ScratchOp, BarrierOp, DrainOp, SignalOp, AwaitOp,
              EndOp>(op);
 }

@@ -54,6 +54,8 @@ def HSAToTile : Pass<"hsa-to-tile", "::mlir::ModuleOp"> {
            "room for">,
     Option<"windowTokens", "window-tokens", "int64_t", "4096",
            "queries whose visits are made window by window (chunk_major)">,
+    Option<"indexPicks", "index-picks", "int64_t", "512",
+           "picks that a program of an inverse index counts">,
     Option<"deterministic", "deterministic", "bool", "false",
            "sums are added in the same order each time">,
     Option<"oneLaunch", "one-launch", "bool", "false",

@@ -33,6 +33,10 @@ namespace ramify {
 
 /// The kernel attribute with the programs that an SM should hold at once.
 inline constexpr const char kMinCTAsAttrName[] = "tile.min_ctas";
+/// The kernel attribute with which loads stay before the barriers that they
+/// stand before. Of arrays that are only read, ptxas moves loads to where their
+/// values are used, to save registers: each is then waited for on its own.
+inline constexpr const char kLoadsStayAttrName[] = "tile.loads_stay";
 
 struct KernelABI {
   /// Address space of the pointers: 1 on the GPU.

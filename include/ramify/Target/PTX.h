@@ -108,6 +108,8 @@ public:
   Value shuffleFrom(Value value, Value source);
   /// Whether the condition holds in any lane of the warp.
   Value anyLane(Value condition);
+  /// The lanes of the warp in which it holds, a bit each, as i32.
+  Value ballot(Value condition);
 
   /// The i32 itself, of which compilers know nothing: what depends on it stays
   /// where it is used.

@@ -129,8 +129,7 @@ LogicalResult ChunkMajor::collect() {
     auto [place, isNew] =
         known.try_emplace(selected.getIndices(), indices.size());
     if (isNew)
-      indices.emplace_back(program, parameters, visitShape, selected,
-                           limits.imported);
+      indices.emplace_back(program, parameters, visitShape, selected, limits);
     selection.index = place->second;
     selections.push_back(std::move(selection));
   }
@@ -288,12 +287,7 @@ void ChunkMajor::chooseWindows() {
   for (InverseIndex &index : indices) {
     if (index.isImported())
       continue;
-    SelectionSizes sizes = index.getSizes(b, arguments);
-    // Two numbers for each pick, and three for each chunk. (Counters that stand
-    // apart are at most 4 MiB.)
-    Value picks = b.mul(b.mul(windowRows, sizes.slots), b.index(8));
-    Value chunks = b.mul(sizes.chunks, b.index(12));
-    Value bytes = b.mul(b.add(picks, chunks), b.mul(batch, sizes.heads));
+    Value bytes = index.getBytes(b, index.getSizes(b, arguments), windowRows);
     indexBytes = indexBytes ? b.add(indexBytes, bytes) : bytes;
   }
   spanWindows = windowCount;

@@ -3,6 +3,8 @@
 
 #include "InverseIndex.h"
 
+#include "ramify/Conversion/KernelABI.h"
+
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
@@ -13,9 +15,16 @@ using Predicate = arith::CmpIPredicate;
 /// Picks, or chunks, that a program takes at once.
 static constexpr int64_t kBlock = 512;
 
+/// Counters of a block of picks, of which each chunk has one; bins that a
+/// program of `columns` goes down, and blocks whose counters it reads at once.
+static constexpr int64_t kBins = 1024, kColumns = 32, kBlocksAtOnce = 16;
+/// Picks that a program of `place` moves: it also sums up all bins.
+static constexpr int64_t kMostPlaced = 1024;
+
 /// The arguments of each kernel, behind the program's parameters.
 static constexpr StringLiteral kArrayNames[] = {
-    "starts", "item_starts", "item_chunks", "entries", "unsorted", "counters"};
+    "starts",   "item_starts", "item_chunks", "entries",
+    "unsorted", "table",       "totals",      "counters"};
 
 /// Counters of chunks that stand in one sector of memory are added to one after
 /// the other, so they stand apart, as long as they are not many.
@@ -72,11 +81,15 @@ namespace {
 struct IndexKernel {
   IndexKernel(hsa::ProgramOp program, const Parameters &parameters,
               const TileShape &shape, hsa::SelectedOp selected, StringRef name,
-              bool sorted);
+              bool sorted, int64_t block);
+
+  void rank();
+  void columns();
+  void place();
 
   void count();
   void scan();
-  void place();
+  void fetch();
   void sort();
 
 private:
@@ -84,7 +97,9 @@ private:
   struct Picks {
     Value number, entry, chunk, valid; ///< vectors
   };
-  Picks getPicks();
+  Picks getPicks(int64_t block);
+  void writeStarts(ArrayRef<Value> numbers, ArrayRef<Value> sums);
+  void placePicks(Picks picks, Value ticket, Value start, Value item);
   void scanBlock(Value at, Value carry);
   Value getRanks(Value entry, Value begin, Value end);
 
@@ -102,8 +117,10 @@ private:
 
   TileBuilder b;
   BodyEmitter emitter;
-  Value indices, starts, itemStarts, itemChunks, entries, counters;
-  Value tickets, placed;         ///< arrays: what comes before the entries
+  int64_t blockPicks; ///< of a program of `rank`
+  Value indices, starts, itemStarts, itemChunks, entries, unsorted;
+  Value table, totals, counters;
+  Value tickets, placed; ///< arrays of `count`: what comes before the entries
   Value firstWindow, windowRows; ///< i32
   Value batch, window, head;     ///< index
   Value x;                       ///< index
@@ -125,17 +142,19 @@ static SmallVector<KernelArgument> getIndexArguments(MLIRContext *context) {
 
 IndexKernel::IndexKernel(hsa::ProgramOp program, const Parameters &parameters,
                          const TileShape &shape, hsa::SelectedOp selected,
-                         StringRef name, bool sorted)
-    : b(selected.getLoc(), program), emitter(b, program, shape) {
+                         StringRef name, bool sorted, int64_t block)
+    : b(selected.getLoc(), program), emitter(b, program, shape),
+      blockPicks(block) {
   tile::KernelOp kernel = createKernel(emitter, parameters, name,
                                        getIndexArguments(b.getContext()));
-  auto arguments = kernel.getBody().getArguments().take_back(8);
+  kernel->setAttr(kLoadsStayAttrName, b.getUnitAttr());
+  auto arguments = kernel.getBody().getArguments().take_back(10);
   starts = arguments[0], itemStarts = arguments[1], itemChunks = arguments[2];
-  entries = arguments[3];
-  tickets = sorted ? arguments[3] : arguments[4];
-  placed = sorted ? arguments[4] : arguments[3];
-  counters = arguments[5];
-  firstWindow = arguments[6], windowRows = arguments[7];
+  entries = arguments[3], unsorted = arguments[4];
+  tickets = sorted ? entries : unsorted;
+  placed = sorted ? unsorted : entries;
+  table = arguments[5], totals = arguments[6], counters = arguments[7];
+  firstWindow = arguments[8], windowRows = arguments[9];
   indices = emitter.get(selected.getIndices());
   x = b.create<tile::ProgramIdOp>(tile::GridAxis::X);
   Value y = b.create<tile::ProgramIdOp>(tile::GridAxis::Y);
@@ -164,12 +183,12 @@ std::pair<Value, Value> ramify::getValidChunk(TileBuilder &b, Value index,
           b.compare(Predicate::ult, index, limit)};
 }
 
-IndexKernel::Picks IndexKernel::getPicks() {
+IndexKernel::Picks IndexKernel::getPicks(int64_t block) {
   Value slots = b.toI32(b.create<memref::DimOp>(indices, b.index(3)));
   Value rows = b.toI32(b.create<memref::DimOp>(indices, b.index(1)));
-  Value divisor = b.splat(slots, {kBlock});
+  Value divisor = b.splat(b.max(slots, b.i32(1)), {block});
   Picks picks;
-  picks.number = b.add(b.iota(kBlock), b.mul(b.toI32(x), b.i32(kBlock)));
+  picks.number = b.add(b.iota(block), b.mul(b.toI32(x), b.i32(block)));
   Value inWindow = b.create<arith::DivUIOp>(picks.number, divisor);
   Value slot = b.create<arith::RemUIOp>(picks.number, divisor);
   picks.entry = packEntry(b, {inWindow, slot}, getSlotBits(b, indices));
@@ -188,8 +207,125 @@ IndexKernel::Picks IndexKernel::getPicks() {
   return picks;
 }
 
+//===----------------------------------------------------------------------===//
+// Few chunks: each has a bin
+//===----------------------------------------------------------------------===//
+
+/// How many picks of the block went to the same chunk before each, and, a row
+/// of the table, how many each chunk has.
+void IndexKernel::rank() {
+  Picks picks = getPicks(blockPicks);
+  Value none = b.full(picks.chunk.getType(), -1);
+  Value bins = b.choose(picks.valid, picks.chunk, none);
+  auto row = RankedTensorType::get({kBins}, b.getI32Type());
+  auto tally = b.create<tile::TallyOp>(bins.getType(), row, bins);
+  scatter(tally.getBefore(), unsorted, picks.number, picks.valid);
+  Value first = b.mul(b.toI32(x), b.i32(kBins));
+  scatter(tally.getCounts(), table, b.add(b.iota(kBins), first), Value());
+  b.create<tile::EndOp>();
+}
+
+/// Down the table, counts become sums of what earlier blocks have. Loads that
+/// wait for nothing are under way together.
+void IndexKernel::columns() {
+  Value first = b.mul(b.toI32(x), b.i32(kColumns));
+  Value bin = b.add(b.iota(kColumns), first);
+  Value blocks =
+      b.div(b.toI32(b.create<memref::DimOp>(table, b.index(3))), kBins);
+  auto loop = b.create<scf::ForOp>(b.index(0), b.toIndex(blocks),
+                                   b.index(kBlocksAtOnce),
+                                   ValueRange{b.full(bin.getType(), 0)});
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    SmallVector<Value> places, masks, counts;
+    for (int64_t i = 0; i < kBlocksAtOnce; ++i) {
+      Value block = b.add(b.toI32(loop.getInductionVar()), b.i32(i));
+      places.push_back(b.add(bin, b.mul(block, b.i32(kBins))));
+      masks.push_back(
+          b.splat(b.compare(Predicate::slt, block, blocks), {kColumns}));
+      counts.push_back(lookUp(table, places.back(), masks.back()));
+    }
+    Value sum = loop.getRegionIterArg(0);
+    for (auto [place, mask, count] : llvm::zip_equal(places, masks, counts)) {
+      scatter(sum, table, place, mask);
+      sum = b.add(sum, count);
+    }
+    b.create<scf::YieldOp>(ValueRange{sum});
+  }
+  scatter(loop.getResult(0), totals, bin, Value());
+  b.create<tile::EndOp>();
+}
+
+/// Where the entries and items of each chunk begin, by one of the programs.
+/// Chunks that the sequence has not have none.
+void IndexKernel::writeStarts(ArrayRef<Value> numbers, ArrayRef<Value> sums) {
+  Value isFirst = b.compare(Predicate::eq, b.toI32(x), b.i32(0));
+  auto branch = b.create<scf::IfOp>(isFirst, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(branch.thenBlock());
+  Value behind = b.add(b.iota(kBins), b.i32(1));
+  Value places = b.toI32(b.create<memref::DimOp>(starts, b.index(3)));
+  Value exists = b.compare(Predicate::slt, behind, places);
+  Value targets[] = {starts, itemStarts};
+  for (unsigned k = 0; k < 2; ++k) {
+    b.create<memref::StoreOp>(b.i32(0), targets[k], at(b.index(0)));
+    scatter(b.add(sums[k], numbers[k]), targets[k], behind, exists);
+  }
+}
+
+/// The pick of number `ticket` among those of its chunk, which begins at
+/// `start` and has the items from `item` on: one that opens an item writes down
+/// its chunk.
+void IndexKernel::placePicks(Picks picks, Value ticket, Value start,
+                             Value item) {
+  scatter(picks.entry, placed, b.add(start, ticket), picks.valid);
+  Value opens =
+      b.both(picks.valid,
+             b.compare(Predicate::eq, b.rem(ticket, kItemEntries), b.i32(0)));
+  scatter(picks.chunk, itemChunks, b.add(item, b.div(ticket, kItemEntries)),
+          opens);
+}
+
+/// A pick's place is the number of those of smaller chunks, of earlier blocks,
+/// and of those before it in its block.
+void IndexKernel::place() {
+  int64_t block = std::min(blockPicks, kMostPlaced);
+  placed = entries;
+  auto type = MemRefType::get({kBins}, b.getI32Type());
+  Value firsts[] = {b.create<tile::ScratchOp>(type),
+                    b.create<tile::ScratchOp>(type)};
+  Picks picks = getPicks(block);
+  Value rank = lookUp(unsorted, picks.number, picks.valid);
+  Value ofBlock = b.div(picks.number, blockPicks);
+  Value earlier = lookUp(
+      table, b.add(b.mul(ofBlock, b.i32(kBins)), picks.chunk), picks.valid);
+  Value bin = b.iota(kBins);
+  Value counts = lookUp(totals, bin, Value());
+  Value numbers[] = {
+      counts, b.div(b.add(counts, b.i32(kItemEntries - 1)), kItemEntries)};
+  SmallVector<Value> sums;
+  for (unsigned k = 0; k < 2; ++k) {
+    sums.push_back(b.create<tile::ScanOp>(bin.getType(), tile::Combine::Sum,
+                                          /*exclusive=*/true, /*reverse=*/false,
+                                          numbers[k], 0));
+    b.create<tile::ScatterOp>(sums[k], firsts[k], ValueRange{bin}, Value());
+  }
+  writeStarts(numbers, sums);
+  auto first = [&](unsigned k) -> Value {
+    return b.create<tile::LookupOp>(picks.chunk.getType(), firsts[k],
+                                    ValueRange{picks.chunk}, picks.valid);
+  };
+  placePicks(picks, b.add(earlier, rank), first(0), first(1));
+  b.create<tile::EndOp>();
+}
+
+//===----------------------------------------------------------------------===//
+// Many chunks: tickets
+//===----------------------------------------------------------------------===//
+
 void IndexKernel::count() {
-  Picks picks = getPicks();
+  Picks picks = getPicks(kBlock);
   Value one = b.full(picks.number.getType(), 1);
   Value ticket = b.create<tile::FetchAddOp>(
       one.getType(), one, counters, at(b.mul(picks.chunk, apart)), picks.valid);
@@ -205,7 +341,8 @@ void IndexKernel::scanBlock(Value block, Value carry) {
       lookUp(counters, b.mul(id, apart), b.compare(Predicate::slt, id, chunks));
   Value itemCounts =
       b.div(b.add(counts, b.i32(kItemEntries - 1)), kItemEntries);
-  Value exists = b.compare(Predicate::sle, id, chunks);
+  Value places = b.toI32(b.create<memref::DimOp>(starts, b.index(3)));
+  Value exists = b.compare(Predicate::slt, id, places);
   Value last = b.compare(Predicate::eq, i, b.i32(kBlock - 1));
   Value numbers[] = {counts, itemCounts}, targets[] = {starts, itemStarts};
   for (unsigned k = 0; k < 2; ++k) {
@@ -226,7 +363,7 @@ void IndexKernel::scan() {
   Value carry = b.create<tile::ScratchOp>(type);
   for (int64_t k = 0; k < 2; ++k)
     b.create<memref::StoreOp>(b.i32(0), carry, ValueRange{b.index(k)});
-  Value end = b.toIndex(b.add(chunks, b.i32(1)));
+  Value end = b.create<memref::DimOp>(starts, b.index(3));
   auto loop = b.create<scf::ForOp>(b.index(0), end, b.index(kBlock));
   {
     OpBuilder::InsertionGuard guard(b);
@@ -236,18 +373,12 @@ void IndexKernel::scan() {
   b.create<tile::EndOp>();
 }
 
-/// The ticket that opens an item writes down its chunk.
-void IndexKernel::place() {
-  Picks picks = getPicks();
+void IndexKernel::fetch() {
+  Picks picks = getPicks(kBlock);
   Value ticket = lookUp(tickets, picks.number, picks.valid);
   Value start = lookUp(starts, picks.chunk, picks.valid);
-  scatter(picks.entry, placed, b.add(start, ticket), picks.valid);
-  Value opens =
-      b.both(picks.valid,
-             b.compare(Predicate::eq, b.rem(ticket, kItemEntries), b.i32(0)));
-  Value item = lookUp(itemStarts, picks.chunk, opens);
-  scatter(picks.chunk, itemChunks, b.add(item, b.div(ticket, kItemEntries)),
-          opens);
+  Value item = lookUp(itemStarts, picks.chunk, picks.valid);
+  placePicks(picks, ticket, start, item);
   b.create<tile::EndOp>();
 }
 
@@ -307,11 +438,11 @@ ItemEntries ramify::emitItem(TileBuilder &b, Value number, ValueRange region,
 
 InverseIndex::InverseIndex(hsa::ProgramOp program, const Parameters &parameters,
                            const TileShape &shape, hsa::SelectedOp selected,
-                           StringRef importedNames)
+                           const TileLimits &limits)
     : program(program), parameters(parameters), shape(shape),
-      selected(selected) {
+      selected(selected), block(limits.indexPicks) {
   SmallVector<StringRef> names;
-  importedNames.split(names, ',');
+  limits.imported.split(names, ',');
   imported = llvm::is_contained(names, getIndicesName());
 }
 
@@ -328,12 +459,15 @@ void InverseIndex::createKernels(bool inOrder) {
   sorted = inOrder;
   auto create = [&](StringRef name, void (IndexKernel::*write)()) {
     IndexKernel kernel(program, parameters, shape, selected, getName(name),
-                       sorted);
+                       sorted, block);
     (kernel.*write)();
   };
+  create("rank", &IndexKernel::rank);
+  create("columns", &IndexKernel::columns);
+  create("place", &IndexKernel::place);
   create("count", &IndexKernel::count);
   create("scan", &IndexKernel::scan);
-  create("place", &IndexKernel::place);
+  create("fetch", &IndexKernel::fetch);
   if (sorted)
     create("sort", &IndexKernel::sort);
 }
@@ -365,6 +499,18 @@ Value ramify::chooseWindowRows(TileBuilder &b, const SelectionSizes &sizes,
                                   b.index(1));
 }
 
+Value InverseIndex::getBytes(TileBuilder &b, const SelectionSizes &sizes,
+                             Value rows) {
+  // Two numbers for each pick, three for each chunk, the table of a block.
+  // (Counters that stand apart are at most 4 MiB.)
+  Value picks = b.mul(rows, sizes.slots);
+  Value tables = b.create<arith::CeilDivUIOp>(picks, b.index(block));
+  Value bytes = b.mul(tables, b.index(kBins * 4));
+  bytes = b.add(bytes, b.mul(picks, b.index(8)));
+  bytes = b.add(bytes, b.mul(sizes.chunks, b.index(12)));
+  return b.mul(bytes, b.mul(sizes.batch, sizes.heads));
+}
+
 void InverseIndex::createArrays(TileBuilder &b, ValueRange planArguments,
                                 const SelectionSizes &all, const Windows &those,
                                 bool exported) {
@@ -375,6 +521,11 @@ void InverseIndex::createArrays(TileBuilder &b, ValueRange planArguments,
   items = b.add(b.create<arith::MinUIOp>(sizes.chunks, picks), whole);
   Value places = b.add(sizes.chunks, b.index(1));
   Value one = b.index(1);
+  // 1 if there are more chunks than bins, else 0, and 1 less that.
+  many = b.sub(b.create<arith::MaxUIOp>(sizes.chunks, one), one);
+  many = b.create<arith::MinUIOp>(b.div(many, kBins), one);
+  few = b.sub(one, many);
+  blocks = b.create<arith::CeilDivUIOp>(picks, b.index(block));
   Value used = b.create<arith::MaxUIOp>(b.mul(b.mul(sizes.batch, windows.count),
                                               b.mul(sizes.heads, sizes.chunks)),
                                         one);
@@ -382,7 +533,11 @@ void InverseIndex::createArrays(TileBuilder &b, ValueRange planArguments,
   apart = b.create<arith::MinUIOp>(apart, b.index(kMostApart));
   apart = b.create<arith::MaxUIOp>(apart, one);
   Value counters = b.mul(b.create<arith::MaxUIOp>(sizes.chunks, one), apart);
-  Value lengths[] = {places, places, items, picks, picks, counters};
+  counters = b.mul(counters, many);
+  Value table = b.mul(b.mul(blocks, few), b.index(kBins));
+  Value totals = b.mul(few, b.index(kBins));
+  Value lengths[] = {places, places, items,  picks,
+                     picks,  table,  totals, counters};
   for (auto [number, length] : llvm::enumerate(lengths)) {
     Value shape[] = {sizes.batch, windows.count, sizes.heads, length};
     Type type = getArrayType(b.getContext());
@@ -428,18 +583,24 @@ void InverseIndex::launch(TileBuilder &b, Value window) {
   operands.push_back(b.toI32(window));
   operands.push_back(b.toI32(windows.rows));
   Value regions = b.mul(windows.count, sizes.heads);
-  Value blocks = b.create<arith::CeilDivUIOp>(picks, b.index(kBlock));
-  auto launch = [&](StringRef name, Value x) {
-    b.create<tile::LaunchOp>(getName(name), x, regions, sizes.batch, operands);
+  // One of two ways: what has no programs is not launched.
+  auto launch = [&](StringRef name, Value x, Value condition) {
+    b.create<tile::LaunchOp>(getName(name), b.mul(x, condition), regions,
+                             sizes.batch, operands);
   };
-  b.create<tile::MemsetOp>(arrays[5], 0);
-  if (sorted) // what others may look at is the same each time
-    b.create<tile::MemsetOp>(arrays[0], 0);
-  launch("count", blocks);
-  launch("scan", b.index(1));
-  launch("place", blocks);
+  auto divide = [&](int64_t number) {
+    Value parts = b.create<arith::CeilDivUIOp>(picks, b.index(number));
+    return b.create<arith::MaxUIOp>(parts, b.index(1)); // some write starts
+  };
+  launch("rank", blocks, few);
+  launch("columns", b.index(kBins / kColumns), few);
+  launch("place", divide(std::min(block, kMostPlaced)), few);
+  b.create<tile::MemsetOp>(arrays[7], 0);
+  launch("count", divide(kBlock), many);
+  launch("scan", b.index(1), many);
+  launch("fetch", divide(kBlock), many);
   if (sorted)
-    launch("sort", items);
+    launch("sort", items, many);
 }
 
 //===----------------------------------------------------------------------===//
@@ -463,7 +624,9 @@ LogicalResult ramify::lowerInverseIndex(hsa::ProgramOp program,
                                "to index");
   Parameters parameters(program);
   TileShape shape(program, limits);
-  InverseIndex index(program, parameters, shape, selected);
+  TileLimits own = limits;
+  own.imported = "";
+  InverseIndex index(program, parameters, shape, selected, own);
   index.createKernels(/*sorted=*/true);
   TileBuilder b(program.getLoc(), program);
   tile::PlanOp plan = createEmptyPlan(b, program, parameters);

@@ -18,15 +18,24 @@
 // that none selects costs nothing. The last of `starts` and `item_starts` say
 // how many entries and items there are.
 //
-// Four launches, without a look at the device in between:
+// Three launches, without a look at the device in between:
+//
+//     rank     a program counts the picks of a block by chunk, in order: each
+//              pick learns how many of its block came before it, and the
+//              block's counts become a row of a table
+//     columns  down the table, counts become sums over earlier blocks
+//     place    a pick's place is the sum of what smaller chunks have, earlier
+//              blocks have of its own, and its block had before it
+//
+// so the order is the same each time without a sort. More chunks than the table
+// has columns go another way; which one follows from sizes, so that a plan has
+// both, and one of them without programs:
 //
 //     count   each pick takes a ticket from its chunk's counter
 //     scan    counters become the first places of entries and items
-//     place   each pick goes to its chunk's first place + its ticket
-//     sort    the entries of an item go to their ranks in the chunk's list
-//
-// Tickets come in any order; the ranks are then the same each time. Where any
-// order will do, there is no sort.
+//     fetch   each pick goes to its chunk's first place + its ticket
+//     sort    the entries of an item go to their ranks in the chunk's list,
+//             unless any order will do
 //
 // An index may also be made once, by a plan of its own, and be an argument of
 // others: all of its windows, whose size and number its arrays tell. It may be
@@ -85,10 +94,10 @@ ItemEntries emitItem(TileBuilder &b, mlir::Value number,
 class InverseIndex {
 public:
   /// The index of `selected`, whose indices are a parameter; one that the call
-  /// brings along if they are named among `imported`.
+  /// brings along if `limits` say that they are imported.
   InverseIndex(hsa::ProgramOp program, const Parameters &parameters,
                const TileShape &shape, hsa::SelectedOp selected,
-               llvm::StringRef imported = "");
+               const TileLimits &limits);
 
   /// Writes the kernels, before the program; `sorted` if the entries of a chunk
   /// are to have the same order each time.
@@ -96,6 +105,10 @@ public:
 
   /// The sizes in a plan with the arguments `arguments`.
   SelectionSizes getSizes(TileBuilder &b, mlir::ValueRange arguments);
+
+  /// Bytes that the arrays of a window of `rows` rows take at most, an index.
+  mlir::Value getBytes(TileBuilder &b, const SelectionSizes &sizes,
+                       mlir::Value rows);
 
   /// Makes the arrays in that plan: as results of the call if `exported`, else
   /// as workspaces.
@@ -131,9 +144,11 @@ private:
   hsa::SelectedOp selected;
 
   bool sorted = true, imported = false;
+  int64_t block; ///< picks that are counted together
   // Of the plan.
   llvm::SmallVector<mlir::Value> arguments, arrays;
-  mlir::Value picks, items;
+  mlir::Value picks, items, blocks; ///< of a region
+  mlir::Value few, many; ///< 1 or 0: whether each chunk has a bin, or not
   SelectionSizes sizes;
   Windows windows;
 };

@@ -47,6 +47,8 @@ struct TileLimits {
   /// Queries of a window of chunk_major, unless a chunk then has too few picks:
   /// what they write should stay in the last cache.
   int64_t windowTokens = 4096;
+  /// Picks that a program of an inverse index counts.
+  int64_t indexPicks = 512;
   // What a call asks of sums in memory.
   bool deterministic = false; ///< the same order each time
   bool narrowSums = false;    ///< 16 bits where the queries have them

@@ -97,7 +97,9 @@ LLVM::LLVMFuncOp ramify::createKernelFunction(OpBuilder &builder,
       continue;
     }
     UnitAttr unit = builder.getUnitAttr();
-    function.setArgAttr(flat, LLVM::LLVMDialect::getNoAliasAttrName(), unit);
+    // That nothing else may write there is what allows loads to move.
+    if (!kernel->hasAttr(kLoadsStayAttrName))
+      function.setArgAttr(flat, LLVM::LLVMDialect::getNoAliasAttrName(), unit);
     if (tile::isOnlyRead(argument))
       function.setArgAttr(flat, LLVM::LLVMDialect::getReadonlyAttrName(), unit);
     flat += 1 + 2 * memref.getRank();

@@ -75,6 +75,10 @@ LogicalResult KernelEmitter::emitOp(Operation *op) {
         emitTopK(topk);
         return success();
       })
+      .Case([&](tile::TallyOp tally) {
+        emitTally(tally);
+        return success();
+      })
       .Case([&](tile::FetchAddOp add) {
         emitFetchAdd(add);
         return success();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//===- EmitOrder.cpp - Scans, sorts and running lists of the best ---------===//
+//===- EmitOrder.cpp - Scans, sorts, counts, running lists of the best ----===//
 //
 // Rows stand in lanes, so each row is scanned, sorted or inserted into in a
 // lane of its own, by the same instructions for all: nothing moves across
@@ -9,8 +9,8 @@
 //   sort   a network of comparators, min and max of two columns (Batcher's
 //          odd-even merge sort); equal keys are told apart by their place
 //   topk   a candidate column is inserted into the list from its end: each
-//   place
-//          takes the candidate, its upper neighbour, or stays
+//          place takes the candidate, its upper neighbour, or stays
+//   tally  a vector is counted element by element
 //
 // Most candidates beat the k-th best of no row: one comparison sees that.
 //
@@ -353,4 +353,43 @@ void KernelEmitter::emitTopK(tile::TopKOp op) {
     insertCandidate(candidate);
   });
   settle(op.getResults(), candidate.places);
+}
+
+//===----------------------------------------------------------------------===//
+// Counts of bins
+//===----------------------------------------------------------------------===//
+
+/// One after the other. What has no bin is counted behind the last one.
+void KernelEmitter::emitTally(tile::TallyOp op) {
+  Type i32 = b.getI32Type();
+  int64_t bins = typeOf(op.getCounts()).getDimSize(0);
+  int64_t lanes = paddedRows(bins, shape),
+          length = typeOf(op.getBins()).getDimSize(0);
+  auto type = VectorType::get({lanes}, i32);
+  Value own = elementsOf(op.getBins());
+  Value counts = allocate(i32, lanes + 1);
+  Value before = allocate(i32, paddedRows(length, shape));
+  storeVector(b.create<arith::ConstantOp>(b.getZeroAttr(type)), counts, 4);
+  Value limit = b.create<arith::ConstantIntOp>(bins, 32);
+  Value none = b.create<arith::ConstantIntOp>(lanes, 32);
+  Value zero = b.create<arith::ConstantIntOp>(0, 32);
+  Value one = b.create<arith::ConstantIntOp>(1, 32);
+  loop(length, 1, {}, [&](Value row, ValueRange) {
+    Value bin = loadVector(i32, address(i32, own, row), 0);
+    Value valid =
+        b.create<arith::CmpIOp>(arith::CmpIPredicate::ult, bin, limit);
+    Value slot = b.create<arith::SelectOp>(valid, bin, none);
+    Value place =
+        address(i32, counts, b.create<arith::ExtUIOp>(b.getI64Type(), slot));
+    Value count = loadVector(i32, place, 0);
+    storeVector(b.create<arith::AddIOp>(count, one), place, 0);
+    storeVector(b.create<arith::SelectOp>(valid, count, zero),
+                address(i32, before, row), 0);
+    return SmallVector<Value>();
+  });
+  for (auto [result, place] :
+       {std::pair(op.getBefore(), before), std::pair(op.getCounts(), counts)}) {
+    elements[result] = place;
+    vectors[result] = loadVector(vectorType(result), place, 4);
+  }
 }

@@ -212,6 +212,7 @@ private:
   Value standsBefore(const Candidate &candidate, Value score, Value id);
   void insertCandidate(const Candidate &candidate);
   void emitTopK(tile::TopKOp op);
+  void emitTally(tile::TallyOp op);
 
   // Arrays (EmitMemory.cpp).
   Value emitLoad(mlir::memref::LoadOp op);

@@ -85,6 +85,7 @@ LogicalResult Expander::expand(Operation *op) {
         return rows ? expandSort(op) : sortVectors(op);
       })
       .Case([&](RankOp op) { return expandRank(op); })
+      .Case([&](TallyOp op) { return expandTally(op); })
       .Case([&](FetchAddOp op) { return expandFetchAdd(op), success(); })
       .Case([&](DrainOp op) { return expandDrain(op); })
       .Case([&](ReduceIntoOp op) { return expandReduceInto(op); })

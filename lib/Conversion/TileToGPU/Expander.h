@@ -125,6 +125,9 @@ private:
                       llvm::function_ref<Value(Value, Value, Value)> counts);
   Value belongsBefore(Value key, Value earlier, Value own, bool descending);
 
+  // Counts of bins (TallyToGPU.cpp).
+  mlir::LogicalResult expandTally(tile::TallyOp op);
+
   // Queues (QueuesToGPU.cpp).
   mlir::LogicalResult expandDrain(tile::DrainOp op);
   void expandSignal(tile::SignalOp op);

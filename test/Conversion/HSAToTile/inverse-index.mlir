@@ -3,14 +3,51 @@
 
 // The queries of each chunk, as a plan of its own.
 
-// Each pick takes a ticket from its chunk's counter.
-// CHECK-LABEL: tile.kernel @f_indices_count(
+// A block's picks are counted in order; each learns how many came before it.
+// CHECK-LABEL: tile.kernel @f_indices_rank(
 // CHECK:         %[[INSIDE:.*]] = arith.andi
 // CHECK:         %[[C:.*]] = tile.lookup %indices[%[[B:.*]], %{{.*}}, %[[H:.*]], %{{.*}}] where %[[INSIDE]]
 // CHECK:         %[[CHUNK:.*]] = arith.cmpi ult, %[[C]]
 // CHECK:         %[[VALID:.*]] = arith.andi %[[INSIDE]], %[[CHUNK]]
-// CHECK:         %[[TICKET:.*]] = tile.fetch_add %{{.*}} into %counters[%[[B]], %[[W:.*]], %[[H]], %{{.*}}] where %[[VALID]]
-// CHECK:         tile.scatter %[[TICKET]] into %entries[%[[B]], %[[W]], %[[H]], %{{.*}}] where %[[VALID]]
+// CHECK:         %[[BIN:.*]] = arith.select %[[VALID]], %[[C]]
+// CHECK:         %[[BEFORE:.*]], %[[COUNTS:.*]] = tile.tally %[[BIN]] : tensor<512xi32>, tensor<1024xi32>
+// CHECK:         tile.scatter %[[BEFORE]] into %unsorted[%[[B]], %{{.*}}, %[[H]], %{{.*}}] where %[[VALID]]
+// CHECK:         tile.scatter %[[COUNTS]] into %table
+
+// Sixteen rows of the table at a time are read before any is written.
+// CHECK-LABEL: tile.kernel @f_indices_columns(
+// CHECK:         %[[ALL:.*]] = scf.for {{.*}} iter_args(%[[SUM:.*]] = %{{.*}}) -> (tensor<32xi32>)
+// CHECK:           %[[FIRST:.*]] = tile.lookup %table
+// CHECK-COUNT-15:  tile.lookup %table
+// CHECK:           tile.scatter %[[SUM]] into %table
+// CHECK:           %[[NEXT:.*]] = arith.addi %[[SUM]], %[[FIRST]]
+// CHECK:           tile.scatter %[[NEXT]] into %table
+// CHECK:         tile.scatter %[[ALL]] into %totals
+
+// The pick that opens an item writes down its chunk. One of the programs writes
+// where chunks begin.
+// CHECK-LABEL: tile.kernel @f_indices_place(
+// CHECK:         %[[C:.*]] = tile.lookup %indices
+// CHECK:         %[[RANK:.*]] = tile.lookup %unsorted
+// CHECK:         %[[EARLIER:.*]] = tile.lookup %table
+// CHECK:         %[[N:.*]] = tile.lookup %totals
+// CHECK:         %[[SUM:.*]] = tile.scan sum exclusive %[[N]] along 0
+// CHECK:         tile.scatter %[[SUM]] into %[[FIRSTS:.*]][
+// CHECK:         scf.if
+// CHECK:           tile.scatter %{{.*}} into %starts
+// CHECK:           tile.scatter %{{.*}} into %item_starts
+// CHECK:         %[[TICKET:.*]] = arith.addi %[[EARLIER]], %[[RANK]]
+// CHECK:         %[[START:.*]] = tile.lookup %[[FIRSTS]][%[[C]]]
+// CHECK:         %[[PLACE:.*]] = arith.addi %[[START]], %[[TICKET]]
+// CHECK:         tile.scatter %{{.*}} into %entries[%{{.*}}, %{{.*}}, %{{.*}}, %[[PLACE]]]
+// CHECK:         %[[REST:.*]] = arith.remui %[[TICKET]]
+// CHECK:         %[[OPENS:.*]] = arith.cmpi eq, %[[REST]]
+// CHECK:         tile.scatter %[[C]] into %item_chunks
+
+// More chunks: each pick takes a ticket from its chunk's counter.
+// CHECK-LABEL: tile.kernel @f_indices_count(
+// CHECK:         %[[TICKET:.*]] = tile.fetch_add %{{.*}} into %counters[%[[B:.*]], %[[W:.*]], %[[H:.*]], %{{.*}}] where %[[VALID:.*]] :
+// CHECK:         tile.scatter %[[TICKET]] into %entries[%[[B]], %{{.*}}, %[[H]], %{{.*}}] where %[[VALID]]
 
 // Counters become first places; sums are carried from block to block.
 // CHECK-LABEL: tile.kernel @f_indices_scan(
@@ -25,16 +62,11 @@
 // CHECK:           tile.scatter %[[BEHIND]] into %[[CARRY]]
 // CHECK:           tile.scatter %{{.*}} into %item_starts
 
-// The ticket that opens an item writes down its chunk.
-// CHECK-LABEL: tile.kernel @f_indices_place(
-// CHECK:         %[[C:.*]] = tile.lookup %indices
+// CHECK-LABEL: tile.kernel @f_indices_fetch(
 // CHECK:         %[[TICKET:.*]] = tile.lookup %entries
 // CHECK:         %[[START:.*]] = tile.lookup %starts
 // CHECK:         %[[PLACE:.*]] = arith.addi %[[START]], %[[TICKET]]
 // CHECK:         tile.scatter %{{.*}} into %unsorted[%{{.*}}, %{{.*}}, %{{.*}}, %[[PLACE]]]
-// CHECK:         %[[REST:.*]] = arith.remui %[[TICKET]]
-// CHECK:         %[[OPENS:.*]] = arith.cmpi eq, %[[REST]]
-// CHECK:         tile.scatter %[[C]] into %item_chunks
 
 // An entry's rank is how many of its chunk are smaller.
 // CHECK-LABEL: tile.kernel @f_indices_sort(
@@ -45,17 +77,23 @@
 // CHECK:             arith.cmpi sgt, %[[ENTRY]]
 // CHECK:           tile.scatter %[[ENTRY]] into %entries
 
-// What others import are the results; only the unsorted list is not.
+// What others import are the results. One of two ways has programs: up to 1024
+// chunks the first.
 // CHECK-LABEL: tile.plan @f_plan(
+// CHECK:         %[[OVER:.*]] = arith.divui %{{.*}}, %c1024
+// CHECK:         %[[MANY:.*]] = arith.minui %[[OVER]], %c1
+// CHECK:         %[[FEW:.*]] = arith.subi %c1, %[[MANY]]
+// CHECK:         %[[BLOCKS:.*]] = arith.muli %{{.*}}, %[[FEW]]
 // CHECK-COUNT-4: tile.result
-// CHECK:         %[[UNSORTED:.*]] = tile.workspace
-// CHECK:         %[[COUNTERS:.*]] = tile.workspace
-// CHECK:         tile.memset %[[COUNTERS]] to 0
-// CHECK-NEXT:    tile.memset %[[STARTS:.*]] to 0
-// CHECK-NEXT:    tile.launch @f_indices_count
-// CHECK-NEXT:    tile.launch @f_indices_scan
-// CHECK-NEXT:    tile.launch @f_indices_place
-// CHECK-NEXT:    tile.launch @f_indices_sort
+// CHECK-COUNT-4: tile.workspace
+// CHECK:         tile.launch @f_indices_rank grid(%[[BLOCKS]],
+// CHECK:         tile.launch @f_indices_columns
+// CHECK:         tile.launch @f_indices_place
+// CHECK-NEXT:    tile.memset
+// CHECK:         tile.launch @f_indices_count
+// CHECK:         tile.launch @f_indices_scan
+// CHECK:         tile.launch @f_indices_fetch
+// CHECK:         tile.launch @f_indices_sort
 // CHECK-NEXT:    tile.end
 
 #query  = #hsa.axes<pos, head, dim>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// RUN: ramify-opt --tile-assign-layouts --convert-tile-to-gpu --canonicalize --cse --split-input-file %s | FileCheck %s
+// RUN: ramify-opt --tile-assign-layouts --convert-tile-to-gpu --canonicalize --cse --split-input-file --verify-diagnostics %s | FileCheck %s
 
 !O = memref<?x8xf32, strided<[?, 1]>>
 !I = memref<?x8xi32, strided<[?, 1]>>
@@ -57,4 +57,48 @@ tile.kernel @sort(%x: !I) {
   %s = tile.gather %x[%r] : (!I, tensor<16xi32>) -> tensor<16x8xi32>
   %y = tile.sort descending %s : (tensor<16x8xi32>) -> tensor<16x8xi32>
   tile.scatter %y into %x[%r] : (tensor<16x8xi32>, !I, tensor<16xi32>) -> ()
+}
+
+// -----
+
+!I = memref<?xi32, strided<[1]>>
+
+// Two warps with two registers each. A ballot says which lanes have a bin, and one
+// for each bit of its number; then each register in turn reads its warp's counter
+// and the first lane of a bin writes it. At the end each thread has one of the 64
+// bins: the counters of both warps become sums.
+// CHECK-LABEL: llvm.func @tally(
+// CHECK:         "llvm.nvvm.barrier0"
+// CHECK-COUNT-14: llvm.call_intrinsic "llvm.nvvm.vote.ballot.sync"
+// CHECK-NOT:     vote.ballot
+// CHECK:         llvm.call_intrinsic "llvm.nvvm.bar.warp.sync"
+// CHECK:         %[[FIRST:.*]] = llvm.load %{{.*}} : !llvm.ptr<3> -> i32
+// CHECK:         llvm.cond_br
+// CHECK:         llvm.store %{{.*}}, %{{.*}} : i32, !llvm.ptr<3>
+// CHECK:         %[[SECOND:.*]] = llvm.load %{{.*}} : !llvm.ptr<3> -> i32
+// CHECK:         "llvm.nvvm.barrier0"
+// CHECK-COUNT-2: llvm.load %{{.*}} : !llvm.ptr<3> -> i32
+// CHECK-COUNT-2: llvm.store %{{.*}}, %{{.*}} : i32, !llvm.ptr<3>
+// CHECK:         "llvm.nvvm.barrier0"
+// CHECK-COUNT-2: llvm.load %{{.*}} : !llvm.ptr<3> -> i32
+tile.kernel @tally(%x: !I, %before: !I, %counts: !I) attributes {tile.warps = 2 : i32} {
+  %i = tile.iota : tensor<128xi32>
+  %j = tile.iota : tensor<64xi32>
+  %bins = tile.lookup %x[%i] : (!I, tensor<128xi32>) -> tensor<128xi32>
+  %b, %c = tile.tally %bins : tensor<128xi32>, tensor<64xi32>
+  tile.scatter %b into %before[%i] : (tensor<128xi32>, !I, tensor<128xi32>) -> ()
+  tile.scatter %c into %counts[%j] : (tensor<64xi32>, !I, tensor<64xi32>) -> ()
+}
+
+// -----
+
+!I = memref<?xi32, strided<[1]>>
+
+tile.kernel @odd(%x: !I, %counts: !I) {
+  %i = tile.iota : tensor<96xi32>
+  %j = tile.iota : tensor<64xi32>
+  %bins = tile.lookup %x[%i] : (!I, tensor<96xi32>) -> tensor<96xi32>
+  // expected-error @below {{expected a power of two of bins, 64 or more, found 'tensor<96xi32}}
+  %b, %c = tile.tally %bins : tensor<96xi32>, tensor<64xi32>
+  tile.scatter %c into %counts[%j] : (tensor<64xi32>, !I, tensor<64xi32>) -> ()
 }

@@ -41,6 +41,30 @@ tile.kernel @f(%x: tensor<16x8xi32>) {
 
 // -----
 
+// tally C1
+tile.kernel @f(%x: tensor<16x8xi32>) {
+  // expected-error @below {{expected bins of a static shape of rank 1, found 'tensor<16x8xi32>'}}
+  %b, %c = tile.tally %x : tensor<16x8xi32>, tensor<4xi32>
+}
+
+// -----
+
+// tally C1
+tile.kernel @f(%x: tensor<16xi32>) {
+  // expected-error @below {{expected counts of a static shape of rank 1, found 'tensor<4x4xi32>'}}
+  %b, %c = tile.tally %x : tensor<16xi32>, tensor<4x4xi32>
+}
+
+// -----
+
+// tally C2
+tile.kernel @f(%x: tensor<16xi32>) {
+  // expected-error @below {{all of {bins, before} have same type}}
+  %b, %c = "tile.tally"(%x) : (tensor<16xi32>) -> (tensor<8xi32>, tensor<4xi32>)
+}
+
+// -----
+
 // sort C1
 tile.kernel @f(%x: tensor<16xi32>, %y: tensor<8xi32>) {
   // expected-error @below {{expected inputs of one shape, found 'tensor<16xi32>' and 'tensor<8xi32>'}}

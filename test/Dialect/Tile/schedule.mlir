@@ -18,6 +18,8 @@ tile.kernel @order(%a: !A) {
   %v = tile.scan sum exclusive reverse %s along 1 : tensor<16x16xf32>
   // CHECK: tile.rank %{{.*}} : tensor<16xi32>
   %r = tile.rank %e : tensor<16xi32>
+  // CHECK: tile.tally %{{.*}} : tensor<16xi32>, tensor<4xi32>
+  %before, %counts = tile.tally %r : tensor<16xi32>, tensor<4xi32>
   // CHECK: tile.sort descending %{{.*}}, %{{.*}} : (tensor<16xi32>, tensor<16xi32>) -> (tensor<16xi32>, tensor<16xi32>)
   %k:2 = tile.sort descending %r, %i : (tensor<16xi32>, tensor<16xi32>) -> (tensor<16xi32>, tensor<16xi32>)
   // CHECK: tile.sort %{{.*}} : (tensor<16x16xf32>) -> tensor<16x16xf32>
