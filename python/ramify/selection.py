@@ -20,7 +20,7 @@ from .call import chunk_sizes, heads_name, is_array
 from .errors import ArgumentError, ArgumentTypeError, mismatch
 from .frontend import Parameter, Role, Signature
 
-ARRAYS = ("starts", "item_starts", "item_chunks", "entries")
+ARRAYS = ("counts", "items", "entries")
 """What an index is made of."""
 
 MAX_WORKSPACE = 256 << 20
@@ -99,8 +99,8 @@ class Selection:
     @property
     def layout(self) -> tuple[int, int]:
         """Rows of a window of the index, and its windows."""
-        starts, entries = self.arrays[0], self.arrays[3]
-        return int(entries.shape[3]) // max(int(self.indices.shape[3]), 1), int(starts.shape[1])
+        entries = self.arrays[2]
+        return int(entries.shape[3]) // max(int(self.indices.shape[3]), 1), int(entries.shape[1])
 
     def __repr__(self) -> str:
         shape = list(map(int, self.indices.shape))
@@ -217,7 +217,7 @@ def array_parameters(signature: Signature, names: tuple[str, ...]) -> list[dict[
     found = []
     for name in names:
         heads = heads_name(signature.parameters[name]) + "!"
-        for array, length in zip(ARRAYS, ("places", "places", "items", "picks"), strict=True):
+        for array, length in zip(ARRAYS, ("sizes", "words", "picks"), strict=True):
             shape = ["B", f"{name}__windows", heads, f"{name}__{length}"]
             found.append(
                 {

@@ -219,24 +219,3 @@ tile.kernel @tickets(%keys: !I, %counts: !I, %out: !I) {
       : (tensor<512xi32>, !I, tensor<512xi32>, tensor<512xi1>) -> tensor<512xi32>
   tile.scatter %t into %out[%i] : (tensor<512xi32>, !I, tensor<512xi32>) -> ()
 }
-
-// Counts of bins, as many as there are threads or more, and fewer.
-tile.kernel @tally(%x: memref<?xi32, strided<[1]>>, %before: memref<?xi32, strided<[1]>>,
-                   %counts: memref<?xi32, strided<[1]>>) {
-  %i = tile.iota : tensor<2048xi32>
-  %j = tile.iota : tensor<1024xi32>
-  %bins = tile.lookup %x[%i] : (memref<?xi32, strided<[1]>>, tensor<2048xi32>) -> tensor<2048xi32>
-  %b, %c = tile.tally %bins : tensor<2048xi32>, tensor<1024xi32>
-  tile.scatter %b into %before[%i] : (tensor<2048xi32>, memref<?xi32, strided<[1]>>, tensor<2048xi32>) -> ()
-  tile.scatter %c into %counts[%j] : (tensor<1024xi32>, memref<?xi32, strided<[1]>>, tensor<1024xi32>) -> ()
-}
-
-tile.kernel @tally_few(%x: memref<?xi32, strided<[1]>>, %before: memref<?xi32, strided<[1]>>,
-                       %counts: memref<?xi32, strided<[1]>>) {
-  %i = tile.iota : tensor<256xi32>
-  %j = tile.iota : tensor<12xi32>
-  %bins = tile.lookup %x[%i] : (memref<?xi32, strided<[1]>>, tensor<256xi32>) -> tensor<256xi32>
-  %b, %c = tile.tally %bins : tensor<256xi32>, tensor<12xi32>
-  tile.scatter %b into %before[%i] : (tensor<256xi32>, memref<?xi32, strided<[1]>>, tensor<256xi32>) -> ()
-  tile.scatter %c into %counts[%j] : (tensor<12xi32>, memref<?xi32, strided<[1]>>, tensor<12xi32>) -> ()
-}

@@ -59,7 +59,8 @@ def test_launches_and_workspace_of_chunk_major() -> None:
     text = by_chunk.explain(**x, scale=0.1, chunk_size=32)
     assert "hsa_kernel on cpu, schedule chunk_major: programs own chunks" in text
     launches = [line.split()[1].rstrip(":") for line in text.splitlines() if "launch" in line]
-    index = [f"hsa_kernel_indices_{step}" for step in ("count", "scan", "place")]
+    steps = ("rank", "columns", "place", "heads", "opens", "items")
+    index = [f"hsa_kernel_indices_{step}" for step in steps]
     assert launches == [*index, "hsa_kernel_visits"]
     # Totals of two sequences of 12 queries with 8 heads and 32 dims in float32, and the index.
     assert "workspace: 1.8 KiB" in text

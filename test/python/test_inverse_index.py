@@ -36,34 +36,50 @@ class Sizes:
     q_block: int = 1
 
 
+def arrays_of(sizes: Sizes, size: int = 16) -> tuple[NDArray[np.float32], ...]:
+    """Queries and keys, of no memory: only their sizes matter."""
+    queries = (sizes.B, sizes.rows * sizes.q_block, sizes.heads, 8)
+    keys = (sizes.B, sizes.chunks * size, sizes.heads, 8)
+    row = np.zeros(8, np.float32)
+    return tuple(
+        np.lib.stride_tricks.as_strided(row, shape, (0, 0, 0, 4)) for shape in (queries, keys)
+    )
+
+
 def index_of(
     picks: NDArray[np.signedinteger], sizes: Sizes, size: int = 16
 ) -> tuple[NDArray[np.int32], ...]:
-    """`starts`, `item_starts`, `item_chunks` and `entries` of one span of windows."""
-    queries = np.zeros((sizes.B, sizes.rows * sizes.q_block, sizes.heads, 8), np.float32)
-    keys = np.zeros((sizes.B, sizes.chunks * size, sizes.heads, 8), np.float32)
+    """`counts`, `items` and `entries` of all windows."""
     options = {"q_block": sizes.q_block} if sizes.q_block > 1 else {}
-    return INDEX(queries, keys, picks, chunk_size=size, **options)
+    return INDEX(*arrays_of(sizes, size), picks, chunk_size=size, **options)
 
 
 def check(picks: NDArray[np.signedinteger], sizes: Sizes) -> None:
     """Every region lists each valid pick once, by chunk, ascending, in items of its chunk."""
     bits = max(sizes.K - 1, 0).bit_length()
-    starts, item_starts, item_chunks, entries = index_of(picks, sizes)
+    counts, items, entries = index_of(picks, sizes)
     window = entries.shape[3] // max(sizes.K, 1) if sizes.K else sizes.rows
-    for b, w, h in np.ndindex(starts.shape[:3]):
+    for b, w, h in np.ndindex(entries.shape[:3]):
         own = picks[b, w * window : (w + 1) * window, h].astype(np.int64).reshape(-1)
         valid = (own >= 0) & (own < sizes.chunks)
         places = np.flatnonzero(valid)
         order = places[np.argsort(own[valid], kind="stable")]
-        counts = np.bincount(own[valid], minlength=sizes.chunks)
-        assert (starts[b, w, h] == np.concatenate([[0], np.cumsum(counts)])).all()
         packed = order // max(sizes.K, 1) << bits | order % max(sizes.K, 1)
+        wanted = items_of(*np.unique(own[valid], return_counts=True))
+        assert counts[b, w, h].tolist() == [len(wanted), len(order)]
         assert (entries[b, w, h, : len(order)] == packed).all()
-        items = -(-counts // ITEM)
-        assert (item_starts[b, w, h] == np.concatenate([[0], np.cumsum(items)])).all()
-        listed = np.repeat(np.arange(sizes.chunks), items)
-        assert (item_chunks[b, w, h, : len(listed)] == listed).all()
+        assert (items[b, w, h].reshape(-1, 4)[: len(wanted)] == wanted).all()
+
+
+def items_of(chunks: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Chunk, first entry, and where the chunk's entries begin and end, of each item."""
+    behind = np.cumsum(counts)
+    listed = [
+        (chunk, begin, end - count, end)
+        for chunk, count, end in zip(chunks, counts, behind, strict=True)
+        for begin in range(end - count, end, ITEM)
+    ]
+    return np.array(listed, np.int64).reshape(-1, 4)
 
 
 def random_picks(
@@ -141,6 +157,25 @@ def test_few_picks_of_very_many_chunks() -> None:
     check(picks, sizes)
 
 
+@pytest.mark.parametrize("chunks", [3, 2**10 + 1, 2**20 + 1, 2**22])
+def test_passes(chunks: int) -> None:
+    """One for ten bits of the number of chunks."""
+    sizes = Sizes(rows=1100, K=2, chunks=chunks)
+    picks = random_picks(sizes)
+    picks[:, :700, :, 1] = picks[:, ::700, :, :1].max()
+    check(picks, sizes)
+
+
+@pytest.mark.parametrize("heads", [1, 8])
+@pytest.mark.parametrize("chunks", [2**10, 2**20])
+@pytest.mark.parametrize("rows", [2**16, 2**24])
+def test_the_workspace_is_bounded(rows: int, chunks: int, heads: int) -> None:
+    small = Sizes(B=1, rows=1, heads=heads, chunks=1)
+    plan = INDEX.compile(*arrays_of(small), random_picks(small), chunk_size=16).plan
+    q, k = (1, rows, heads, 8), (1, chunks * 16, heads, 8)
+    assert plan.workspace_bytes({"q": q, "k": k, "indices": (1, rows, heads, 8)}) <= 256 << 20
+
+
 def test_chunks_that_no_query_selects() -> None:
     sizes = Sizes(chunks=4000)
     check(random_picks(sizes, low=1000, high=1010), sizes)
@@ -148,13 +183,13 @@ def test_chunks_that_no_query_selects() -> None:
 
 def test_several_windows() -> None:
     sizes = Sizes(B=1, rows=9000, heads=1, K=2, chunks=64)
-    assert index_of(random_picks(sizes), sizes)[0].shape[1] == 3
+    assert index_of(random_picks(sizes), sizes)[2].shape[1] == 3
     check(random_picks(sizes), sizes)
 
 
 def test_windows_grow_with_the_number_of_chunks() -> None:
     sizes = Sizes(B=1, rows=5000, heads=1, K=2, chunks=2**17)
-    assert index_of(random_picks(sizes), sizes)[0].shape[1] == 1
+    assert index_of(random_picks(sizes), sizes)[2].shape[1] == 1
     check(random_picks(sizes), sizes)
 
 
@@ -181,4 +216,4 @@ def test_the_same_from_run_to_run() -> None:
     for other in used[1:]:
         for one, two in zip(used[0], other, strict=True):
             assert one.shape == two.shape
-        assert (used[0][3] == other[3]).all()  # no slot is empty, so all entries are written
+        assert (used[0][2] == other[2]).all()  # no slot is empty, so all entries are written

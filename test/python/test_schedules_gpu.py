@@ -22,7 +22,10 @@ pytestmark = pytest.mark.skipif(
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "dialects/Tile/README.md").read_text(encoding="utf-8")
-KERNELS = (ROOT / "test/Target/training.mlir").read_text(encoding="utf-8")
+KERNELS = [
+    (ROOT / "test/Target" / name).read_text(encoding="utf-8")
+    for name in ("training.mlir", "tally.mlir")
+]
 DTYPES = {"bfloat16": "bf16", "float16": "f16", "float32": "f32", "int32": "i32"}
 SHARED = 96 * 1024  # more than any of them needs
 
@@ -35,7 +38,7 @@ def target():
 def text_of(name):
     """The kernel of that name, with its types, from the README or the tests' kernels."""
     blocks = re.findall(r"^```mlir\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-    blocks.append(KERNELS)
+    blocks += KERNELS
     return next(block for block in blocks if f"tile.kernel @{name}(" in block)
 
 
@@ -224,6 +227,15 @@ def test_counts_of_bins(name, length, bins):
     equal = np.tril(x[:, None] == x, -1)
     np.testing.assert_array_equal(before.cpu(), np.where(valid, equal.sum(1), 0))
     np.testing.assert_array_equal(counts.cpu(), np.bincount(x[valid], minlength=bins))
+
+
+def test_scans_from_the_end():
+    x = np.random.default_rng(12).integers(-1000, 1000, 512).astype(np.int32)
+    least, sums = (device(np.zeros(512, np.int32)) for _ in range(2))
+    call("scan_back", (1, 1, 1), device(x), least, sums)
+    behind = np.append(x[1:], np.iinfo(np.int32).max)
+    np.testing.assert_array_equal(least.cpu(), np.minimum.accumulate(behind[::-1])[::-1])
+    np.testing.assert_array_equal(sums.cpu(), np.cumsum(x[::-1])[::-1])
 
 
 @pytest.mark.parametrize("name", ["gradient16", "gradient64", "gradient_f32"])

@@ -90,8 +90,6 @@ private:
   Value divideDown(Value value, Value divisor) {
     return b.create<arith::DivUIOp>(value, divisor);
   }
-  /// A loop of the plan below `count`; `body` gets its variable.
-  void loop(Value count, function_ref<void(Value)> body);
 
   hsa::ProgramOp program;
   const TileLimits &limits;
@@ -242,14 +240,6 @@ LogicalResult ChunkMajor::createRestKernel() {
 // The plan
 //===----------------------------------------------------------------------===//
 
-void ChunkMajor::loop(Value count, function_ref<void(Value)> body) {
-  auto op = b.create<tile::PlanForOp>(count);
-  Block *block = b.createBlock(&op.getBody(), {}, b.getIndexType(), b.getLoc());
-  body(block->getArgument(0));
-  b.create<tile::EndOp>();
-  b.setInsertionPointAfter(op);
-}
-
 /// Windows of as many tokens as the parts have room for, as many sequences at
 /// a time, and as many windows in an index.
 void ChunkMajor::chooseWindows() {
@@ -274,6 +264,12 @@ void ChunkMajor::chooseWindows() {
   cachedBytes = atLeastOne(b.mul(cachedBytes, queryHeads));
   Value most = divideDown(b.index(kPartBytes), partBytes);
   windowRows = atLeastOne(limit(windowRows, most));
+  for (InverseIndex &index : indices)
+    windowRows =
+        fitRows(b, windowRows, b.index(kIndexBytes), [&](Value number) {
+          return index.getBytes(b, index.getSizes(b, arguments), number,
+                                /*exported=*/false);
+        });
   // An index that the call brings along has its windows; if there are several,
   // they have the same.
   for (InverseIndex &index : indices)
@@ -287,7 +283,8 @@ void ChunkMajor::chooseWindows() {
   for (InverseIndex &index : indices) {
     if (index.isImported())
       continue;
-    Value bytes = index.getBytes(b, index.getSizes(b, arguments), windowRows);
+    Value bytes = index.getBytes(b, index.getSizes(b, arguments), windowRows,
+                                 /*exported=*/false);
     indexBytes = indexBytes ? b.add(indexBytes, bytes) : bytes;
   }
   spanWindows = windowCount;
@@ -339,14 +336,15 @@ void ChunkMajor::createSequences(Value window, Value number, Value group) {
 /// The windows whose index is made at once.
 void ChunkMajor::createSpan(Value span) {
   Value first = b.mul(span, spanWindows);
+  Value count = limit(spanWindows, b.sub(windowCount, first));
   for (InverseIndex &index : indices)
     if (!index.isImported())
-      index.launch(b, first);
-  Value count = limit(spanWindows, b.sub(windowCount, first));
-  loop(count, [&](Value window) {
+      index.launch(b, first, count);
+  createPlanLoop(b, count, [&](Value window) {
     Value number = b.add(first, window);
-    loop(divideUp(batch, groupSize),
-         [&](Value group) { createSequences(window, number, group); });
+    createPlanLoop(b, divideUp(batch, groupSize), [&](Value group) {
+      createSequences(window, number, group);
+    });
   });
 }
 
@@ -372,7 +370,8 @@ LogicalResult ChunkMajor::createPlan() {
   for (InverseIndex &index : indices)
     if (!index.isImported())
       index.createArrays(b, arguments, index.getSizes(b, arguments),
-                         {windowRows, spanWindows}, /*exported=*/false);
+                         {windowRows, windowCount}, spanWindows,
+                         /*exported=*/false);
   Value tokens = b.mul(windowRows, b.index(blockShape.positions));
   Value heads = b.mul(headBlocks, b.index(blockShape.heads));
   for (Selection &selection : selections) {
@@ -381,8 +380,8 @@ LogicalResult ChunkMajor::createPlan() {
         b, {groupSize, tokens, heads, slots}, results.targets);
     selection.parts.clearResults(b, selection.partArrays);
   }
-  loop(divideUp(windowCount, spanWindows),
-       [&](Value span) { createSpan(span); });
+  createPlanLoop(b, divideUp(windowCount, spanWindows),
+                 [&](Value span) { createSpan(span); });
   roundResults(b, plan, results);
   b.create<tile::EndOp>();
   return success();
@@ -393,7 +392,7 @@ LogicalResult ChunkMajor::lower() {
     return failure();
   for (InverseIndex &index : indices)
     if (!index.isImported())
-      index.createKernels(/*sorted=*/limits.deterministic);
+      index.createKernels();
   for (auto [number, selection] : llvm::enumerate(selections))
     if (failed(createVisitKernel(program, parameters, visitShape, selection.op,
                                  selection.parts, getVisitName(number),

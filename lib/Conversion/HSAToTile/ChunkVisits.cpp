@@ -180,7 +180,7 @@ VisitKernel::VisitKernel(hsa::ProgramOp program, const Parameters &parameters,
   emitter.deterministic = deterministic;
   emitter.ownsChunk = deterministic && hasSums(program);
   SmallVector<KernelArgument> arguments;
-  for (StringRef array : {"starts", "item_starts", "item_chunks", "entries"})
+  for (StringRef array : kIndexArrayNames)
     arguments.push_back({array.str(), InverseIndex::getArrayType(context)});
   for (auto [number, type] : llvm::enumerate(parts.getTypes()))
     arguments.push_back({"part" + std::to_string(number), type});
@@ -193,8 +193,8 @@ VisitKernel::VisitKernel(hsa::ProgramOp program, const Parameters &parameters,
   ValueRange own = kernel.getBody().getArguments().take_back(arguments.size());
   own = own.take_front(ownArguments);
   window = takeWindowArguments(own);
-  llvm::append_range(arrays, own.take_front(4));
-  llvm::append_range(partArrays, own.drop_front(4));
+  llvm::append_range(arrays, own.take_front(3));
+  llvm::append_range(partArrays, own.drop_front(3));
 }
 
 /// Which of the heads and row blocks the program has; some wait for others.
@@ -247,7 +247,7 @@ void VisitKernel::emitRows(Value at) {
             : b.compare(Predicate::slt, within, b.i32(ofEntry)));
   SmallVector<Value> indices(region);
   indices.push_back(place);
-  Value entry = b.create<tile::LookupOp>(number.getType(), arrays[3], indices,
+  Value entry = b.create<tile::LookupOp>(number.getType(), arrays[2], indices,
                                          rows.inside);
   auto [localRow, slot] = unpackEntry(b, entry, slotBits);
   chunk.slots = {slot};
@@ -361,16 +361,20 @@ LogicalResult VisitKernel::emit() {
   size = getPartitionSize(
       b, emitter.program, partition,
       [&](Value value) { return emitter.get(value); }, emitter.rows.batch);
-  SmallVector<Value> last(region);
-  last.push_back(b.toIndex(size.chunks));
-  Value count = b.create<memref::LoadOp>(arrays[1], last);
-  auto branch =
-      b.create<scf::IfOp>(b.compare(Predicate::slt, b.toI32(item), count),
-                          /*withElseRegion=*/false);
+  // An index for more chunks than the sequence has lists theirs at the end.
+  // What stands behind all items is no item, but room.
+  SmallVector<Value> counted(region);
+  counted.push_back(b.index(0));
+  Value count = b.create<memref::LoadOp>(arrays[0], counted);
+  Value exists = b.compare(Predicate::slt, b.toI32(item), count);
+  auto branch = b.create<scf::IfOp>(exists, /*withElseRegion=*/false);
   {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(branch.thenBlock());
-    entries = emitItem(b, item, region, arrays);
+    entries = emitItem(b, item, region, arrays[1]);
+    Value isChunk = b.compare(Predicate::slt, entries.chunk, size.chunks);
+    auto inside = b.create<scf::IfOp>(isChunk, /*withElseRegion=*/false);
+    b.setInsertionPointToStart(inside.thenBlock());
     if (emitter.ownsChunk) { // the first item's program has all of them
       Value isFirst = b.compare(Predicate::eq, entries.begin, entries.first);
       entries.end = entries.behind;

@@ -261,3 +261,12 @@ FailureOr<tile::PlanOp> ramify::createPlan(
   b.create<tile::EndOp>();
   return plan;
 }
+
+void ramify::createPlanLoop(TileBuilder &b, Value count,
+                            llvm::function_ref<void(Value)> body) {
+  auto op = b.create<tile::PlanForOp>(count);
+  Block *block = b.createBlock(&op.getBody(), {}, b.getIndexType(), b.getLoc());
+  body(block->getArgument(0));
+  b.create<tile::EndOp>();
+  b.setInsertionPointAfter(op);
+}

@@ -82,6 +82,10 @@ void emitResults(
       return false;
     });
 
+/// A loop of a plan below `count`; `body` gets its variable.
+void createPlanLoop(TileBuilder &b, mlir::Value count,
+                    llvm::function_ref<void(mlir::Value)> body);
+
 /// A plan with the program's parameters as arguments and an empty body, which
 /// `b` writes from then on.
 tile::PlanOp createEmptyPlan(TileBuilder &b, hsa::ProgramOp program,

@@ -11,7 +11,7 @@
 //
 // where the other half is another register, or another lane's by a shuffle.
 // Totals of warps meet in shared memory, where each thread goes through them in
-// order.
+// order. In reverse it is the lower half that learns.
 //
 //===----------------------------------------------------------------------===//
 
@@ -27,9 +27,10 @@ using namespace ramify::tile;
 
 /// What each register of the thread knows.
 struct ramify::Scan {
-  Scan(OpBuilder &builder, Location loc, Combine kind, Registers input)
-      : builder(builder), loc(loc), kind(kind), totals(input),
-        before(input.size()), type(input[0].getType()) {}
+  Scan(OpBuilder &builder, Location loc, ScanOp op, Registers input)
+      : builder(builder), loc(loc), kind(op.getCombine()),
+        reverse(op.getReverse()), totals(input), before(input.size()),
+        type(input[0].getType()) {}
 
   /// Null stands for nothing.
   Value combine(Value a, Value b) {
@@ -49,6 +50,7 @@ struct ramify::Scan {
   OpBuilder &builder;
   Location loc;
   Combine kind;
+  bool reverse;
   Registers totals, before;
   Type type;
 };
@@ -73,7 +75,10 @@ void Scan::overRegisterBit(unsigned bit) {
     if (r >> bit & 1)
       continue;
     unsigned upper = r | 1u << bit;
-    before[upper] = combine(totals[r], before[upper]);
+    if (reverse)
+      before[r] = combine(totals[upper], before[r]);
+    else
+      before[upper] = combine(totals[r], before[upper]);
     totals[r] = totals[upper] = combine(totals[r], totals[upper]);
   }
 }
@@ -87,7 +92,9 @@ void Scan::overLaneBit(unsigned bit, Value isUpper) {
       other = ptx.shuffleXor(total, 1u << bit);
       both = combine(total, other);
     }
-    earlier = select(isUpper, combine(other, earlier), earlier);
+    Value with = combine(other, earlier);
+    earlier = reverse ? select(isUpper, earlier, with)
+                      : select(isUpper, with, earlier);
     total = both;
   }
 }
@@ -106,35 +113,34 @@ static Registers carryOverWarps(Scan &scan, const Layout &layout, Value warp,
           repeats = layout.numRegisters() >> layout.registerBases().size();
   Value running;
   Registers carried(repeats);
-  for (int64_t i = 0; i < repeats; ++i)
-    for (int64_t w = 0; w < warps; ++w) {
-      Value number = builder.create<arith::ConstantIntOp>(loc, w, 32);
-      Value here = builder.create<arith::CmpIOp>(loc, arith::CmpIPredicate::eq,
-                                                 warp, number);
-      if (running)
-        carried[i] = scan.select(here, running, carried[i]);
-      Value place = builder.create<LLVM::GEPOp>(
-          loc, area.getType(), scan.type, area,
-          ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(i * warps + w)});
-      Value total = builder.create<LLVM::LoadOp>(loc, scan.type, place);
-      running = scan.combine(running, total);
-    }
+  for (int64_t step = 0; step < repeats * warps; ++step) {
+    int64_t place = scan.reverse ? repeats * warps - 1 - step : step;
+    int64_t i = place / warps, w = place % warps;
+    Value number = builder.create<arith::ConstantIntOp>(loc, w, 32);
+    Value here = builder.create<arith::CmpIOp>(loc, arith::CmpIPredicate::eq,
+                                               warp, number);
+    if (running)
+      carried[i] = scan.select(here, running, carried[i]);
+    Value pointer = builder.create<LLVM::GEPOp>(
+        loc, area.getType(), scan.type, area,
+        ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(place)});
+    Value total = builder.create<LLVM::LoadOp>(loc, scan.type, pointer);
+    running = scan.combine(running, total);
+  }
   return carried;
 }
 
 /// In one thread, repetition after repetition.
 static void carryOverRepeats(Scan &scan, const Layout &layout, unsigned axis) {
   unsigned atomRegisters = 1u << layout.registerBases().size();
-  int64_t atom = layout.atomShape()[axis];
   std::map<std::pair<unsigned, int64_t>, Value> running;
-  for (unsigned r = 0; r < layout.numRegisters(); ++r) {
+  for (unsigned step = 0; step < layout.numRegisters(); ++step) {
+    unsigned r = scan.reverse ? layout.numRegisters() - 1 - step : step;
     Coords at = layout.offset(r);
     int64_t other = layout.rank() == 2 ? at[1 - axis] : 0;
-    int64_t repetition = at[axis] / atom;
     // Registers are in the order of their repetition, along either axis.
     auto key = std::make_pair(r % atomRegisters, other);
-    if (repetition)
-      scan.before[r] = scan.combine(running[key], scan.before[r]);
+    scan.before[r] = scan.combine(running[key], scan.before[r]);
     running[key] = scan.combine(running[key], scan.totals[r]);
   }
 }
@@ -193,7 +199,7 @@ LogicalResult Expander::scanVector(ScanOp op) {
     return op.emitOpError("expected f32 or i32, found ") << element;
   bool overWarps = layout.getWarps()[axis] > 1;
   Registers input = registers(op.getInput());
-  Scan scan(builder, loc, op.getCombine(), input);
+  Scan scan(builder, loc, op, input);
   for (unsigned bit : bitsInOrder(layout, axis)) {
     if (bit < Layout::lanes) {
       scan.overRegisterBit(bit);

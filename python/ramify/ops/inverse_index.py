@@ -18,4 +18,4 @@ def visits_kernel(q: rl.Query, k: rl.Chunks, indices: rl.ChunkIndices) -> rl.Arr
 
 
 inverse_index_kernel = visits_kernel.options(schedule="inverse_index")
-"""Returns starts, item_starts, item_chunks and entries; only the sizes of q and k matter."""
+"""Returns counts, items and entries; only the sizes of q and k matter."""

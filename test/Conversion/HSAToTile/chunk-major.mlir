@@ -4,9 +4,11 @@
 // A program of the first launch has entries of one chunk: four query blocks of
 // four heads are the rows of a tile. The chunk's keys are read before the loop.
 // CHECK-LABEL: tile.kernel @f_visits(
-// CHECK:         %[[COUNT:.*]] = memref.load %item_starts
+// CHECK:         %[[COUNT:.*]] = memref.load %counts
 // CHECK:         scf.if
-// CHECK:           %[[CHUNK:.*]] = memref.load %item_chunks
+// CHECK:           %[[CHUNK:.*]] = memref.load %items
+// CHECK:           %[[EXISTS:.*]] = arith.cmpi slt, %[[CHUNK]]
+// CHECK:           scf.if %[[EXISTS]]
 // CHECK:           %[[K:.*]] = tile.gather %k
 // CHECK:           scf.for %{{.*}} = %{{.*}} to %{{.*}} step %c4
 // CHECK:             %[[OWN:.*]] = arith.cmpi slt
@@ -37,9 +39,10 @@
 // Span by span, window by window, as many sequences as there is room for.
 // CHECK-LABEL: tile.plan @f_plan(
 // CHECK:         tile.plan_for
-// CHECK:           tile.memset
-// CHECK:           tile.launch @f_indices_count
-// CHECK:           tile.launch @f_indices_sort
+// CHECK:           tile.plan_for
+// CHECK:             tile.launch @f_indices_rank
+// CHECK:             tile.launch @f_indices_place
+// CHECK:           tile.launch @f_indices_items
 // CHECK:           tile.plan_for
 // CHECK:             tile.plan_for
 // CHECK:               tile.launch @f_visits

@@ -7,24 +7,24 @@
 // the last arguments of the plan.
 // CHECK-NOT:   tile.kernel @f_indices
 // CHECK:       tile.plan @f_plan(%q:
-// CHECK-SAME:    %indices__starts: {{[^{]*}} {ramify.dims = ["B", "indices__windows", "H", "indices__places"], ramify.name = "indices__starts"}
-// CHECK-SAME:    %indices__item_starts: {{[^{]*}} {ramify.dims = ["B", "indices__windows", "H", "indices__places"]
-// CHECK-SAME:    %indices__item_chunks: {{[^{]*}} {ramify.dims = ["B", "indices__windows", "H", "indices__items"]
+// CHECK-SAME:    %indices__counts: {{[^{]*}} {ramify.dims = ["B", "indices__windows", "H", "indices__sizes"], ramify.name = "indices__counts"}
+// CHECK-SAME:    %indices__items: {{[^{]*}} {ramify.dims = ["B", "indices__windows", "H", "indices__words"]
 // CHECK-SAME:    %indices__entries: {{[^{]*}} {ramify.dims = ["B", "indices__windows", "H", "indices__picks"]
 
 // The entries of a window tell how many rows it has; a visit is told the number
 // of its window among all.
 // CHECK-DAG:     %[[SLOTS:.*]] = memref.dim %indices, %c3
-// CHECK-DAG:     %[[ITEMS:.*]] = memref.dim %indices__item_chunks, %c3
+// CHECK-DAG:     %[[WORDS:.*]] = memref.dim %indices__items, %c3
+// CHECK-DAG:     %[[ITEMS:.*]] = arith.divui %[[WORDS]], %c4
 // CHECK-DAG:     %[[PICKS:.*]] = memref.dim %indices__entries, %c3
 // CHECK:         %[[ROWS:.*]] = arith.divui %[[PICKS]], %
 // CHECK:         tile.plan_for
 // CHECK:           tile.plan_for
 // CHECK:             %[[WINDOW:.*]] = arith.addi
 // CHECK:             %[[NUMBER:.*]] = arith.index_cast %[[WINDOW]] : index to i32
-// CHECK:             tile.launch @f_visits grid(%[[ITEMS]], {{.*}}) ({{.*}}%indices__starts, %indices__item_starts, %indices__item_chunks, %indices__entries, %{{[0-9]+}}, %[[NUMBER]],
+// CHECK:             tile.launch @f_visits grid(%[[ITEMS]], {{.*}}) ({{.*}}%indices__counts, %indices__items, %indices__entries, %{{[0-9]+}}, %[[NUMBER]],
 
-// OWN-NOT: __starts
+// OWN-NOT: __counts
 
 !query = !hsa.query<f32, pos = 1, head = 2, dim = 16>
 !keys = !hsa.chunks<"kv", f32, key = 16, dim = 16>

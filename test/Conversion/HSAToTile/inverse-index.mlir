@@ -3,98 +3,107 @@
 
 // The queries of each chunk, as a plan of its own.
 
-// A block's picks are counted in order; each learns how many came before it.
+// The first pass takes the indices in their order, the others what the one before
+// has left. A block's picks are counted by a digit of their chunk, in order: each
+// learns how many came before it.
 // CHECK-LABEL: tile.kernel @f_indices_rank(
-// CHECK:         %[[INSIDE:.*]] = arith.andi
-// CHECK:         %[[C:.*]] = tile.lookup %indices[%[[B:.*]], %{{.*}}, %[[H:.*]], %{{.*}}] where %[[INSIDE]]
+// CHECK:         %[[FIRST:.*]] = arith.cmpi eq, %pass, %c0_i32
+// CHECK:         %[[MOVED:.*]] = tile.lookup %moved
+// CHECK:         %[[ENTRY:.*]] = arith.select %{{.*}}, %{{.*}}, %[[MOVED]]
+// CHECK:         arith.shrui %[[ENTRY]]
+// CHECK:         %[[C:.*]] = tile.lookup %indices[%[[B:.*]], %{{.*}}, %[[H:.*]], %{{.*}}] where %[[INSIDE:.*]] :
 // CHECK:         %[[CHUNK:.*]] = arith.cmpi ult, %[[C]]
 // CHECK:         %[[VALID:.*]] = arith.andi %[[INSIDE]], %[[CHUNK]]
-// CHECK:         %[[BIN:.*]] = arith.select %[[VALID]], %[[C]]
+// CHECK:         %[[SHIFT:.*]] = arith.muli %pass, %c10_i32
+// CHECK:         %[[SHIFTS:.*]] = tensor.splat %[[SHIFT]]
+// CHECK:         %[[HIGH:.*]] = arith.shrui %[[C]], %[[SHIFTS]]
+// CHECK:         %[[DIGIT:.*]] = arith.andi %[[HIGH]]
+// CHECK:         %[[BIN:.*]] = arith.select %[[VALID]], %[[DIGIT]]
 // CHECK:         %[[BEFORE:.*]], %[[COUNTS:.*]] = tile.tally %[[BIN]] : tensor<512xi32>, tensor<1024xi32>
-// CHECK:         tile.scatter %[[BEFORE]] into %unsorted[%[[B]], %{{.*}}, %[[H]], %{{.*}}] where %[[VALID]]
+// CHECK:         tile.scatter %[[BEFORE]] into %ranks[%[[B]], %{{.*}}, %[[H]], %{{.*}}] where %[[VALID]]
 // CHECK:         tile.scatter %[[COUNTS]] into %table
 
 // Sixteen rows of the table at a time are read before any is written.
 // CHECK-LABEL: tile.kernel @f_indices_columns(
 // CHECK:         %[[ALL:.*]] = scf.for {{.*}} iter_args(%[[SUM:.*]] = %{{.*}}) -> (tensor<32xi32>)
-// CHECK:           %[[FIRST:.*]] = tile.lookup %table
+// CHECK:           %[[ROW:.*]] = tile.lookup %table
 // CHECK-COUNT-15:  tile.lookup %table
 // CHECK:           tile.scatter %[[SUM]] into %table
-// CHECK:           %[[NEXT:.*]] = arith.addi %[[SUM]], %[[FIRST]]
+// CHECK:           %[[NEXT:.*]] = arith.addi %[[SUM]], %[[ROW]]
 // CHECK:           tile.scatter %[[NEXT]] into %table
 // CHECK:         tile.scatter %[[ALL]] into %totals
 
-// The pick that opens an item writes down its chunk. One of the programs writes
-// where chunks begin.
+// Smaller digits, earlier blocks, the same block. With one pass the digit is the
+// chunk, and the pick that opens an item writes it down.
 // CHECK-LABEL: tile.kernel @f_indices_place(
-// CHECK:         %[[C:.*]] = tile.lookup %indices
-// CHECK:         %[[RANK:.*]] = tile.lookup %unsorted
+// CHECK:         %[[FIRSTS:.*]] = tile.scratch : memref<1024xi32>
+// CHECK:         %[[DIGIT:.*]] = arith.andi
+// CHECK:         %[[RANK:.*]] = tile.lookup %ranks
 // CHECK:         %[[EARLIER:.*]] = tile.lookup %table
 // CHECK:         %[[N:.*]] = tile.lookup %totals
 // CHECK:         %[[SUM:.*]] = tile.scan sum exclusive %[[N]] along 0
-// CHECK:         tile.scatter %[[SUM]] into %[[FIRSTS:.*]][
-// CHECK:         scf.if
-// CHECK:           tile.scatter %{{.*}} into %starts
-// CHECK:           tile.scatter %{{.*}} into %item_starts
-// CHECK:         %[[TICKET:.*]] = arith.addi %[[EARLIER]], %[[RANK]]
-// CHECK:         %[[START:.*]] = tile.lookup %[[FIRSTS]][%[[C]]]
-// CHECK:         %[[PLACE:.*]] = arith.addi %[[START]], %[[TICKET]]
-// CHECK:         tile.scatter %{{.*}} into %entries[%{{.*}}, %{{.*}}, %{{.*}}, %[[PLACE]]]
-// CHECK:         %[[REST:.*]] = arith.remui %[[TICKET]]
-// CHECK:         %[[OPENS:.*]] = arith.cmpi eq, %[[REST]]
-// CHECK:         tile.scatter %[[C]] into %item_chunks
+// CHECK:         tile.scatter %[[SUM]] into %[[FIRSTS]]
+// CHECK:         %[[START:.*]] = tile.lookup %[[FIRSTS]][
+// CHECK:         %[[ORDINAL:.*]] = arith.addi %[[EARLIER]], %[[RANK]]
+// CHECK:         %[[PLACE:.*]] = arith.addi %[[START]], %[[ORDINAL]]
+// CHECK:         tile.scatter %[[ENTRY:.*]] into %entries[%{{.*}}, %{{.*}}, %{{.*}}, %[[PLACE]]]
+// CHECK:         tile.scatter %[[ENTRY]] into %moved
+// CHECK:         tile.scatter %{{.*}} into %counts
+// CHECK:         %[[ONE:.*]] = arith.cmpi eq, %passes, %c1_i32
+// CHECK:         scf.if %[[ONE]]
+// CHECK:           arith.divui %[[ORDINAL]]
+// CHECK-COUNT-4:   tile.scatter %{{.*}} into %items
 
-// More chunks: each pick takes a ticket from its chunk's counter.
-// CHECK-LABEL: tile.kernel @f_indices_count(
-// CHECK:         %[[TICKET:.*]] = tile.fetch_add %{{.*}} into %counters[%[[B:.*]], %[[W:.*]], %[[H:.*]], %{{.*}}] where %[[VALID:.*]] :
-// CHECK:         tile.scatter %[[TICKET]] into %entries[%[[B]], %{{.*}}, %[[H]], %{{.*}}] where %[[VALID]]
+// A head is an entry of another chunk than the one before.
+// CHECK-LABEL: tile.kernel @f_indices_heads(
+// CHECK:         %[[C:.*]] = tile.lookup %indices
+// CHECK:         %[[P:.*]] = tile.lookup %indices
+// CHECK:         %[[SAME:.*]] = arith.cmpi eq, %[[C]], %[[P]]
+// CHECK:         tile.reduce max
+// CHECK:         memref.store %{{.*}}, %runs
+// CHECK:         tile.reduce min
+// CHECK:         memref.store %{{.*}}, %runs
 
-// Counters become first places; sums are carried from block to block.
-// CHECK-LABEL: tile.kernel @f_indices_scan(
-// CHECK:         %[[CARRY:.*]] = tile.scratch : memref<2xi32>
+// Every 64th entry from a head on opens an item.
+// CHECK-LABEL: tile.kernel @f_indices_opens(
 // CHECK:         scf.for
-// CHECK:           %[[N:.*]] = tile.lookup %counters
-// CHECK:           %[[SUM:.*]] = tile.scan sum %[[N]] along 0
-// CHECK:           memref.load %[[CARRY]]
-// CHECK:           %[[BEHIND:.*]] = arith.addi %[[SUM]]
-// CHECK:           %[[START:.*]] = arith.subi %[[BEHIND]], %[[N]]
-// CHECK:           tile.scatter %[[START]] into %starts
-// CHECK:           tile.scatter %[[BEHIND]] into %[[CARRY]]
-// CHECK:           tile.scatter %{{.*}} into %item_starts
+// CHECK:           tile.lookup %runs
+// CHECK:           arith.maxsi
+// CHECK:         %[[OWN:.*]] = tile.scan max
+// CHECK:         %[[FIRST:.*]] = arith.maxsi %[[OWN]]
+// CHECK:         %[[DISTANCE:.*]] = arith.subi %{{.*}}, %[[FIRST]]
+// CHECK:         arith.remui %[[DISTANCE]]
+// CHECK:         tile.reduce sum
+// CHECK:         memref.store %{{.*}}, %runs
 
-// CHECK-LABEL: tile.kernel @f_indices_fetch(
-// CHECK:         %[[TICKET:.*]] = tile.lookup %entries
-// CHECK:         %[[START:.*]] = tile.lookup %starts
-// CHECK:         %[[PLACE:.*]] = arith.addi %[[START]], %[[TICKET]]
-// CHECK:         tile.scatter %{{.*}} into %unsorted[%{{.*}}, %{{.*}}, %{{.*}}, %[[PLACE]]]
+// A chunk ends at the next head.
+// CHECK-LABEL: tile.kernel @f_indices_items(
+// CHECK:         tile.scan sum exclusive
+// CHECK:         scf.for
+// CHECK:           arith.minsi
+// CHECK:         tile.scan min exclusive reverse
+// CHECK-COUNT-4: tile.scatter %{{.*}} into %items
+// CHECK:         tile.scatter %{{.*}} into %counts
 
-// An entry's rank is how many of its chunk are smaller.
-// CHECK-LABEL: tile.kernel @f_indices_sort(
-// CHECK:         scf.if
-// CHECK:           %[[ENTRY:.*]] = tile.lookup %unsorted
-// CHECK:           %[[RANK:.*]] = scf.for %[[I:[a-z0-9]+]] = {{.*}} iter_args(%[[SMALLER:.*]] = %{{.*}}) -> (tensor<64xi32>)
-// CHECK:             %[[OTHER:.*]] = memref.load %unsorted[%{{.*}}, %{{.*}}, %{{.*}}, %[[I]]]
-// CHECK:             arith.cmpi sgt, %[[ENTRY]]
-// CHECK:           tile.scatter %[[ENTRY]] into %entries
-
-// What others import are the results. One of two ways has programs: up to 1024
-// chunks the first.
+// What others import are the results, of all windows. A pass for ten bits of the
+// number of chunks; for one pass the last three have no programs. Spans of windows
+// share the workspaces.
 // CHECK-LABEL: tile.plan @f_plan(
-// CHECK:         %[[OVER:.*]] = arith.divui %{{.*}}, %c1024
-// CHECK:         %[[MANY:.*]] = arith.minui %[[OVER]], %c1
-// CHECK:         %[[FEW:.*]] = arith.subi %c1, %[[MANY]]
-// CHECK:         %[[BLOCKS:.*]] = arith.muli %{{.*}}, %[[FEW]]
-// CHECK-COUNT-4: tile.result
-// CHECK-COUNT-4: tile.workspace
-// CHECK:         tile.launch @f_indices_rank grid(%[[BLOCKS]],
-// CHECK:         tile.launch @f_indices_columns
-// CHECK:         tile.launch @f_indices_place
-// CHECK-NEXT:    tile.memset
-// CHECK:         tile.launch @f_indices_count
-// CHECK:         tile.launch @f_indices_scan
-// CHECK:         tile.launch @f_indices_fetch
-// CHECK:         tile.launch @f_indices_sort
-// CHECK-NEXT:    tile.end
+// CHECK-DAG:     %[[MORE:.*]] = arith.divui %[[LAST:.*]], %c1024 :
+// CHECK-DAG:     %[[ALL:.*]] = arith.divui %[[LAST]], %c1048576 :
+// CHECK:         %[[PASSES:.*]] = arith.addi
+// CHECK-COUNT-3: tile.result
+// CHECK-COUNT-5: tile.workspace
+// CHECK:         tile.plan_for %[[SPAN:.*]] below
+// CHECK:           tile.plan_for %[[PASS:.*]] below
+// CHECK:             tile.launch @f_indices_rank
+// CHECK:             tile.launch @f_indices_columns
+// CHECK:             tile.launch @f_indices_place
+// CHECK:           tile.launch @f_indices_heads grid(%[[PIECES:.*]], %{{.*}}, %{{.*}}) (
+// CHECK-NEXT:      tile.launch @f_indices_opens grid(%[[PIECES]],
+// CHECK-NEXT:      tile.launch @f_indices_items grid(%[[PIECES]],
+// CHECK-NOT:       tile.launch
+// CHECK:         tile.end
 
 #query  = #hsa.axes<pos, head, dim>
 #scores = #hsa.axes<pos, head, key>
