@@ -125,6 +125,7 @@ void ramify::buildSchedulePipeline(OpPassManager &passes,
   options.narrowSums = choices.narrowSums && target.reduceBF16;
   // Scores of a long chunk are computed twice rather than spilled.
   options.registers = kRegistersPerThread;
+  options.sharedBytes = target.sharedPerCTA;
   // Chunks are gathered only on request (CompileOptions::keyTile): for some
   // programs ptxas then picks so few registers that it spills a few bytes.
   ::buildSchedulePipeline(passes, options, choices);

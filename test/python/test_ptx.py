@@ -103,34 +103,15 @@ SPILLS: dict[tuple[str, str, str], tuple[int, int]] = {
     ("query_major", "D=192, S=128", "float16"): (0, 140),
     ("query_major", "D=256", "bfloat16"): (280, 1344),
     ("query_major", "D=256", "float16"): (324, 1344),
-    ("chunk_major", "G=1, S=16", "bfloat16"): (0, 160),
-    ("chunk_major", "G=1, S=16", "float16"): (0, 160),
-    ("chunk_major", "G=1, S=16", "float32"): (988, 1084),
     ("chunk_major", "G=4", "float32"): (8, 8),
     ("chunk_major", "G=16", "float32"): (8, 0),
-    ("chunk_major", "D=128, S=16", "bfloat16"): (1112, 3356),
-    ("chunk_major", "D=128, S=16", "float16"): (1112, 3356),
-    ("chunk_major", "D=128, S=16", "float32"): (2780, 3288),
-    ("chunk_major", "D=128", "bfloat16"): (28, 8),
-    ("chunk_major", "D=128", "float16"): (1432, 2072),
-    ("chunk_major", "D=128", "float32"): (1692, 1712),
-    ("chunk_major", "D=64, S=16", "bfloat16"): (0, 216),
-    ("chunk_major", "D=64, S=16", "float16"): (0, 216),
-    ("chunk_major", "D=64, S=16", "float32"): (956, 1116),
-    ("chunk_major", "D=64, S=128", "bfloat16"): (560, 412),
-    ("chunk_major", "D=64, S=128", "float16"): (560, 412),
-    ("chunk_major", "D=64, S=256", "bfloat16"): (0, 12),
-    ("chunk_major", "D=64, S=256", "float16"): (0, 20),
-    ("chunk_major", "D=80", "float32"): (464, 388),
-    ("chunk_major", "D=192, S=128", "bfloat16"): (6520, 6452),
-    ("chunk_major", "D=192, S=128", "float16"): (928, 1256),
-    ("chunk_major", "D=192, S=128", "float32"): (7296, 7416),
-    ("chunk_major", "D=256", "bfloat16"): (2948, 3920),
-    ("chunk_major", "D=256", "float16"): (3984, 5304),
-    ("chunk_major", "D=256", "float32"): (15992, 19896),
+    ("chunk_major", "D=192, S=128", "bfloat16"): (0, 256),
+    ("chunk_major", "D=192, S=128", "float16"): (0, 256),
+    ("chunk_major", "D=256", "bfloat16"): (0, 468),
+    ("chunk_major", "D=256", "float16"): (0, 468),
+    ("chunk_major", "D=256", "float32"): (0, 172),
     ("chunk_major", "q_block=8", "float32"): (4, 0),
-    ("chunk_major", "grouped", "bfloat16"): (204, 196),
-    ("chunk_major", "elementwise", "bfloat16"): (3336, 3228),
+    ("chunk_major", "elementwise", "bfloat16"): (256, 256),
     ("query_major", "sliding_window, D=128", "bfloat16"): (0, 76),
     ("query_major", "sliding_window, D=128", "float32"): (0, 232),
     ("query_major", "listed_window, D=128", "bfloat16"): (364, 932),
@@ -144,11 +125,24 @@ SPILLS: dict[tuple[str, str, str], tuple[int, int]] = {
 }
 """Bytes that backward programs still spill for sm_80 and sm_90a, by schedule, name and dtype."""
 
+TOO_LARGE = {("D=256", "float32", "sm_80")}
+"""What has not enough shared memory for chunk_major, by name, dtype and target."""
+
 
 def allowed(schedule: str, name: str, dtype: torch.dtype, target: str) -> int:
     """Bytes that may be spilled."""
     key = (schedule, name, str(dtype).removeprefix("torch."))
     return SPILLS.get(key, (0, 0))[TARGETS.index(target)]
+
+
+def backward_ptx(
+    function: rf.JitFunction, schedule: str, target: str, given: dict[str, Any]
+) -> str:
+    """As `ramify.schedules` asks for it: what chunk_major refuses is query_major's."""
+    program = function.ir("backward", **given, target=target)
+    otherwise = "query_major" if schedule == "chunk_major" else ""
+    options = {"target": target, "schedule": schedule, "otherwise": otherwise}
+    return _compiler.lower(program, "ptx", options)
 
 
 def spilled_bytes(
@@ -159,9 +153,8 @@ def spilled_bytes(
     given: dict[str, Any],
 ) -> int:
     """Of a backward program, the most that a kernel stores; ptxas has nothing else to complain."""
-    program = function.ir("backward", **given, target=target)
     path = folder / "backward.ptx"
-    path.write_text(_compiler.lower(program, "ptx", {"target": target, "schedule": schedule}))
+    path.write_text(backward_ptx(function, schedule, target, given))
     ptxas = check_ptx.find_ptxas()
     assert ptxas is not None
     found = check_ptx.assemble(ptxas, path, target)
@@ -274,6 +267,9 @@ def test_hsa_backward(
     given = make(case, dtype) | options
     found = spilled_bytes(rf.ops.hsa_kernel, schedule, target, tmp_path, given)
     assert found <= allowed(schedule, shape, dtype, target)
+    if schedule == "chunk_major":
+        is_refused = (shape, str(dtype).removeprefix("torch."), target) in TOO_LARGE
+        assert is_refused != ("_visits(" in (tmp_path / "backward.ptx").read_text())
 
 
 @pytest.mark.parametrize("target", TARGETS)

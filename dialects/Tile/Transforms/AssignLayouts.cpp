@@ -243,9 +243,9 @@ Value Assignment::placeDot(DotOp op) {
       left = mmaLhsTF32(rows, inner, dealt);
     right = mmaRhsTF32(rhs.getDimSize(0), rhs.getDimSize(1), op.getTransposed(),
                        permuted);
-    if (int64_t dealt = accumulator.getWarps()[1]; dealt > 1)
-      right = right.dealt(1, dealt);
   }
+  if (int64_t dealt = accumulator.getWarps()[1]; dealt > 1)
+    right = right.dealt(1, dealt);
   SmallVector<Value> operands = {get(op.getLhs(), left),
                                  get(op.getRhs(), right),
                                  get(op.getAcc(), accumulator)};

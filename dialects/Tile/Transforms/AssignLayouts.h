@@ -23,6 +23,8 @@
 // An accumulator of f32 that is too wide for the registers of one warp is dealt
 // to two: columns 0 to 7 to the first, 8 to 15 to the second, and so on. What
 // has the shape of scores both warps have, and compute.
+// Warps share the columns of a tile in the same way where it has fewer rows
+// than they have together (HomeLayouts.h).
 //
 //   %r = tile.iota : tensor<16xi32>
 //   %q = tile.gather %Q[%r] : ... -> tensor<16x64xbf16>

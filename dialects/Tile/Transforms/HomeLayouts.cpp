@@ -15,6 +15,8 @@ using namespace mlir;
 using namespace ramify::tile;
 
 static constexpr int64_t kRowsPerWarp = 16;
+/// Of columns that warps share.
+static constexpr int64_t kColumnsPerPiece = 8;
 /// Column repetitions of a vector's pretended tile; a slice drops them.
 static constexpr int64_t kAnyColumns = 8;
 /// More warps than that wait for each other longer than they help.
@@ -73,17 +75,64 @@ static int64_t rowsWritten(KernelOp kernel) {
   return rows;
 }
 
+/// The rows of a kernel's products.
+struct ProductRows {
+  explicit ProductRows(KernelOp kernel) {
+    kernel.walk([&](DotOp dot) {
+      int64_t rows = tensorType(dot.getResult()).getDimSize(0);
+      common = std::gcd(common, rows); // gcd(0, x) is x
+      most = std::max(most, rows);
+    });
+  }
+  bool isFew(Value value) const {
+    RankedTensorType type = tensorType(value);
+    return type && type.getRank() == 2 && type.getDimSize(0) < most;
+  }
+
+  int64_t common = 0, most = 0; ///< zero if there are no products
+};
+
+/// Whether warps can share the columns of products that have fewer rows than
+/// others: if these are only summed up and written. Reducing a row of them,
+/// transposing or multiplying them would move elements between warps, and so
+/// would sums over the rows that are then dealt.
+static bool sharesColumnsOfFewRows(KernelOp kernel, const ProductRows &rows) {
+  if (rows.common == rows.most || rows.most % kRowsPerWarp)
+    return false;
+  WalkResult result = kernel.walk([&](Operation *op) -> WalkResult {
+    if (auto reduce = dyn_cast<ReduceOp>(op)) {
+      RankedTensorType type = tensorType(reduce.getInput());
+      return failure(type.getRank() == 2 &&
+                     (reduce.getAxis() == 0 || rows.isFew(reduce.getInput())));
+    }
+    if (isa<ScanOp, SortOp, TopKOp, TransposeOp, StoreSharedOp>(op))
+      return failure(llvm::any_of(
+          op->getOperands(), [&](Value value) { return rows.isFew(value); }));
+    auto dot = dyn_cast<DotOp>(op);
+    if (!dot)
+      return success();
+    Operation *left = dot.getLhs().getDefiningOp();
+    Operation *right = dot.getRhs().getDefiningOp();
+    if (rows.isFew(dot.getLhs()) &&
+        !isa_and_nonnull<TransposeOp, LoadSharedOp>(left))
+      return failure();
+    if (rows.isFew(dot.getRhs()) && !isa_and_nonnull<LoadSharedOp>(right))
+      return failure();
+    return failure(
+        rows.isFew(dot.getResult()) &&
+        (dot.getTransposed() || isa_and_nonnull<TransposeOp>(right)));
+  });
+  return !result.wasInterrupted();
+}
+
 FailureOr<int64_t> ramify::tile::chooseWarps(KernelOp kernel) {
   if (auto attr = kernel->getAttrOfType<IntegerAttr>(kWarpsAttrName))
     return attr.getInt();
-  // Zero until there is a product; gcd(0, x) is x.
-  int64_t rows = 0;
-  bool moves = false;
-  kernel.walk([&](Operation *op) {
-    if (auto dot = dyn_cast<DotOp>(op))
-      rows = std::gcd(rows, tensorType(dot.getResult()).getDimSize(0));
-    moves |= isa<TransposeOp>(op);
-  });
+  ProductRows products(kernel);
+  bool sharesColumns = sharesColumnsOfFewRows(kernel, products);
+  int64_t rows = sharesColumns ? products.most : products.common;
+  bool moves = sharesColumns;
+  kernel.walk([&](TransposeOp) { moves = true; });
   if (!rows && hasOnlyVectors(kernel))
     return warpsOfVectors(kernel);
   if (!rows)
@@ -128,6 +177,9 @@ bool HomeLayouts::wantsColumnWarps(KernelOp kernel) {
 
 HomeLayouts::HomeLayouts(KernelOp kernel, int64_t rowWarps)
     : warps(rowWarps), onlyVectors(hasOnlyVectors(kernel)) {
+  ProductRows products(kernel);
+  if (sharesColumnsOfFewRows(kernel, products))
+    mostRows = products.most;
   if (warps == 1 && wantsColumnWarps(kernel))
     columnWarps = kColumnWarps;
   rowCounts.insert(warps * kRowsPerWarp);
@@ -137,7 +189,9 @@ HomeLayouts::HomeLayouts(KernelOp kernel, int64_t rowWarps)
 }
 
 int64_t HomeLayouts::warpsFor(int64_t rows) const {
-  return rows % kRowsPerWarp ? 1 : std::gcd(rows / kRowsPerWarp, warps);
+  if (rows % kRowsPerWarp || rows < mostRows)
+    return 1;
+  return std::gcd(rows / kRowsPerWarp, warps);
 }
 
 //===----------------------------------------------------------------------===//
@@ -147,6 +201,8 @@ int64_t HomeLayouts::warpsFor(int64_t rows) const {
 Layout HomeLayouts::accumulator(RankedTensorType type) const {
   int64_t rows = type.getDimSize(0), columns = type.getDimSize(1);
   Layout layout = mmaAccumulator(rows, columns, warpsFor(rows));
+  if (rows < mostRows)
+    return layout.dealt(1, std::gcd(columns / kColumnsPerPiece, warps));
   if (columnWarps > 1 && rows == kRowsPerWarp && columns > kWideColumns)
     return layout.dealt(1, columnWarps);
   return layout;

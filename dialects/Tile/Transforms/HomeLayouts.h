@@ -6,11 +6,13 @@
 //
 // Warps. Rows of products are dealt to warps, 16 at a time. Where products have
 // different numbers of rows (16 rows of queries, 64 of keys) there are as many
-// warps as all can be dealt to. Programs without products that hold tiles have
-// a warp for 16 rows of what they write; programs of vectors have a thread for
-// each element of the longest, up to eight warps. A kernel that already has the
-// attribute `tile.warps` keeps it; products with fewer rows are then computed
-// by several warps.
+// warps as all can be dealt to; or, where those with fewer rows are only summed
+// up and written (64 rows of queries, sums of 16 keys), as many as the most
+// rows can be dealt to, and these share the columns of the others. Programs
+// without products that hold tiles have a warp for 16 rows of what they write;
+// programs of vectors have a thread for each element of the longest, up to
+// eight warps. A kernel that already has the attribute `tile.warps` keeps it;
+// products with fewer rows are then computed by several warps.
 //
 //===----------------------------------------------------------------------===//
 
@@ -57,6 +59,8 @@ private:
 
   int64_t warps;           ///< that rows are dealt to
   int64_t columnWarps = 1; ///< that columns of wide tiles are dealt to
+  /// Where warps share the columns of tiles with fewer rows than that; else 0.
+  int64_t mostRows = 0;
   bool onlyVectors;
   llvm::SmallDenseSet<int64_t> rowCounts; ///< of products
   llvm::SmallPtrSet<void *, 8> visiting;

@@ -38,6 +38,9 @@ def HSAToTile : Pass<"hsa-to-tile", "::mlir::ModuleOp"> {
     Option<"registers", "registers", "int64_t", "0",
            "of a thread: chunks that need more are visited tile by tile, in "
            "several passes; 0 for no limit">,
+    Option<"sharedBytes", "shared-bytes", "int64_t", "0",
+           "of a program: tiles with which it has more are not chosen; 0 for "
+           "no limit">,
     Option<"streamRows", "stream-rows", "int64_t", "64",
            "query blocks of a program that walks over streams">,
     Option<"streamChunks", "stream-chunks", "int64_t", "64",

@@ -100,11 +100,11 @@ public:
       return refuse(schedule);
     if (!other && !otherwise.empty())
       return refuse(otherwise);
-    TileLimits limits{rowsMultiple, colsMultiple, maxRows,       maxKeyTile,
-                      registers,    streamRows,   /*blocks=*/0,  streamChunks,
-                      chunkRows,    keysAtOnce,   programsPerSM, slices,
-                      windowTokens, indexPicks,   deterministic, narrowSums,
-                      imported};
+    TileLimits limits{rowsMultiple, colsMultiple, maxRows,    maxKeyTile,
+                      registers,    sharedBytes,  streamRows, /*blocks=*/0,
+                      streamChunks, chunkRows,    keysAtOnce, programsPerSM,
+                      slices,       windowTokens, indexPicks, deterministic,
+                      narrowSums,   imported};
     auto programs = llvm::to_vector(getOperation().getOps<hsa::ProgramOp>());
     bool areParts = llvm::any_of(programs, isComposed);
     SmallVector<LaunchedProgram> launched;

@@ -14,6 +14,8 @@ using namespace mlir;
 using namespace ramify;
 using hsa::Axis;
 
+static constexpr int64_t kLanes = 32, kWarpRows = 16;
+
 /// Addresses, counters, statistics of rows, fragments of keys and values.
 static constexpr int64_t kOthers = 76;
 /// The same of gradients, which read queries from shared memory and add to
@@ -38,6 +40,9 @@ static constexpr int64_t kSharedFactors = 36, kOneBlock = 32;
 /// neither shares the split scores with the other's columns. Then that for a
 /// chunk at once.
 static constexpr int64_t kSharedColumns = 30, kSharedAtOnce = 68;
+/// Addresses, counters and statistics of rows where a program owns a chunk, and
+/// what splitting f32 adds to it.
+static constexpr int64_t kOthersOfOwner = 52, kSplittingOfOwner = 40;
 /// Queries that take more are left in shared memory (StageLeftOperands.cpp).
 static constexpr int64_t kMostOfQuery16 = 48, kMostOfQuery32 = 32;
 
@@ -67,7 +72,7 @@ static bool hasChunksOf(hsa::ProgramOp program,
   });
 }
 
-static bool hasF32Chunks(hsa::ProgramOp program) {
+bool ramify::hasF32Chunks(hsa::ProgramOp program) {
   return hasChunksOf(program, [](Type type) { return type.isF32(); });
 }
 
@@ -122,7 +127,10 @@ int64_t ramify::estimateRegisters(hsa::ProgramOp program, int64_t keys,
   int64_t accumulators = countAccumulators(program);
   if (rows && hasProductsOfRows(program))
     return kOthersOfGradients + kReduction * countReductions(program) +
-           accumulators + countVisitRegisters(program, keys, rows);
+           accumulators +
+           countVisitRegisters(program, keys, rows,
+                               countCommonWarps(rows, keys),
+                               ProductsOfRows::InMemory);
   int64_t scores = countColumns(keys, 32);
   int64_t most = scores;
   // A product of f32 is split: each factor is a large and a small part.
@@ -148,6 +156,78 @@ int64_t ramify::estimateRegisters(hsa::ProgramOp program, int64_t keys,
     most += kTileAddresses;
   return kOthers + accumulators + countQueries(program) + most +
          (shared ? kSharedColumns : 0);
+}
+
+/// What the visits of `keys` keys by `rows` rows carry for the gradients of a
+/// chunk.
+static int64_t countCarried(hsa::ProgramOp program, int64_t keys,
+                            int64_t rows) {
+  int64_t most = 0;
+  program.walk([&](hsa::ReduceOp op) {
+    int64_t registers = 0;
+    for (Type type : op.getResultTypes())
+      if (auto sums = dyn_cast<hsa::SumsType>(type))
+        if (auto chunks = dyn_cast<hsa::ChunksType>(sums.getRole()))
+          registers += keys * chunks.getDim() /
+                       (kLanes * countOwnerWarps(rows, keys, chunks.getDim()));
+    most = std::max(most, registers);
+  });
+  return most;
+}
+
+/// The products of rows that a visit is left with, as it would have them in
+/// registers.
+static int64_t countOutputs(hsa::ProgramOp program) {
+  int64_t most = 0;
+  program.walk([&](hsa::ReduceOp op) {
+    int64_t registers = 0;
+    for (Type type : op.getResultTypes())
+      registers += countColumns(getValueColumns(type), 32);
+    most = std::max(most, registers);
+  });
+  return most;
+}
+
+int64_t ramify::estimateOwnerRegisters(hsa::ProgramOp program, int64_t keys,
+                                       int64_t rows, bool inPasses) {
+  bool isF32 = hasF32Chunks(program);
+  int64_t others = kOthersOfOwner + (isF32 ? kSplittingOfOwner : 0);
+  int64_t warps = std::max<int64_t>(rows / kWarpRows, 1);
+  int64_t outputs = countOutputs(program);
+  if (inPasses)
+    return others + outputs +
+           countVisitRegisters(program, keys, rows, warps,
+                               ProductsOfRows::InMemory);
+  // The outputs are products of the last scores, made when the others are gone.
+  int64_t visit = countVisitRegisters(program, keys, rows, warps,
+                                      ProductsOfRows::InRegisters);
+  int64_t last = outputs + countColumns(keys, isF32 ? 32 : 16);
+  return others + countCarried(program, keys, rows) + std::max(visit, last);
+}
+
+/// Tiles of queries of `rows` rows, of keys, and of what is transposed.
+int64_t ramify::estimateOwnerSharedBytes(hsa::ProgramOp program, int64_t keys,
+                                         int64_t rows) {
+  int64_t bytes = 0;
+  auto add = [&](int64_t height, int64_t width, Type element) {
+    bytes += height * width * element.getIntOrFloatBitWidth() / 8;
+  };
+  program.walk([&](hsa::LoadOp op) {
+    if (hasRows(op.getType()))
+      add(rows, getSize(op.getType(), Axis::Dim),
+          getElementTypeOrSelf(op.getType()));
+  });
+  Type element;
+  for (Type type : program.getArgumentTypes())
+    if (auto chunks = dyn_cast<hsa::ChunksType>(type)) {
+      element = chunks.getElementType();
+      add(keys, chunks.getDim(), element);
+    }
+  program.walk([&](hsa::DotOp op) {
+    if (isProductOfRows(op))
+      add(rows, keys, element);
+  });
+  return bytes;
 }
 
 bool ramify::fillsRegisters(hsa::ProgramOp program) {

@@ -23,6 +23,19 @@ namespace ramify {
 int64_t estimateRegisters(hsa::ProgramOp program, int64_t keys, int64_t rows,
                           bool inPasses);
 
+/// The same of gradients where a program owns a chunk, which `rows` rows of the
+/// queries visit at a time: it carries the sums of all its keys through the
+/// visits, unless these are made in passes. Warps share the rows, and of what
+/// has fewer rows the columns (HomeLayouts.h).
+int64_t estimateOwnerRegisters(hsa::ProgramOp program, int64_t keys,
+                               int64_t rows, bool inPasses);
+/// And its shared memory, without passes.
+int64_t estimateOwnerSharedBytes(hsa::ProgramOp program, int64_t keys,
+                                 int64_t rows);
+
+/// Whether keys or values are f32, whose products are made of split factors.
+bool hasF32Chunks(hsa::ProgramOp program);
+
 /// Whether accumulators of `program` are so wide that two warps share the
 /// columns of each (AssignLayouts.h). A program of the grid then has 16 rows.
 bool sharesColumns(hsa::ProgramOp program);

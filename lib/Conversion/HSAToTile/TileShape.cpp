@@ -4,6 +4,7 @@
 #include "TileShape.h"
 
 #include "BodyEmitter.h"
+#include "InverseIndex.h"
 #include "Registers.h"
 #include "VisitRegisters.h"
 
@@ -20,6 +21,9 @@ using llvm::divideCeil;
 
 /// Keys of a tile below which nothing is won by another pass.
 static constexpr int64_t kLeastKeyTile = 16;
+/// Registers of a thread that are rather spilled than anything else done. Of
+/// f32 the split factors would be spilled, too, each time.
+static constexpr int64_t kFewSpills = 24;
 
 bool ramify::hasAxis(Type type, Axis axis) {
   hsa::AxesAttr axes = hsa::getAxes(type);
@@ -65,7 +69,7 @@ static bool canCutRows(hsa::ProgramOp program) {
 }
 
 TileShape::TileShape(hsa::ProgramOp program, const TileLimits &limits,
-                     bool addsVisits)
+                     Gradients gradients)
     : limits(limits) {
   positions = std::max<int64_t>(program.getAxisSize(Axis::Pos), 1);
   heads = std::max<int64_t>(program.getAxisSize(Axis::Head), 1);
@@ -75,7 +79,9 @@ TileShape::TileShape(hsa::ProgramOp program, const TileLimits &limits,
     // Warps have rows or columns of their own, not both.
     if (sharesColumns(program))
       this->limits.maxRows = limits.rowsMultiple;
-    fitRegisters(program, longest, addsVisits && hasProductsOfRows(program));
+    if (!hasProductsOfRows(program))
+      gradients = Gradients::None;
+    fitRegisters(program, longest, gradients);
   }
   int64_t most = getMostRows(getKeyTile(longest), getTilesAtOnce(longest));
   int64_t total = positions * heads;
@@ -97,16 +103,56 @@ int64_t TileShape::getMostRows(int64_t keys, int64_t tiles) const {
 }
 
 TileShape TileShape::ofChunk(hsa::ProgramOp program, const TileLimits &limits) {
-  TileShape shape(program, limits, /*addsVisits=*/false);
+  TileShape shape(program, limits, Gradients::Owned);
   int64_t ofEntry = shape.positions * shape.heads;
-  shape.entries = std::max<int64_t>(limits.chunkRows / ofEntry, 1);
+  shape.entries = std::max<int64_t>(shape.limits.chunkRows / ofEntry, 1);
   if (shape.entries > 1)
     shape.rows = alignTo(shape.entries * ofEntry, limits.rowsMultiple);
   return shape;
 }
 
+void TileShape::makePasses(llvm::function_ref<bool(int64_t)> fits) {
+  inPasses = true;
+  int64_t least = std::max(limits.colsMultiple, kLeastKeyTile);
+  while (limits.maxKeyTile / 2 >= least && !fits(limits.maxKeyTile))
+    limits.maxKeyTile /= 2;
+}
+
+/// Twice the rows are twice the warps, which share the sums. Passes come last:
+/// they compute scores again and add to memory at each visit, which costs more
+/// than to spill a little.
+void TileShape::fitOwner(hsa::ProgramOp program, int64_t keys) {
+  auto estimate = [&](int64_t rows) {
+    return estimateOwnerRegisters(program, keys, rows, /*inPasses=*/false);
+  };
+  if (keys <= limits.maxKeyTile) {
+    if (estimate(limits.chunkRows) <= limits.registers)
+      return;
+    int64_t more = 2 * limits.chunkRows;
+    bool hasEntries = kItemEntries * positions * heads >= more;
+    bool hasRoom =
+        !limits.sharedBytes ||
+        estimateOwnerSharedBytes(program, keys, more) <= limits.sharedBytes;
+    int64_t most = limits.registers + (hasF32Chunks(program) ? 0 : kFewSpills);
+    if (hasEntries && hasRoom && estimate(more) <= most) {
+      limits.chunkRows = more;
+      limits.maxRows = std::max(limits.maxRows, more);
+      return;
+    }
+    if (estimate(limits.chunkRows) <= most)
+      return;
+  }
+  makePasses([&](int64_t keysAtOnce) {
+    return estimateOwnerRegisters(program, keysAtOnce, limits.chunkRows,
+                                  /*inPasses=*/true) <= limits.registers;
+  });
+}
+
 void TileShape::fitRegisters(hsa::ProgramOp program, int64_t keys,
-                             bool addsVisits) {
+                             Gradients gradients) {
+  if (gradients == Gradients::Owned)
+    return fitOwner(program, keys);
+  bool addsVisits = gradients == Gradients::Added;
   // Several programs would add to what a query block has for itself.
   cutsRows = addsVisits && !limits.deterministic && canCutRows(program);
   int64_t total = alignTo(positions * heads, limits.rowsMultiple);
@@ -123,10 +169,7 @@ void TileShape::fitRegisters(hsa::ProgramOp program, int64_t keys,
     limits.keysAtOnce /= 2;
   if (fits(keys))
     return;
-  inPasses = true;
-  int64_t least = std::max(limits.colsMultiple, kLeastKeyTile);
-  while (limits.maxKeyTile / 2 >= least && !fits(limits.maxKeyTile))
-    limits.maxKeyTile /= 2;
+  makePasses(fits);
 }
 
 int64_t TileShape::getKeyTiles(int64_t keys) const {

@@ -33,6 +33,7 @@ struct TileLimits {
   int64_t maxRows = 64;
   int64_t maxKeyTile = 128;
   int64_t registers = 0;   ///< of a thread; 0: as many as are needed
+  int64_t sharedBytes = 0; ///< of a program; 0: as many as are needed
   int64_t streamRows = 64; ///< rows of a tile over streams
   /// Query blocks of a program over streams; 0: as many as its tiles have rows.
   int64_t streamBlocks = 0;
@@ -59,7 +60,7 @@ struct TileLimits {
 class TileShape {
 public:
   TileShape(hsa::ProgramOp program, const TileLimits &limits)
-      : TileShape(program, limits, /*addsVisits=*/true) {}
+      : TileShape(program, limits, Gradients::Added) {}
 
   /// A tile of several query blocks, those that share a chunk, where they are
   /// small.
@@ -99,12 +100,22 @@ public:
   }
 
 private:
-  /// `addsVisits`: each visit adds to memory what it has for each key.
-  TileShape(hsa::ProgramOp program, const TileLimits &limits, bool addsVisits);
+  /// What a program has for each key of the chunks that it visits.
+  enum class Gradients {
+    None,
+    Added, ///< to memory at each visit
+    Owned  ///< sums of its one chunk, which it carries through the visits
+  };
+
+  TileShape(hsa::ProgramOp program, const TileLimits &limits, Gradients keys);
 
   /// Chooses smaller tiles and passes if `keys` at once take too many
   /// registers, and the most rows of a program that go with them.
-  void fitRegisters(hsa::ProgramOp program, int64_t keys, bool addsVisits);
+  void fitRegisters(hsa::ProgramOp program, int64_t keys, Gradients gradients);
+  /// The same for the owner of a chunk, which can have more rows instead.
+  void fitOwner(hsa::ProgramOp program, int64_t keys);
+  /// Tiles of a chunk for which `fits` holds, or the smallest.
+  void makePasses(llvm::function_ref<bool(int64_t)> fits);
   /// The most rows of a program with tiles of `keys` keys.
   int64_t getMostRows(int64_t keys, int64_t tiles) const;
 

@@ -14,6 +14,8 @@ using namespace ramify;
 using hsa::Axis;
 
 static constexpr int64_t kLanes = 32, kWarpRows = 16;
+/// Of columns that warps share.
+static constexpr int64_t kPieceColumns = 8;
 
 bool ramify::isProductOfRows(hsa::DotOp op) {
   Type result = op.getType();
@@ -32,9 +34,9 @@ namespace {
 /// The body of a reduction, walked in order.
 class Visit {
 public:
-  Visit(hsa::ReduceOp op, int64_t keys, int64_t rows)
-      : op(op), keys(keys), rows(rows),
-        warps(std::max<int64_t>(std::gcd(rows, keys) / kWarpRows, 1)) {}
+  Visit(hsa::ReduceOp op, int64_t keys, int64_t rows, int64_t warps,
+        ProductsOfRows products)
+      : op(op), keys(keys), rows(rows), warps(warps), products(products) {}
   int64_t countMost();
 
 private:
@@ -44,6 +46,7 @@ private:
 
   hsa::ReduceOp op;
   int64_t keys, rows, warps;
+  ProductsOfRows products;
 };
 } // namespace
 
@@ -80,6 +83,10 @@ int64_t Visit::getRegisters(Value value) const {
     return isa<hsa::YieldOp>(user);
   });
   if (!keyed && (!dim || onlyYielded))
+    return 0;
+  auto dot = dyn_cast<hsa::DotOp>(inner);
+  bool carried = products == ProductsOfRows::InRegisters && onlyYielded;
+  if (carried && dot && isProductOfRows(dot))
     return 0;
   // A mask takes a register for each element, too.
   int64_t bits =
@@ -121,10 +128,22 @@ int64_t Visit::countMost() {
 }
 
 int64_t ramify::countVisitRegisters(hsa::ProgramOp program, int64_t keys,
-                                    int64_t rows) {
+                                    int64_t rows, int64_t warps,
+                                    ProductsOfRows products) {
   int64_t most = 0;
   program.walk([&](hsa::ReduceOp op) {
-    most = std::max(most, Visit(op, keys, rows).countMost());
+    most = std::max(most, Visit(op, keys, rows, warps, products).countMost());
   });
   return most;
+}
+
+int64_t ramify::countCommonWarps(int64_t rows, int64_t keys) {
+  return std::max<int64_t>(std::gcd(rows, keys) / kWarpRows, 1);
+}
+
+int64_t ramify::countOwnerWarps(int64_t rows, int64_t keys, int64_t columns) {
+  if (keys >= rows)
+    return countCommonWarps(rows, keys);
+  return std::gcd(std::max<int64_t>(rows / kWarpRows, 1),
+                  llvm::divideCeil(columns, kPieceColumns));
 }

@@ -24,6 +24,12 @@
 
 namespace ramify {
 
+/// Where a visit leaves its products of rows.
+enum class ProductsOfRows {
+  InMemory,   ///< made beside what else there is, and added at once
+  InRegisters ///< added to sums that the program carries through its visits
+};
+
 /// Whether `op` contracts the rows of two tiles, keys of the one becoming the
 /// rows of the result [key, dim].
 bool isProductOfRows(hsa::DotOp op);
@@ -31,9 +37,17 @@ bool isProductOfRows(hsa::DotOp op);
 bool hasProductsOfRows(hsa::ProgramOp program);
 
 /// Registers that the tiles of a visit of `program` take in a thread at most,
-/// with `keys` keys at a time and `rows` rows in a program of the grid. Warps
-/// share both the rows and the keys.
-int64_t countVisitRegisters(hsa::ProgramOp program, int64_t keys, int64_t rows);
+/// with `keys` keys at a time and `rows` rows in a program of the grid, which
+/// `warps` warps share. Sums in registers are not among them.
+int64_t countVisitRegisters(hsa::ProgramOp program, int64_t keys, int64_t rows,
+                            int64_t warps, ProductsOfRows products);
+
+/// The warps that can share both so many rows and so many keys.
+int64_t countCommonWarps(int64_t rows, int64_t keys);
+/// Of the warps that share so many rows, those that share a product with
+/// `columns` columns whose rows are the keys: where these are fewer, by
+/// columns.
+int64_t countOwnerWarps(int64_t rows, int64_t keys, int64_t columns);
 
 } // namespace ramify
 
