@@ -396,7 +396,8 @@ LogicalResult ChunkMajor::lower() {
   for (auto [number, selection] : llvm::enumerate(selections))
     if (failed(createVisitKernel(program, parameters, visitShape, selection.op,
                                  selection.parts, getVisitName(number),
-                                 limits.deterministic)))
+                                 limits.deterministic,
+                                 indices[selection.index].isImported())))
       return failure();
   if (hasRest() && failed(createRestKernel()))
     return failure();

@@ -129,7 +129,7 @@ class VisitKernel {
 public:
   VisitKernel(hsa::ProgramOp program, const Parameters &parameters,
               const TileShape &shape, hsa::ReduceOp op, SlotParts &parts,
-              StringRef name, bool deterministic);
+              StringRef name, bool deterministic, bool imported);
   LogicalResult emit();
 
 private:
@@ -152,6 +152,7 @@ private:
   hsa::ReduceOp op;
   hsa::SelectedOp selected;
   SlotParts &parts;
+  bool imported; ///< the index
   tile::KernelOp kernel;
 
   SmallVector<Value> arrays; ///< of the index
@@ -172,10 +173,12 @@ private:
 
 VisitKernel::VisitKernel(hsa::ProgramOp program, const Parameters &parameters,
                          const TileShape &shape, hsa::ReduceOp op,
-                         SlotParts &parts, StringRef name, bool deterministic)
+                         SlotParts &parts, StringRef name, bool deterministic,
+                         bool imported)
     : b(op.getLoc(), program), emitter(b, program, shape),
       parameters(parameters), shape(shape), op(op),
-      selected(op.getDomain().getDefiningOp<hsa::SelectedOp>()), parts(parts) {
+      selected(op.getDomain().getDefiningOp<hsa::SelectedOp>()), parts(parts),
+      imported(imported) {
   MLIRContext *context = b.getContext();
   emitter.deterministic = deterministic;
   emitter.ownsChunk = deterministic && hasSums(program);
@@ -361,8 +364,6 @@ LogicalResult VisitKernel::emit() {
   size = getPartitionSize(
       b, emitter.program, partition,
       [&](Value value) { return emitter.get(value); }, emitter.rows.batch);
-  // An index for more chunks than the sequence has lists theirs at the end.
-  // What stands behind all items is no item, but room.
   SmallVector<Value> counted(region);
   counted.push_back(b.index(0));
   Value count = b.create<memref::LoadOp>(arrays[0], counted);
@@ -372,9 +373,11 @@ LogicalResult VisitKernel::emit() {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(branch.thenBlock());
     entries = emitItem(b, item, region, arrays[1]);
-    Value isChunk = b.compare(Predicate::slt, entries.chunk, size.chunks);
-    auto inside = b.create<scf::IfOp>(isChunk, /*withElseRegion=*/false);
-    b.setInsertionPointToStart(inside.thenBlock());
+    if (imported) { // it may be for more chunks than the sequence has
+      Value isChunk = b.compare(Predicate::slt, entries.chunk, size.chunks);
+      auto inside = b.create<scf::IfOp>(isChunk, /*withElseRegion=*/false);
+      b.setInsertionPointToStart(inside.thenBlock());
+    }
     if (emitter.ownsChunk) { // the first item's program has all of them
       Value isFirst = b.compare(Predicate::eq, entries.begin, entries.first);
       entries.end = entries.behind;
@@ -393,7 +396,9 @@ LogicalResult ramify::createVisitKernel(hsa::ProgramOp program,
                                         const Parameters &parameters,
                                         const TileShape &shape,
                                         hsa::ReduceOp op, SlotParts &parts,
-                                        StringRef name, bool deterministic) {
-  return VisitKernel(program, parameters, shape, op, parts, name, deterministic)
+                                        StringRef name, bool deterministic,
+                                        bool imported) {
+  return VisitKernel(program, parameters, shape, op, parts, name, deterministic,
+                     imported)
       .emit();
 }

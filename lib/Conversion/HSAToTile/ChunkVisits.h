@@ -58,7 +58,7 @@ mlir::LogicalResult createVisitKernel(hsa::ProgramOp program,
                                       const Parameters &parameters,
                                       const TileShape &shape, hsa::ReduceOp op,
                                       SlotParts &parts, llvm::StringRef name,
-                                      bool deterministic);
+                                      bool deterministic, bool imported);
 
 } // namespace ramify
 

@@ -7,8 +7,6 @@
 // CHECK:         %[[COUNT:.*]] = memref.load %counts
 // CHECK:         scf.if
 // CHECK:           %[[CHUNK:.*]] = memref.load %items
-// CHECK:           %[[EXISTS:.*]] = arith.cmpi slt, %[[CHUNK]]
-// CHECK:           scf.if %[[EXISTS]]
 // CHECK:           %[[K:.*]] = tile.gather %k
 // CHECK:           scf.for %{{.*}} = %{{.*}} to %{{.*}} step %c4
 // CHECK:             %[[OWN:.*]] = arith.cmpi slt

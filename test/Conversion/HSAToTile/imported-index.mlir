@@ -3,6 +3,14 @@
 // RUN: ramify-opt %s --hsa-to-tile="schedule=chunk_major imported=others" | FileCheck %s --check-prefix=OWN
 // RUN: ramify-opt %s --hsa-to-tile="schedule=query_major imported=indices" | FileCheck %s --check-prefix=OWN
 
+// It may be for more chunks than the sequence has: their items are not visited.
+// CHECK-LABEL: tile.kernel @f_visits(
+// CHECK:         %[[COUNT:.*]] = memref.load %counts
+// CHECK:         scf.if
+// CHECK:           %[[CHUNK:.*]] = memref.load %items
+// CHECK:           %[[EXISTS:.*]] = arith.cmpi slt, %[[CHUNK]]
+// CHECK:           scf.if %[[EXISTS]]
+
 // An index that the call brings along: no kernel makes one, and its arrays are
 // the last arguments of the plan.
 // CHECK-NOT:   tile.kernel @f_indices
