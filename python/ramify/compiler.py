@@ -47,7 +47,7 @@ class Options:
         How a function that selects and then attends is launched. "several": one launch for each
         step, each by a schedule of its own. "one": each program makes all steps for its query
         block, where they can be made so; `explain` tells where they cannot, and why. "auto": one
-        where there are few query blocks, as in decoding.
+        on the CPU where each sequence has a single query block, as in decoding.
     stages : int
         Stages of the shared-memory rings on a GPU, 1 to 4; 0 lets the compiler choose.
     key_tile : int

@@ -40,11 +40,8 @@ class Situation:
         Few query blocks with many slots each: `FEW_PROGRAMS`, `MANY_SLOTS`.
     shares_rows : bool
         Whether several queries share a selection row, and so each visit of a chunk.
-    has_few_blocks : bool
-        At most `FEW_PROGRAMS` query blocks times heads, in a function that may select and then
-        attend.
     has_one_block : bool
-        One query block in each sequence, in such a function.
+        One query block in each sequence, in a function that may select and then attend.
     """
 
     target: str
@@ -52,7 +49,6 @@ class Situation:
     deterministic: bool
     is_decoding: bool
     shares_rows: bool
-    has_few_blocks: bool = False
     has_one_block: bool = False
 
 
@@ -87,13 +83,11 @@ def choose(situation: Situation) -> Choice:
 def wants_one_launch(situation: Situation) -> bool:
     """Whether a function that selects and attends makes both in one launch, if it can.
 
-    On a GPU a launch takes some microseconds, as long as all that few query blocks do; where there
-    are many, it pays to read the landmarks once for the query blocks of a tile. Of those a sequence
-    with a single one has none to spare, on the CPU neither: there it alone decides.
+    Where a sequence has several query blocks, it pays to read the landmarks once for those of a
+    tile; with a single one, as in decoding, there is nothing to share. On a GPU one launch has not
+    been measured against several, so there it is made on request only.
     """
-    on_cpu = situation.target == "cpu"
-    few = situation.has_one_block or (situation.has_few_blocks and not on_cpu)
-    return few and not situation.derivative
+    return situation.has_one_block and situation.target == "cpu" and not situation.derivative
 
 
 @dataclass(frozen=True)
@@ -101,7 +95,6 @@ class Conditions:
     """Conditions on a call's sizes, as expressions of the runtime; "" where nothing is asked."""
 
     is_decoding: str = ""
-    has_few_blocks: str = ""
     has_one_block: str = ""
 
     def asked(self) -> list[str]:
@@ -135,7 +128,6 @@ def conditions(signature: Signature, heads: str, block: str, slots: list[str]) -
     )
     return Conditions(
         is_decoding=f"{few} && {many} >= {MANY_SLOTS}" if slots else "",
-        has_few_blocks=few if walks else "",
         has_one_block=f"{blocks} <= 1" if walks else "",
     )
 

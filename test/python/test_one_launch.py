@@ -78,21 +78,20 @@ def launches_of(function: rf.JitFunction, given: Any, target: str = "cpu", **opt
 
 
 @pytest.mark.parametrize(
-    ("shape", "on_cpu", "on_gpu"),
+    ("shape", "on_cpu"),
     [
-        ({"L": 1}, 1, 1),
-        ({"B": 200, "L": 1, "N": 16}, 1, 1),  # no query has another to share a tile with
-        ({"L": 2}, 2, 1),
-        ({"L": 64, "H": 2}, 2, 1),
-        ({"L": 65, "H": 2}, 2, 2),
+        ({"L": 1}, 1),
+        ({"B": 200, "L": 1, "N": 16}, 1),  # no query has another to share a tile with
+        ({"L": 2}, 2),
+        ({"L": 64, "H": 2}, 2),
     ],
 )
-def test_few_query_blocks_are_launched_once(
-    shape: dict[str, int], on_cpu: int, on_gpu: int
-) -> None:
+def test_single_query_blocks_are_launched_once(shape: dict[str, int], on_cpu: int) -> None:
     given = arrays(**shape)
     assert launches_of(attending.retrieve, given) == on_cpu
-    assert launches_of(attending.retrieve, given, "sm_90a") == on_gpu
+    assert launches_of(attending.retrieve, given, "sm_90a") == 2
+    once = attending.retrieve.options(launches="one")
+    assert launches_of(once, given, "sm_90a") == 1
 
 
 def test_a_length_on_the_same_side_compiles_nothing() -> None:
@@ -186,7 +185,8 @@ def test_wrong_launches(wrong: Any) -> None:
 def test_ptx(G: int, dtype: torch.dtype, target: str, tmp_path: pathlib.Path) -> None:
     """Assembled without spills; threads meet between writing slots and reading them."""
     given = [torch.from_numpy(x).to(dtype) for x in arrays(L=1, G=G, D=64, S=64, N=512)]
-    ptx = attending.retrieve.ir("ptx", *given, target=target, **{**RETRIEVE, "chunk_size": 64})
+    once = attending.retrieve.options(launches="one")
+    ptx = once.ir("ptx", *given, target=target, **{**RETRIEVE, "chunk_size": 64})
     assert ptx.count(".entry") == 1
     path = tmp_path / "kernel.ptx"
     path.write_text(ptx)

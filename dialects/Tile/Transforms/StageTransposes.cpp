@@ -51,7 +51,9 @@ static void stage(TransposeOp op, int64_t warps, SharedBuffers &buffers) {
 
 /// Moves products of transposes behind the last transpose of their block where
 /// nothing needs them earlier. Tiles are then written together, for one
-/// barrier, and what they are made of is not kept beside the products.
+/// barrier, and what they are made of is not kept beside the products. Products
+/// of f32 have partial sums and split factors of their own, and stay where they
+/// are.
 static void delayProducts(ArrayRef<TransposeOp> transposes) {
   llvm::MapVector<Block *, TransposeOp> lasts;
   for (TransposeOp op : transposes)
@@ -63,7 +65,9 @@ static void delayProducts(ArrayRef<TransposeOp> transposes) {
         return user->getBlock() == last->getBlock() &&
                last->isBeforeInBlock(user);
       };
-      if (dot.getLhs().getDefiningOp<TransposeOp>() &&
+      RankedTensorType lhs = dot.getLhs().getType();
+      if (lhs.getElementTypeBitWidth() == 16 &&
+          dot.getLhs().getDefiningOp<TransposeOp>() &&
           dot->isBeforeInBlock(last) && llvm::all_of(dot->getUsers(), waits))
         early.push_back(dot);
     }

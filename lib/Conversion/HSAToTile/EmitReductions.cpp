@@ -62,12 +62,28 @@ static std::optional<std::pair<Value, Value>> asMatrixProduct(hsa::DotOp op) {
   return std::nullopt;
 }
 
+/// Whether a sum over keys is a term or a factor of `value`.
+static bool containsRowSum(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (isa_and_nonnull<hsa::FoldOp>(op))
+    return true;
+  return isa_and_nonnull<hsa::BroadcastOp, arith::ExtFOp, arith::TruncFOp,
+                         arith::AddFOp, arith::SubFOp, arith::MulFOp>(op) &&
+         llvm::any_of(op->getOperands(), containsRowSum);
+}
+
 LogicalResult BodyEmitter::emitMatrixProduct(hsa::DotOp op, Value left,
                                              Value right) {
   Type type = shape.getTile(op.getResult().getType());
   Tiles tiles, lefts = getTiles(left), rights = getTiles(right);
   bool overKey = op.getOver().contains(Axis::Key);
-  if (overKey && !isZeroAtInvalidKeys(left)) {
+  // A gradient of f32 is masked although it is zero already: the branch keeps
+  // its products from being made beside what it is made of, for which there are
+  // no registers.
+  bool isF32 =
+      getElementTypeOrSelf(right.getType()).isF32() && !shape.isInPasses();
+  if (overKey &&
+      (!isZeroAtInvalidKeys(left) || (isF32 && containsRowSum(left)))) {
     FailureOr<Tiles> masked = maskKeys(op, lefts, left.getType(), 0);
     if (failed(masked))
       return failure();

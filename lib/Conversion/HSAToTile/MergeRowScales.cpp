@@ -11,7 +11,9 @@
 //     %g  = (%p * %y) * broadcast(%w)      %g  = (%e * %y) * broadcast(%r * %w)
 //
 // This is done only where every user of the scaled tile takes it up, so that
-// one multiplication of the tile is saved and none is added.
+// one multiplication of the tile is saved and none is added; and not in tiles
+// of 16 rows, a single warp's: with wide sums it has no registers for the
+// vectors.
 //
 //===----------------------------------------------------------------------===//
 
@@ -29,6 +31,8 @@ namespace ramify {
 #define GEN_PASS_DEF_MERGEROWSCALES
 #include "lib/Conversion/HSAToTile/Passes.h.inc"
 } // namespace ramify
+
+static constexpr int64_t kRowsOfWarp = 16;
 
 static bool isRowSum(Operation *op) {
   auto reduce = dyn_cast<tile::ReduceOp>(op);
@@ -64,7 +68,8 @@ struct HandScaleOn : OpRewritePattern<arith::MulFOp> {
   LogicalResult matchAndRewrite(arith::MulFOp op,
                                 PatternRewriter &rewriter) const override {
     auto type = dyn_cast<RankedTensorType>(op.getType());
-    if (!type || type.getRank() != 2 || !type.getElementType().isF32())
+    if (!type || type.getRank() != 2 || !type.getElementType().isF32() ||
+        type.getDimSize(0) <= kRowsOfWarp)
       return failure();
     auto [rest, scale] = splitRowScale(op.getResult());
     if (!rest || getRowScale(rest) || !allTakeScale(op.getResult()))

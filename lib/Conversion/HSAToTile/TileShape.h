@@ -73,6 +73,8 @@ public:
   /// Tiles of a chunk of `keys` keys, and the keys of each.
   int64_t getKeyTiles(int64_t keys) const;
   int64_t getKeyTile(int64_t keys) const;
+  /// Whether chunks of several tiles are visited in passes.
+  bool isInPasses() const { return inPasses; }
   /// The tiles of the chunk that are there at the same time: all or one.
   int64_t getTilesAtOnce(int64_t keys) const {
     return inPasses ? 1 : getKeyTiles(keys);

@@ -12,7 +12,6 @@
 #include "dialects/Tile/Transforms/StageThroughShared.h"
 #include "dialects/Tile/Transforms/StageTransposes.h"
 #include "dialects/Tile/Transforms/UseWgmma.h"
-#include "dialects/Tile/Transforms/UseWgmma.h"
 #include "dialects/Tile/Transforms/VerifyBankConflicts.h"
 #include "dialects/Tile/Transforms/VerifyStage.h"
 #include "ramify/Conversion/ChooseResidency.h"

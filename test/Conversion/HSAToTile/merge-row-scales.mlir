@@ -4,38 +4,38 @@
 // The scale of %p goes to each of its users: to the weight of one, behind the
 // sum of another, and past a product to the weight that comes after it.
 // CHECK-LABEL: tile.kernel @gradient
-// CHECK-SAME:    %[[E:[a-z0-9]+]]: tensor<16x32xf32>, %[[X:[a-z0-9]+]]: tensor<16x32xf32>, %[[R:[a-z0-9]+]]: tensor<16xf32>, %[[W:[a-z0-9]+]]: tensor<16xf32>
-// CHECK-DAG:     %[[RW:.*]] = arith.mulf %[[R]], %[[W]] : tensor<16xf32>
+// CHECK-SAME:    %[[E:[a-z0-9]+]]: tensor<64x32xf32>, %[[X:[a-z0-9]+]]: tensor<64x32xf32>, %[[R:[a-z0-9]+]]: tensor<64xf32>, %[[W:[a-z0-9]+]]: tensor<64xf32>
+// CHECK-DAG:     %[[RW:.*]] = arith.mulf %[[R]], %[[W]] : tensor<64xf32>
 // CHECK-DAG:     %[[F:.*]] = tile.broadcast %[[RW]] along 1
-// CHECK-DAG:     %[[PW:.*]] = arith.mulf %[[E]], %[[F]] : tensor<16x32xf32>
-// CHECK-DAG:     %[[EX:.*]] = arith.mulf %[[E]], %[[X]] : tensor<16x32xf32>
+// CHECK-DAG:     %[[PW:.*]] = arith.mulf %[[E]], %[[F]] : tensor<64x32xf32>
+// CHECK-DAG:     %[[EX:.*]] = arith.mulf %[[E]], %[[X]] : tensor<64x32xf32>
 // CHECK-DAG:     %[[SUM:.*]] = tile.reduce sum %[[EX]] along 1
-// CHECK-DAG:     %[[D:.*]] = arith.mulf %[[SUM]], %[[R]] : tensor<16xf32>
+// CHECK-DAG:     %[[D:.*]] = arith.mulf %[[SUM]], %[[R]] : tensor<64xf32>
 // CHECK-DAG:     tile.scatter %[[PW]]
 // CHECK-DAG:     tile.scatter %[[D]]
-tile.kernel @gradient(%e: tensor<16x32xf32>, %x: tensor<16x32xf32>, %r: tensor<16xf32>,
-                      %w: tensor<16xf32>, %c: f32, %out: memref<?x32xf32, strided<[?, 1]>>,
+tile.kernel @gradient(%e: tensor<64x32xf32>, %x: tensor<64x32xf32>, %r: tensor<64xf32>,
+                      %w: tensor<64xf32>, %c: f32, %out: memref<?x32xf32, strided<[?, 1]>>,
                       %sums: memref<?xf32, strided<[1]>>) {
-  %i = tile.iota : tensor<16xi32>
-  %rb = tile.broadcast %r along 1 : tensor<16xf32> -> tensor<16x32xf32>
-  %wb = tile.broadcast %w along 1 : tensor<16xf32> -> tensor<16x32xf32>
-  %p = arith.mulf %e, %rb : tensor<16x32xf32>
-  %pw = arith.mulf %wb, %p : tensor<16x32xf32>
-  tile.scatter %pw into %out[%i] : (tensor<16x32xf32>, memref<?x32xf32, strided<[?, 1]>>, tensor<16xi32>) -> ()
-  %px = arith.mulf %p, %x : tensor<16x32xf32>
-  %d = tile.reduce sum %px along 1 : tensor<16x32xf32> -> tensor<16xf32>
-  tile.scatter %d into %sums[%i] : (tensor<16xf32>, memref<?xf32, strided<[1]>>, tensor<16xi32>) -> ()
+  %i = tile.iota : tensor<64xi32>
+  %rb = tile.broadcast %r along 1 : tensor<64xf32> -> tensor<64x32xf32>
+  %wb = tile.broadcast %w along 1 : tensor<64xf32> -> tensor<64x32xf32>
+  %p = arith.mulf %e, %rb : tensor<64x32xf32>
+  %pw = arith.mulf %wb, %p : tensor<64x32xf32>
+  tile.scatter %pw into %out[%i] : (tensor<64x32xf32>, memref<?x32xf32, strided<[?, 1]>>, tensor<64xi32>) -> ()
+  %px = arith.mulf %p, %x : tensor<64x32xf32>
+  %d = tile.reduce sum %px along 1 : tensor<64x32xf32> -> tensor<64xf32>
+  tile.scatter %d into %sums[%i] : (tensor<64xf32>, memref<?xf32, strided<[1]>>, tensor<64xi32>) -> ()
   // CHECK:         %[[Y:.*]] = arith.subf %[[X]]
-  // CHECK:         %[[EY:.*]] = arith.mulf %[[E]], %[[Y]] : tensor<16x32xf32>
-  // CHECK:         %[[G:.*]] = arith.mulf %[[EY]], %{{.*}} : tensor<16x32xf32>
+  // CHECK:         %[[EY:.*]] = arith.mulf %[[E]], %[[Y]] : tensor<64x32xf32>
+  // CHECK:         %[[G:.*]] = arith.mulf %[[EY]], %{{.*}} : tensor<64x32xf32>
   // CHECK-NEXT:    tile.scatter %[[G]]
-  %db = tile.broadcast %d along 1 : tensor<16xf32> -> tensor<16x32xf32>
-  %y = arith.subf %x, %db : tensor<16x32xf32>
-  %py = arith.mulf %p, %y : tensor<16x32xf32>
-  %g = arith.mulf %py, %wb : tensor<16x32xf32>
-  %cb = tensor.splat %c : tensor<16x32xf32>
-  %gc = arith.mulf %cb, %g : tensor<16x32xf32>
-  tile.scatter %gc into %out[%i] : (tensor<16x32xf32>, memref<?x32xf32, strided<[?, 1]>>, tensor<16xi32>) -> ()
+  %db = tile.broadcast %d along 1 : tensor<64xf32> -> tensor<64x32xf32>
+  %y = arith.subf %x, %db : tensor<64x32xf32>
+  %py = arith.mulf %p, %y : tensor<64x32xf32>
+  %g = arith.mulf %py, %wb : tensor<64x32xf32>
+  %cb = tensor.splat %c : tensor<64x32xf32>
+  %gc = arith.mulf %cb, %g : tensor<64x32xf32>
+  tile.scatter %gc into %out[%i] : (tensor<64x32xf32>, memref<?x32xf32, strided<[?, 1]>>, tensor<64xi32>) -> ()
 }
 
 // -----
@@ -45,34 +45,50 @@ tile.kernel @gradient(%e: tensor<16x32xf32>, %x: tensor<16x32xf32>, %r: tensor<1
 // CHECK:         %[[P:.*]] = arith.mulf
 // CHECK:         tile.scatter %[[P]]
 // CHECK:         tile.reduce sum %[[P]] along 1
-tile.kernel @needed(%e: tensor<16x32xf32>, %r: tensor<16xf32>, %out: memref<?x32xf32, strided<[?, 1]>>,
+tile.kernel @needed(%e: tensor<64x32xf32>, %r: tensor<64xf32>, %out: memref<?x32xf32, strided<[?, 1]>>,
                     %sums: memref<?xf32, strided<[1]>>) {
-  %i = tile.iota : tensor<16xi32>
-  %rb = tile.broadcast %r along 1 : tensor<16xf32> -> tensor<16x32xf32>
-  %p = arith.mulf %e, %rb : tensor<16x32xf32>
-  tile.scatter %p into %out[%i] : (tensor<16x32xf32>, memref<?x32xf32, strided<[?, 1]>>, tensor<16xi32>) -> ()
-  %d = tile.reduce sum %p along 1 : tensor<16x32xf32> -> tensor<16xf32>
-  tile.scatter %d into %sums[%i] : (tensor<16xf32>, memref<?xf32, strided<[1]>>, tensor<16xi32>) -> ()
+  %i = tile.iota : tensor<64xi32>
+  %rb = tile.broadcast %r along 1 : tensor<64xf32> -> tensor<64x32xf32>
+  %p = arith.mulf %e, %rb : tensor<64x32xf32>
+  tile.scatter %p into %out[%i] : (tensor<64x32xf32>, memref<?x32xf32, strided<[?, 1]>>, tensor<64xi32>) -> ()
+  %d = tile.reduce sum %p along 1 : tensor<64x32xf32> -> tensor<64xf32>
+  tile.scatter %d into %sums[%i] : (tensor<64xf32>, memref<?xf32, strided<[1]>>, tensor<64xi32>) -> ()
 }
 
 // -----
 
 // Neither does a square or a maximum take a scale.
 // CHECK-LABEL: tile.kernel @others
-// CHECK:         %[[P:.*]] = arith.mulf %{{.*}}, %{{.*}} : tensor<16x32xf32>
+// CHECK:         %[[P:.*]] = arith.mulf %{{.*}}, %{{.*}} : tensor<64x32xf32>
 // CHECK:         %[[Q:.*]] = arith.mulf %[[P]], %[[P]]
 // CHECK:         tile.reduce sum %[[Q]] along 1
-// CHECK:         %[[M:.*]] = arith.mulf %{{.*}}, %{{.*}} : tensor<16x32xf32>
+// CHECK:         %[[M:.*]] = arith.mulf %{{.*}}, %{{.*}} : tensor<64x32xf32>
 // CHECK:         tile.reduce max %[[M]] along 1
-tile.kernel @others(%e: tensor<16x32xf32>, %r: tensor<16xf32>, %sums: memref<?xf32, strided<[1]>>) {
+tile.kernel @others(%e: tensor<64x32xf32>, %r: tensor<64xf32>, %sums: memref<?xf32, strided<[1]>>) {
+  %i = tile.iota : tensor<64xi32>
+  %rb = tile.broadcast %r along 1 : tensor<64xf32> -> tensor<64x32xf32>
+  %p = arith.mulf %e, %rb : tensor<64x32xf32>
+  %q = arith.mulf %p, %p : tensor<64x32xf32>
+  %d = tile.reduce sum %q along 1 : tensor<64x32xf32> -> tensor<64xf32>
+  tile.scatter %d into %sums[%i] : (tensor<64xf32>, memref<?xf32, strided<[1]>>, tensor<64xi32>) -> ()
+  %f = math.exp2 %e : tensor<64x32xf32>
+  %s = arith.mulf %f, %rb : tensor<64x32xf32>
+  %m = tile.reduce max %s along 1 : tensor<64x32xf32> -> tensor<64xf32>
+  tile.scatter %m into %sums[%i] : (tensor<64xf32>, memref<?xf32, strided<[1]>>, tensor<64xi32>) -> ()
+}
+
+// -----
+
+// One warp's.
+// CHECK-LABEL: tile.kernel @warp
+// CHECK:         %[[P:.*]] = arith.mulf
+// CHECK:         arith.mulf %[[P]],
+tile.kernel @warp(%e: tensor<16x32xf32>, %r: tensor<16xf32>, %w: tensor<16xf32>,
+                  %out: memref<?x32xf32, strided<[?, 1]>>) {
   %i = tile.iota : tensor<16xi32>
   %rb = tile.broadcast %r along 1 : tensor<16xf32> -> tensor<16x32xf32>
+  %wb = tile.broadcast %w along 1 : tensor<16xf32> -> tensor<16x32xf32>
   %p = arith.mulf %e, %rb : tensor<16x32xf32>
-  %q = arith.mulf %p, %p : tensor<16x32xf32>
-  %d = tile.reduce sum %q along 1 : tensor<16x32xf32> -> tensor<16xf32>
-  tile.scatter %d into %sums[%i] : (tensor<16xf32>, memref<?xf32, strided<[1]>>, tensor<16xi32>) -> ()
-  %f = math.exp2 %e : tensor<16x32xf32>
-  %s = arith.mulf %f, %rb : tensor<16x32xf32>
-  %m = tile.reduce max %s along 1 : tensor<16x32xf32> -> tensor<16xf32>
-  tile.scatter %m into %sums[%i] : (tensor<16xf32>, memref<?xf32, strided<[1]>>, tensor<16xi32>) -> ()
+  %pw = arith.mulf %p, %wb : tensor<16x32xf32>
+  tile.scatter %pw into %out[%i] : (tensor<16x32xf32>, memref<?x32xf32, strided<[?, 1]>>, tensor<16xi32>) -> ()
 }
