@@ -70,7 +70,7 @@ SHAPES = [
     Decode(length=64),
     Decode(length=128),
 ]
-"""The last ones ask from how many queries on a walk should be shared (`FEW_PROGRAMS`)."""
+"""The last ones ask from how many queries on a walk should be shared."""
 
 
 def inputs(shape: Decode, dtype: torch.dtype, device: str) -> tuple[torch.Tensor, ...]:

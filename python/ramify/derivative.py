@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,6 +36,25 @@ OWN_NAME = r"(d|saved)_\d+"
 DTYPES = {"f32": "float32", "bf16": "bfloat16", "f16": "float16", "i32": "int32"}
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """What a backward run must know of the forward run that it follows.
+
+    Parameters
+    ----------
+    results : tuple of Result
+        What the function returns.
+    saved : tuple of Result
+        What is saved.
+    heads : tuple of int
+        Query heads, and heads of the keys.
+    """
+
+    results: tuple[Result, ...]
+    saved: tuple[Result, ...]
+    heads: tuple[int, int]
+
+
 class Derivative:
     """The gradients of a function by some of its parameters; see `JitFunction.derivative`.
 
@@ -51,6 +71,7 @@ class Derivative:
         self.wrt = wrt
         self._backward: dict[tuple[Any, ...], _runtime.Dispatcher] = {}
         self._forward: dict[tuple[str, ...], _runtime.Dispatcher] = {}
+        self._recorded: dict[_runtime.Executable, Recorded] = {}
         _check_names(function, wrt)
 
     def forward(self, *args: Any, **kwargs: Any) -> tuple[Any, tuple[Any, ...]]:
@@ -151,20 +172,30 @@ class Derivative:
     ) -> tuple[_runtime.Dispatcher, dict[str, Any]]:
         """The dispatcher of a backward run and its further arguments, all zeros where `blank`."""
         own = self.function
-        request = self._forward_of(kwargs).describe(*args, **kwargs)
-        lowered = known_program(own.signature, request)
+        recorded = self._recorded_of(args, kwargs)
         query = own.signature.of_role(Role.QUERY)[0].name
         like: Any = {**dict(zip(own.signature.parameters, args, strict=False)), **kwargs}[query]
-        heads = request["sizes"]["HQ"], key_heads(own.signature, request["sizes"])
+        heads = recorded.heads
         if blank:
-            given = [None] * len(lowered.results)
-            kept = [lowered.results[x] if isinstance(x, int) else x for x in self._kept(lowered)]
-            saved = [_zeros(like, _shape(kind, like, heads), kind.dtype) for kind in kept]
-        more, kinds = self._gradients(given, lowered.results, like, heads)
-        for number, (array, kind) in enumerate(self._saved(saved, lowered)):
+            given = [None] * len(recorded.results)
+            saved = [_zeros(like, _shape(kind, like, heads), kind.dtype) for kind in recorded.saved]
+        more, kinds = self._gradients(given, recorded.results, like, heads)
+        for number, (array, kind) in enumerate(self._saved(saved, recorded.saved)):
             _check(f"{own.signature.name}: backward: saved[{number}]", array, kind, like, heads)
             more[f"saved_{number}"], kinds[f"saved_{number}"] = array, kind
         return self._dispatcher(kinds, shared_names(own.signature, kwargs)), more
+
+    def _recorded_of(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Recorded:
+        """What the forward run of these arguments knows; its code is found without Python."""
+        signature, forward = self.function.signature, self._forward_of(kwargs)
+        executable = forward.prepare(*args, **kwargs)
+        if executable not in self._recorded:
+            request = forward.describe(*args, **kwargs)
+            lowered = known_program(signature, request)
+            kept = (lowered.results[x] if isinstance(x, int) else x for x in self._kept(lowered))
+            heads = request["sizes"]["HQ"], key_heads(signature, request["sizes"])
+            self._recorded[executable] = Recorded(lowered.results, tuple(kept), heads)
+        return self._recorded[executable]
 
     def _gradients(
         self, given: Sequence[Any], results: Sequence[Result], like: Any, heads: tuple[int, int]
@@ -187,9 +218,8 @@ class Derivative:
             named[f"d_{number}"], kinds[f"d_{number}"] = d_out, result
         return named, kinds
 
-    def _saved(self, saved: Sequence[Any], lowered: Lowered) -> list[tuple[Any, Result]]:
+    def _saved(self, saved: Sequence[Any], kinds: tuple[Result, ...]) -> list[tuple[Any, Result]]:
         """The saved arrays, and what each is."""
-        kinds = [lowered.results[x] if isinstance(x, int) else x for x in self._kept(lowered)]
         if isinstance(saved, tuple | list) and len(saved) == len(kinds):
             return list(zip(saved, kinds, strict=True))
         is_listed = isinstance(saved, tuple | list)

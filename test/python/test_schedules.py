@@ -38,14 +38,13 @@ def test_decoding_on_a_gpu_is_cut_into_slices() -> None:
     assert choose(replace(DECODING, deterministic=True)) == Choice("split_kv")
 
 
-def test_few_query_blocks_select_and_attend_in_one_launch() -> None:
-    few = replace(DECODING, has_few_blocks=True)
-    assert wants_one_launch(few) and not wants_one_launch(DECODING)
-    assert not wants_one_launch(replace(few, target="cpu"))
+def test_single_query_blocks_select_and_attend_in_one_launch_on_the_cpu() -> None:
     single = replace(DECODING, has_one_block=True)
-    assert wants_one_launch(single) and wants_one_launch(replace(single, target="cpu"))
+    on_cpu = replace(single, target="cpu")
+    assert wants_one_launch(on_cpu) and not wants_one_launch(single)
+    assert not wants_one_launch(replace(on_cpu, has_one_block=False))
     for derivative in ("forward", "backward"):
-        assert not wants_one_launch(replace(few, derivative=derivative, has_one_block=True))
+        assert not wants_one_launch(replace(on_cpu, derivative=derivative))
 
 
 def test_gradients_are_summed_by_their_chunks() -> None:

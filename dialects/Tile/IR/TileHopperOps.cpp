@@ -152,7 +152,7 @@ LogicalResult WgmmaOp::verify() {
   int64_t cols = rhs.getDimSize(getTransposed() ? 1 : 2);
   if (!acc.getElementType().isF32() || acc.getRank() != 2 ||
       acc.getDimSize(0) != 64 || acc.getDimSize(1) != cols || inner != depth ||
-      cols % 8 || cols > 256)
+      inner % 16 || cols % 8 || cols > 256)
     return emitOpError("expected the shapes of a product, found ")
            << lhs << ", " << rhs << " and " << acc;
   for (Operation *user : getResult().getUsers())

@@ -180,8 +180,8 @@ def Tile_WgmmaOp : Tile_Op<"wgmma", [AllTypesMatch<["acc", "result"]>]> {
 
     (C1) Stages have a 128-byte swizzle and 16-bit elements of one type.
     (C2) The lhs has 64 rows, as the accumulator.
-    (C3) The shapes are those of a product; the accumulator is f32 and has a
-         multiple of 8 and at most 256 columns.
+    (C3) The shapes are those of a product over a multiple of 16; the accumulator
+         is f32 and has a multiple of 8 and at most 256 columns.
     (C4) The result goes only to tile.wgmma and tile.wgmma_wait.
     (C5) A lhs in shared memory has a stage; one in registers has none, is not
          transposed, and has its elements as an accumulator of four warps.
@@ -203,6 +203,10 @@ def Tile_WgmmaOp : Tile_Op<"wgmma", [AllTypesMatch<["acc", "result"]>]> {
 def Tile_WgmmaWaitOp : Tile_Op<"wgmma_wait", [AllTypesMatch<["input", "result"]>]> {
   let summary = "an accumulator when at most `pending` products are under way";
   let description = [{
+    Products finish in the order in which they were started; `pending` counts
+    those that were started behind the last one that is waited for. Only the
+    result of the product `input` may be taken from here on.
+
     ```mlir
     %t = tile.wgmma_wait 0 %s : tensor<64x128xf32, #acc>
     ```

@@ -11,7 +11,8 @@
 //
 //   dot result, accumulator   the accumulator fragment of mma
 //   dot lhs                   the same (16-bit), or the A fragment of tf32
-//   dot rhs                   the B fragment; held by each warp
+//   dot rhs                   the B fragment; held by each warp, or dealt by
+//                             columns where those of the result are
 //   loop-carried, scf.if      as the value that is yielded
 //   copy_async                rows in 16-byte pieces, for coalesced accesses
 //

@@ -7,7 +7,9 @@
 // last barrier: a read of what was written, a write of what was read or
 // written. Additions to one array (tile.reduce_into) commute. It looks at
 // arrays, scratch, and the shared buffers that tile.store_shared writes; copies
-// into rings have barriers of their own, which count here too.
+// into rings have barriers of their own, which count here too. A tile.wgmma may
+// read until its tile.wgmma_wait; in kernels that have one, each barrier also
+// shows it what threads have written (Expander::meet).
 //
 //   tile.store_shared %p into %buffer[%c0]
 //   %t = tile.load_shared transposed %buffer[%c0]

@@ -13,6 +13,8 @@
 //   %t = tile.wgmma %ring[%stage], transposed %keys[%c0], %zero
 //   %s = tile.wgmma_wait 0 %t
 //
+// Programs of exactly four warps do so, for tiles of 64 rows.
+//
 // The wait goes down to the first that needs the product, and lets those that
 // were started since go on: the next may start before it.
 //

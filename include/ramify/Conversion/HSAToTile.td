@@ -42,7 +42,7 @@ def HSAToTile : Pass<"hsa-to-tile", "::mlir::ModuleOp"> {
            "of a program: tiles with which it has more are not chosen; 0 for "
            "no limit">,
     Option<"streamRows", "stream-rows", "int64_t", "64",
-           "query blocks of a program that walks over streams">,
+           "rows of a tile over streams">,
     Option<"streamChunks", "stream-chunks", "int64_t", "64",
            "chunks in a tile of a stream">,
     Option<"chunkRows", "chunk-rows", "int64_t", "64",
@@ -58,7 +58,8 @@ def HSAToTile : Pass<"hsa-to-tile", "::mlir::ModuleOp"> {
     Option<"windowTokens", "window-tokens", "int64_t", "4096",
            "queries whose visits are made window by window (chunk_major)">,
     Option<"indexPicks", "index-picks", "int64_t", "512",
-           "picks that a program of an inverse index counts">,
+           "picks that a program of an inverse index counts; on a GPU a power of "
+           "two">,
     Option<"deterministic", "deterministic", "bool", "false",
            "sums are added in the same order each time">,
     Option<"oneLaunch", "one-launch", "bool", "false",

@@ -75,6 +75,7 @@ private:
 
   // The plan.
   LogicalResult createPlan();
+  Value getIndexBytes(Value number);
   void chooseWindows();
   void createSpan(Value span);
   void createSequences(Value window, Value number, Value group);
@@ -240,10 +241,21 @@ LogicalResult ChunkMajor::createRestKernel() {
 // The plan
 //===----------------------------------------------------------------------===//
 
+/// Of the indices that the plan makes, with so many rows in a window.
+Value ChunkMajor::getIndexBytes(Value number) {
+  Value bytes = b.index(0);
+  for (InverseIndex &index : indices)
+    if (!index.isImported())
+      bytes =
+          b.add(bytes, index.getBytes(b, index.getSizes(b, arguments), number,
+                                      /*exported=*/false));
+  return bytes;
+}
+
 /// Windows of as many tokens as the parts have room for, as many sequences at
 /// a time, and as many windows in an index.
 void ChunkMajor::chooseWindows() {
-  Value partBytes, cachedBytes, indexBytes;
+  Value partBytes, cachedBytes;
   Value queryHeads = b.mul(headBlocks, b.index(blockShape.heads));
   for (Selection &selection : selections) {
     SelectionSizes sizes = indices[selection.index].getSizes(b, arguments);
@@ -264,12 +276,8 @@ void ChunkMajor::chooseWindows() {
   cachedBytes = atLeastOne(b.mul(cachedBytes, queryHeads));
   Value most = divideDown(b.index(kPartBytes), partBytes);
   windowRows = atLeastOne(limit(windowRows, most));
-  for (InverseIndex &index : indices)
-    windowRows =
-        fitRows(b, windowRows, b.index(kIndexBytes), [&](Value number) {
-          return index.getBytes(b, index.getSizes(b, arguments), number,
-                                /*exported=*/false);
-        });
+  windowRows = fitRows(b, windowRows, b.index(kIndexBytes),
+                       [&](Value number) { return getIndexBytes(number); });
   // An index that the call brings along has its windows; if there are several,
   // they have the same.
   for (InverseIndex &index : indices)
@@ -280,17 +288,9 @@ void ChunkMajor::chooseWindows() {
                                           b.mul(cachedBytes, windowRows)));
   groupSize = atLeastOne(limit(groupSize, batch));
   windowCount = divideUp(rows, windowRows);
-  for (InverseIndex &index : indices) {
-    if (index.isImported())
-      continue;
-    Value bytes = index.getBytes(b, index.getSizes(b, arguments), windowRows,
-                                 /*exported=*/false);
-    indexBytes = indexBytes ? b.add(indexBytes, bytes) : bytes;
-  }
-  spanWindows = windowCount;
-  if (indexBytes)
-    spanWindows = limit(
-        divideDown(b.index(kIndexBytes), atLeastOne(indexBytes)), windowCount);
+  Value indexBytes = atLeastOne(getIndexBytes(windowRows));
+  spanWindows =
+      limit(divideDown(b.index(kIndexBytes), indexBytes), windowCount);
   spanWindows = atLeastOne(spanWindows);
 }
 

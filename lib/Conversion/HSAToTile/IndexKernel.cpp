@@ -264,11 +264,13 @@ void IndexKernel::place() {
   keep(sums, firsts);
   Value first = find(firsts), ordinal = b.add(earlier, rank);
   writeEntries(own, b.add(first, ordinal));
-  // One program says how many there are.
+  // One program says how many there are, before others read it.
   Value isLast =
       b.both(b.compare(Predicate::eq, bin, b.i32(kBins - 1)),
              b.splat(b.compare(Predicate::eq, x, b.i32(0)), {kBins}));
-  scatter(b.add(sums, counts), kCounts, b.full(bin.getType(), 1), isLast);
+  Value isFirst = b.splat(b.compare(Predicate::eq, pass, b.i32(0)), {kBins});
+  scatter(b.add(sums, counts), kCounts, b.full(bin.getType(), 1),
+          b.both(isLast, isFirst));
 
   // Where a digit is a chunk the items are known.
   auto only = b.create<scf::IfOp>(b.compare(Predicate::eq, passes, b.i32(1)),

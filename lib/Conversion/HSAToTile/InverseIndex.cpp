@@ -135,18 +135,15 @@ Value ramify::chooseWindowRows(TileBuilder &b, const SelectionSizes &sizes,
 
 Value InverseIndex::getBytes(TileBuilder &b, const SelectionSizes &all,
                              Value rows, bool isExported) {
-  // For each pick its rank, up to two lists, and what tables and runs have.
+  // For each pick its rank, up to two lists, and what tables and runs have; a
+  // table's last row, and the totals.
   constexpr int64_t word = 4;
   int64_t ofPick = word * (3 + llvm::divideCeil(kBins, block)) + 1;
   Value number = b.mul(rows, all.slots);
-  Value bytes;
-  if (!isExported) { // an entry, and items
-    ofPick += word + word * kItemWords / kItemEntries;
-    bytes = b.mul(b.create<arith::MinUIOp>(all.chunks, number),
-                  b.index(word * kItemWords));
-  }
-  Value ofPicks = b.mul(number, b.index(ofPick));
-  bytes = bytes ? b.add(bytes, ofPicks) : ofPicks;
+  if (!isExported) // an entry, and items: no more than picks
+    ofPick += word + word * kItemWords + word * kItemWords / kItemEntries;
+  Value bytes =
+      b.add(b.mul(number, b.index(ofPick)), b.index(2 * word * kBins));
   return b.mul(bytes, b.mul(all.batch, all.heads));
 }
 

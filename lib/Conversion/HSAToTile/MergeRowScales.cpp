@@ -11,9 +11,9 @@
 //     %g  = (%p * %y) * broadcast(%w)      %g  = (%e * %y) * broadcast(%r * %w)
 //
 // This is done only where every user of the scaled tile takes it up, so that
-// one multiplication of the tile is saved and none is added; and not in tiles
-// of 16 rows, a single warp's: with wide sums it has no registers for the
-// vectors.
+// one multiplication of the tile is saved and none is added (two scales may
+// leave the range of f32 where each with the tile did not); and not in tiles of
+// 16 rows, a single warp's: with wide sums it has no registers for the vectors.
 //
 //===----------------------------------------------------------------------===//
 
@@ -87,8 +87,9 @@ private:
   static void handOn(PatternRewriter &rewriter, Value tile, Value rest,
                      Value scale) {
     auto type = cast<RankedTensorType>(tile.getType());
-    SmallVector<Operation *> users(tile.getUsers());
-    for (Operation *user : users) {
+    // A product of the tile with another user's has it as a factor again.
+    while (!tile.use_empty()) {
+      Operation *user = *tile.getUsers().begin();
       Location loc = user->getLoc();
       rewriter.setInsertionPoint(user);
       if (isRowSum(user)) {

@@ -2,8 +2,8 @@
 //===- OneLaunch.h - Programs of launches as one kernel ---------*- C++ -*-===//
 //
 // A function that selects and attends is launched as several programs, each
-// over all query blocks. Where there are few query blocks the launches take
-// longer than their work; then each program of the grid makes all steps for its
+// over all query blocks. On request, or where each sequence has one query block,
+// each program of the grid makes all steps for its
 // own query block:
 //
 //   tile.plan @f_plan {                    tile.plan @f_plan {

@@ -18,7 +18,7 @@
 //                                            %w, %slots)
 //                                          }
 //
-// Where there are few query blocks the programs may become one kernel again
+// On request, or for single query blocks, the programs become one kernel again
 // (OneLaunch.h), each still by its own schedule.
 //
 // It runs last on hsa, so that differentiation sees one program, and each of

@@ -92,3 +92,40 @@ tile.kernel @warp(%e: tensor<16x32xf32>, %r: tensor<16xf32>, %w: tensor<16xf32>,
   %pw = arith.mulf %p, %wb : tensor<16x32xf32>
   tile.scatter %pw into %out[%i] : (tensor<16x32xf32>, memref<?x32xf32, strided<[?, 1]>>, tensor<16xi32>) -> ()
 }
+
+// -----
+
+// A user may be a factor of another one, before or behind it in the list of uses.
+// CHECK-LABEL: tile.kernel @chained
+// CHECK:         %[[EX:.*]] = arith.mulf %[[E:[a-z0-9]+]], %{{.*}} : tensor<64x32xf32>
+// CHECK-NOT:     tile.broadcast
+// CHECK:         %[[SUM:.*]] = tile.reduce sum
+// CHECK:         %[[ONCE:.*]] = arith.mulf %{{.*}}, %{{.*}} : tensor<64xf32>
+// CHECK:         %[[TWICE:.*]] = arith.mulf %{{.*}}, %{{.*}} : tensor<64xf32>
+// CHECK:         tile.scatter %[[TWICE]]
+// CHECK-LABEL: tile.kernel @chained_other_order
+// CHECK-NOT:     tile.broadcast
+// CHECK:         tile.reduce sum
+// CHECK-COUNT-2: arith.mulf %{{.*}}, %{{.*}} : tensor<64xf32>
+// CHECK:         tile.scatter
+tile.kernel @chained(%e: tensor<64x32xf32>, %x: tensor<64x32xf32>, %r: tensor<64xf32>, %sums: memref<?xf32, strided<[1]>>) {
+  %i = tile.iota : tensor<64xi32>
+  %rb = tile.broadcast %r along 1 : tensor<64xf32> -> tensor<64x32xf32>
+  %p = arith.mulf %e, %rb : tensor<64x32xf32>
+  %p1 = arith.mulf %p, %x : tensor<64x32xf32>
+  %p2 = arith.mulf %p, %p1 : tensor<64x32xf32>
+  %d = tile.reduce sum %p2 along 1 : tensor<64x32xf32> -> tensor<64xf32>
+  tile.scatter %d into %sums[%i] : (tensor<64xf32>, memref<?xf32, strided<[1]>>, tensor<64xi32>) -> ()
+}
+
+tile.kernel @chained_other_order(%e: tensor<64x32xf32>, %x: tensor<64x32xf32>, %r: tensor<64xf32>, %w: tensor<64xf32>, %sums: memref<?xf32, strided<[1]>>) {
+  %i = tile.iota : tensor<64xi32>
+  %rb = tile.broadcast %r along 1 : tensor<64xf32> -> tensor<64x32xf32>
+  %wb = tile.broadcast %w along 1 : tensor<64xf32> -> tensor<64x32xf32>
+  %p = arith.mulf %e, %rb : tensor<64x32xf32>
+  %pw = arith.mulf %p, %wb : tensor<64x32xf32>
+  %p1 = arith.mulf %pw, %x : tensor<64x32xf32>
+  %p2 = arith.mulf %pw, %p1 : tensor<64x32xf32>
+  %d = tile.reduce sum %p2 along 1 : tensor<64x32xf32> -> tensor<64xf32>
+  tile.scatter %d into %sums[%i] : (tensor<64xf32>, memref<?xf32, strided<[1]>>, tensor<64xi32>) -> ()
+}

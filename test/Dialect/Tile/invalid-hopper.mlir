@@ -123,3 +123,13 @@ tile.kernel @wgmma_c5_layout(%p: tensor<64x64xbf16, #one>, %i: index) {
   // expected-error @below {{expected an lhs of 64 rows that four warps hold as wgmma does, not transposed and without a stage, found 'tensor<64x64xbf16, #tile.layout}}
   %s = tile.wgmma %p, %a[%i], %zero : tensor<64x64xbf16, #one>, !S, tensor<64x64xf32>
 }
+
+// -----
+
+!P = memref<2x24x64xbf16, #tile.shared<swizzle = 128, pad = 0>>
+tile.kernel @wgmma_c3_depth(%i: index) {
+  %zero = arith.constant dense<0.0> : tensor<64x64xf32>
+  %a = tile.alloc_shared : !P
+  // expected-error @below {{expected the shapes of a product}}
+  %s = tile.wgmma transposed %a[%i], %a[%i], %zero : !P, !P, tensor<64x64xf32>
+}

@@ -4,9 +4,8 @@
 !A = memref<?x64xbf16, strided<[?, 1]>>
 
 // What is in shared memory is read there, as it lies or across; what is made in
-// registers is multiplied from them. The last three products are under way
-// together: the first that is needed is waited for where it is needed, and that
-// wait is for those before it, too.
+// registers is multiplied from them. The last two products are under way together:
+// the one that is needed first was started last, so its wait is for both.
 // CHECK-LABEL: tile.kernel @gradient
 // CHECK-SAME:  tile.warps = 4
 // CHECK-DAG: %[[Q:.*]] = tile.alloc_shared : memref<1x64x64xbf16
@@ -104,4 +103,53 @@ tile.kernel @warp(%q: memref<?x64xbf16, strided<[?, 1]>>, %o: memref<?x64xf32, s
   %b = tile.gather %q[%j] : (memref<?x64xbf16, strided<[?, 1]>>, tensor<64xi32>) -> tensor<64x64xbf16>
   %s = tile.dot %a, transposed %b, %zero : tensor<16x64xbf16>, tensor<64x64xbf16>, tensor<16x64xf32> -> tensor<16x64xf32>
   tile.scatter %s into %o[%i] : (tensor<16x64xf32>, memref<?x64xf32, strided<[?, 1]>>, tensor<16xi32>) -> ()
+}
+
+// -----
+
+!A = memref<?x64xbf16, strided<[?, 1]>>
+!O = memref<?x64xf32, strided<[?, 1]>>
+
+// What is needed first was started first: the other goes on.
+// CHECK-LABEL: tile.kernel @in_order
+// CHECK:     %[[S:.*]] = tile.wgmma %{{.*}}, transposed
+// CHECK:     %[[T:.*]] = tile.wgmma %{{.*}}, transposed
+// CHECK:     %[[SW:.*]] = tile.wgmma_wait 1 %[[S]]
+// CHECK:     tile.scatter %[[SW]]
+// CHECK:     %[[TW:.*]] = tile.wgmma_wait 0 %[[T]]
+// CHECK:     tile.scatter %[[TW]]
+tile.kernel @in_order(%q: !A, %k: !A, %o: !O, %g: !O) {
+  %zero = arith.constant dense<0.0> : tensor<64x64xf32>
+  %i = tile.iota : tensor<64xi32>
+  %a = tile.gather %q[%i] : (!A, tensor<64xi32>) -> tensor<64x64xbf16>
+  %b = tile.gather %k[%i] : (!A, tensor<64xi32>) -> tensor<64x64xbf16>
+  %s = tile.dot %a, transposed %b, %zero : tensor<64x64xbf16>, tensor<64x64xbf16>, tensor<64x64xf32> -> tensor<64x64xf32>
+  %t = tile.dot %b, transposed %a, %zero : tensor<64x64xbf16>, tensor<64x64xbf16>, tensor<64x64xf32> -> tensor<64x64xf32>
+  tile.scatter %s into %o[%i] : (tensor<64x64xf32>, !O, tensor<64xi32>) -> ()
+  tile.scatter %t into %g[%i] : (tensor<64x64xf32>, !O, tensor<64xi32>) -> ()
+}
+
+// -----
+
+!A = memref<?x64xbf16, strided<[?, 1]>>
+!O = memref<?x64xf32, strided<[?, 1]>>
+
+// No product is under way across a branch, though its result is needed behind it.
+// CHECK-LABEL: tile.kernel @before_a_branch
+// CHECK:     %[[S:.*]] = tile.wgmma %{{.*}}, transposed
+// CHECK:     %[[SW:.*]] = tile.wgmma_wait 0 %[[S]]
+// CHECK-NEXT: scf.if
+// CHECK:     tile.scatter %[[SW]]
+tile.kernel @before_a_branch(%q: !A, %k: !A, %o: !O, %n: i32) {
+  %zero = arith.constant dense<0.0> : tensor<64x64xf32>
+  %none = arith.constant 0 : i32
+  %some = arith.cmpi sgt, %n, %none : i32
+  %i = tile.iota : tensor<64xi32>
+  %a = tile.gather %q[%i] : (!A, tensor<64xi32>) -> tensor<64x64xbf16>
+  %b = tile.gather %k[%i] : (!A, tensor<64xi32>) -> tensor<64x64xbf16>
+  %s = tile.dot %a, transposed %b, %zero : tensor<64x64xbf16>, tensor<64x64xbf16>, tensor<64x64xf32> -> tensor<64x64xf32>
+  scf.if %some {
+    tile.scatter %zero into %o[%i] : (tensor<64x64xf32>, !O, tensor<64xi32>) -> ()
+  }
+  tile.scatter %s into %o[%i] : (tensor<64x64xf32>, !O, tensor<64xi32>) -> ()
 }
