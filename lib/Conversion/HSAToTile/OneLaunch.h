@@ -2,9 +2,8 @@
 //===- OneLaunch.h - Programs of launches as one kernel ---------*- C++ -*-===//
 //
 // A function that selects and attends is launched as several programs, each
-// over all query blocks. On request, or where each sequence has one query block,
-// each program of the grid makes all steps for its
-// own query block:
+// over all query blocks. On request, or where each sequence has one query
+// block, each program of the grid makes all steps for its own query block:
 //
 //   tile.plan @f_plan {                    tile.plan @f_plan {
 //     %s = tile.workspace                    %s = tile.workspace
