@@ -28,10 +28,12 @@ def misaligned(x: dict[str, Any], elements: int) -> dict[str, Any]:
     return {name: move(array) for name, array in x.items()}
 
 
-def count_conflicts(x: dict[str, Any], case: Case) -> None:
+def count_conflicts(
+    x: dict[str, Any], case: Case, target: str = "sm_90a", read: str = "tile.load_shared"
+) -> None:
     options: dict[str, Any] = {"scale": 0.1, "softmax_n": 0.0, "chunk_size": case.S}
-    placed = rf.ops.hsa_kernel.ir("placed", **x, **options, target="sm_90a")
-    assert "tile.load_shared" in placed and "tile.copy_async" in placed
+    placed = rf.ops.hsa_kernel.ir("placed", **x, **options, target=target)
+    assert read in placed and "tile.copy_async" in placed
     command = [str(OPT), f"--pass-pipeline={CHECK}"]
     done = subprocess.run(command, input=placed, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -54,7 +56,14 @@ def test_pieces_of_four_bytes(dim: int) -> None:
 
 
 @pytest.mark.skipif(OPT is None, reason="ramify-opt is not built")
-@pytest.mark.parametrize("group", [1, 64])
-def test_rows(group: int) -> None:
+@pytest.mark.parametrize(
+    ("group", "target", "read"),
+    [
+        (1, "sm_90a", "tile.load_shared"),
+        (64, "sm_80", "tile.load_shared"),
+        (64, "sm_90a", "tile.wgmma "),  # reads by itself, what copies have written
+    ],
+)
+def test_rows(group: int, target: str, read: str) -> None:
     case = BASE.but(G=group)
-    count_conflicts(make(case, torch.bfloat16), case)
+    count_conflicts(make(case, torch.bfloat16), case, target, read)
