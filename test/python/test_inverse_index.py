@@ -55,9 +55,15 @@ def index_of(
 
 
 def check(picks: NDArray[np.signedinteger], sizes: Sizes) -> None:
+    check_index(index_of(picks, sizes), picks, sizes)
+
+
+def check_index(
+    index: tuple[NDArray[np.int32], ...], picks: NDArray[np.signedinteger], sizes: Sizes
+) -> None:
     """Every region lists each valid pick once, by chunk, ascending, in items of its chunk."""
     bits = max(sizes.K - 1, 0).bit_length()
-    counts, items, entries = index_of(picks, sizes)
+    counts, items, entries = index
     window = entries.shape[3] // max(sizes.K, 1) if sizes.K else sizes.rows
     for b, w, h in np.ndindex(entries.shape[:3]):
         own = picks[b, w * window : (w + 1) * window, h].astype(np.int64).reshape(-1)
