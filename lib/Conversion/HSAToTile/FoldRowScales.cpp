@@ -4,10 +4,14 @@
 // A weighted sum of products is accumulated by the product itself, and what
 // scales its rows moves to the smaller side, beside the scales that are there:
 //
-//     %p  = arith.mulf %e, broadcast(%r)          %t  = arith.mulf %r, %w
-//     %o  = tile.dot %p, %v, 0              ->    %p  = arith.mulf %e,
-//     broadcast(%t) %ow = arith.mulf broadcast(%w), %o          %a' = tile.dot
-//     %p, %v, %a %a' = arith.addf %a, %ow
+//     %p  = arith.mulf %e, broadcast(%r)
+//     %o  = tile.dot %p, %v, 0
+//     %ow = arith.mulf broadcast(%w), %o
+//     %a' = arith.addf %a, %ow
+// becomes
+//     %t  = arith.mulf %r, %w
+//     %p  = arith.mulf %e, broadcast(%t)
+//     %a' = tile.dot %p, %v, %a
 //
 // This saves a multiplication and an addition for each element of the result,
 // and its registers. A bf16 operand is rounded as well after the scale as
@@ -17,11 +21,15 @@
 // Where the product is accumulated by a loop of its own (a chunk in passes over
 // its keys), that loop starts from what its result is added to:
 //
-//     %o  = scf.for iter_args(%i = 0) {           %a' = scf.for iter_args(%i =
-//     %a)
-//       yield tile.dot %p, %v, %i          ->       %x = tile.dot %p, %v, 0
-//     }                                             yield %i + broadcast(%w) %x
+//     %o  = scf.for iter_args(%i = 0) {
+//       yield tile.dot %p, %v, %i
+//     }
 //     %a' = %a + broadcast(%w) %o
+// becomes
+//     %a' = scf.for iter_args(%i = %a) {
+//       %x = tile.dot %p, %v, 0
+//       yield %i + broadcast(%w) %x
+//     }
 //
 //===----------------------------------------------------------------------===//
 

@@ -5,18 +5,27 @@
 // is cut into programs that run one after the other, each over all query
 // blocks:
 //
-//   hsa.program @f(%r, %lm, %q, %k) {      hsa.program @f_0(%r, %lm) {
-//     %s = ... %slots = hsa.topk %s k 8      %slots = hsa.topk ... return
-//     %slots %w = ...                               ... %d = hsa.selected
-//     %slots             } %o = hsa.reduce in %d ...        ->  hsa.program
-//     @f_1(%q, %k, %w, %slots) { return %o                              %o =
-//     hsa.reduce in hsa.selected %slots
-//   }                                      }
-//                                          hsa.program @f(%r, %lm, %q, %k) {
-//                                            %w, %slots = hsa.launch @f_0(%r,
-//                                            %lm) %o = hsa.launch @f_1(%q, %k,
-//                                            %w, %slots)
-//                                          }
+//   hsa.program @f(%r, %lm, %q, %k) {
+//     %s = ...
+//     %slots = hsa.topk %s k 8
+//     %w = ...
+//     %d = hsa.selected %slots
+//     %o = hsa.reduce in %d ...
+//     return %o
+//   }
+// becomes
+//   hsa.program @f_0(%r, %lm) {
+//     %slots = hsa.topk ...
+//     return %w, %slots
+//   }
+//   hsa.program @f_1(%q, %k, %w, %slots) {
+//     %o = hsa.reduce in hsa.selected %slots
+//     return %o
+//   }
+//   hsa.program @f(%r, %lm, %q, %k) {
+//     %w, %slots = hsa.launch @f_0(%r, %lm)
+//     %o = hsa.launch @f_1(%q, %k, %w, %slots)
+//   }
 //
 // On request, or for single query blocks, the programs become one kernel again
 // (OneLaunch.h), each still by its own schedule.
