@@ -36,11 +36,21 @@ static FileLineColLoc findPlace(Location loc) {
   return place;
 }
 
+/// The message of a diagnostic; a program is what its author calls a function.
+static std::string messageOf(Diagnostic &diagnostic) {
+  std::string message = diagnostic.str();
+  StringRef rest(message);
+  if (rest.consume_front(
+          ("'" + hsa::ProgramOp::getOperationName() + "' op ").str()))
+    return ("the function " + rest).str();
+  return message;
+}
+
 static CompileDiagnostic describe(Diagnostic &diagnostic) {
   CompileDiagnostic error;
-  error.message = diagnostic.str();
+  error.message = messageOf(diagnostic);
   for (Diagnostic &note : diagnostic.getNotes())
-    error.message += "\nnote: " + note.str();
+    error.message += "\nnote: " + messageOf(note);
   if (FileLineColLoc place = findPlace(diagnostic.getLocation())) {
     error.file = place.getFilename().str();
     error.line = static_cast<int>(place.getLine());
@@ -92,6 +102,7 @@ private:
   void setAlignment();
   bool checkSharedMemory();
   bool fail(const std::string &message);
+  bool checkNumbers();
 
   const CompileOptions &options;
   MLIRContext context;
@@ -121,11 +132,38 @@ bool Compilation::fail(const std::string &message) {
   return false;
 }
 
+/// Numbers that no kernel could be made for, or only a huge one.
+bool Compilation::checkNumbers() {
+  struct {
+    const char *name;
+    int value, most, step;
+  } numbers[] = {{"stages", options.stages, 4, 1},
+                 {"key-tile", options.keyTile, 256, 16},
+                 {"registers", options.registers, 255, 1},
+                 {"slices", options.slices, 1024, 1},
+                 {"window", options.windowTokens, 1 << 20, 1}};
+  for (auto [name, value, most, step] : numbers)
+    if (value < 0 || value > most || value % step != 0)
+      return fail(
+          std::string(name) + ": expected " +
+          (step == 1 ? "a number" : "a multiple of " + std::to_string(step)) +
+          " from 0 to " + std::to_string(most) + ", found " +
+          std::to_string(value));
+  return true;
+}
+
 bool Compilation::parse(std::string_view text) {
+  if (!checkNumbers())
+    return false;
   if (options.target != "cpu") {
     gpu = findTarget(options.target);
-    if (!gpu)
-      return fail("there is no target \"" + options.target + "\"");
+    if (!gpu) {
+      std::string known = "cpu";
+      for (const GPUTarget &target : knownTargets())
+        known += ", " + std::string(target.name);
+      return fail("target: expected one of " + known + ", found \"" +
+                  options.target + "\"");
+    }
   }
   ParserConfig config(&context);
   module = parseSourceString<ModuleOp>(StringRef(text), config, "<hsa>");

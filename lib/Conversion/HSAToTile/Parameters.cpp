@@ -222,6 +222,15 @@ std::string Parameters::getKeysOfLandmarks() {
   return "";
 }
 
+/// The keys that an array has a number for each of; empty if there is none.
+static std::string getKeysOfArrays(hsa::ProgramOp program) {
+  for (Type type : program.getArgumentTypes())
+    if (auto array = dyn_cast<hsa::ArrayType>(type);
+        array && llvm::is_contained(array.getAxes(), Axis::Key))
+      return getSizeName(program, "N", array.getPartition());
+  return "";
+}
+
 void Parameters::addStart() {
   Builder b(program.getContext());
   start = types.size();
@@ -237,6 +246,10 @@ void Parameters::addStart() {
   else if (std::string keys = getKeysOfLandmarks(); !keys.empty())
     attrs.set("ramify.default",
               b.getArrayAttr({b.getStringAttr(keys), getDim("L")}));
+  else if (std::string keys = getKeysOfArrays(program); !keys.empty())
+    attrs.set("ramify.default", b.getArrayAttr({getDim(keys), getDim("L")}));
+  else // without keys, the queries stand from 0 on
+    attrs.set("ramify.default", b.getArrayAttr({getDim("L"), getDim("L")}));
   attributes.push_back(attrs.getDictionary(program.getContext()));
 }
 

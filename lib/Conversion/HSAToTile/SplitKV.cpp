@@ -148,8 +148,8 @@ LogicalResult SplitKV::collect() {
   for (Type type : program.getResultTypes())
     if (isa<hsa::SumsType>(type))
       return program.emitOpError()
-             << "returns " << type
-             << ", sums over all queries, which split_kv does not do: "
+             << "returns gradients that are sums over all queries, those of "
+                "keys, values or landmarks say, which split_kv does not do: "
                 "query_major does";
   for (auto op : program.getBody().getOps<hsa::ReduceOp>()) {
     auto selected = op.getDomain().getDefiningOp<hsa::SelectedOp>();

@@ -176,8 +176,8 @@ FailureOr<Type> StageProgram::getRole(Value value) {
   auto type = dyn_cast<RankedTensorType>(value.getType());
   if (!type)
     return emitError(value.getLoc())
-           << "makes " << value.getType()
-           << ", to which programs before and after a selection add";
+           << "an online softmax is added to before and after a selection that "
+              "follows from it: make another one behind the selection";
   Type element = type.getElementType();
   auto axes = hsa::getAxes(type).getAxes();
   MLIRContext *context = type.getContext();

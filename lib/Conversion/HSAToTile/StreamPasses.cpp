@@ -180,7 +180,9 @@ FailureOr<unsigned> ramify::emitStreamPasses(StreamEmitter &emitter,
   for (Operation &op : program.getBody().front()) {
     auto take = dyn_cast<hsa::TakeOp>(op);
     if (take && !findTopK(take.getSlots()))
-      return take.emitOpError("is at slots that no topk of the function made");
+      return emitError(take.getLoc())
+             << "a stream is read at slots that no topk of the function made: "
+                "at given indices no schedule reads one";
     if (!isStreamReduction(&op))
       continue;
     FailureOr<int> pass = numbers.getPass(&op);

@@ -27,7 +27,7 @@ hsa.program @no_query(%scale: f32) attributes {group = 1 : i64} {
 !indices = !hsa.indices<"kv", i32, heads = kv>
 !chunk = tensor<16x16xf32, #hsa.axes<key, dim>>
 
-// expected-error @below {{returns '!hsa.sums<!hsa.chunks<"kv", f32, key = 16, dim = 16>>', sums over all queries, which split_kv does not do: query_major does}}
+// expected-error @below {{returns gradients that are sums over all queries, those of keys, values or landmarks say, which split_kv does not do: query_major does}}
 hsa.program @sums(%q: !query, %k: !keys, %indices: !indices) -> !hsa.sums<!keys> attributes {group = 2 : i64} {
   %zeros = hsa.zeros : !hsa.sums<!keys>
   %picks = hsa.selected %indices : !indices -> !hsa.domain<"kv", "indices">

@@ -30,7 +30,7 @@ hsa.program @outside(%r: !hsa.query<f32, pos = 1, head = 1, dim = 16>,
   %b = hsa.chunk_info index in "kv" : tensor<?xi32, #hsa.axes<chunk>>
   %slots = hsa.load %old : !hsa.indices<"kv", i32, heads = kv, slots = 8> -> tensor<8xi32, #hsa.axes<slot>>
   %each = hsa.broadcast %slots : tensor<8xi32, #hsa.axes<slot>> to tensor<1x8xi32, #hsa.axes<pos, slot>>
-  // expected-error @below {{is at slots that no topk of the function made}}
+  // expected-error @below {{a stream is read at slots that no topk of the function made: at given indices no schedule reads one}}
   %x = hsa.take %b at %each : tensor<?xi32, #hsa.axes<chunk>>, tensor<1x8xi32, #hsa.axes<pos, slot>>
       -> tensor<1x8xi32, #hsa.axes<pos, slot>>
   hsa.return %x : tensor<1x8xi32, #hsa.axes<pos, slot>>
