@@ -41,6 +41,15 @@ void Arguments::read(const CallArguments &call) {
 // Binding
 //===----------------------------------------------------------------------===//
 
+/// A text in quotes, where Unicode has no such text in escapes.
+static std::string textOf(PyObject *text) {
+  auto shown = py::reinterpret_steal<py::object>(PyObject_ASCII(text));
+  if (PyUnicode_AsUTF8(text))
+    shown = py::repr(text);
+  PyErr_Clear();
+  return shown.cast<std::string>();
+}
+
 void Arguments::bind(const CallArguments &call) {
   const auto &parameters = signature.parameters;
   if (call.positional > signature.positional)
@@ -52,8 +61,8 @@ void Arguments::bind(const CallArguments &call) {
   for (size_t i = 0; i < call.keywords(); ++i) {
     int index = signature.findKeyword(call.name(i));
     if (index < 0)
-      fail(ErrorKind::ArgumentType, signature.function, "() has no parameter '",
-           py::handle(call.name(i)).cast<std::string>(), "'");
+      fail(ErrorKind::ArgumentType, signature.function, "() has no parameter ",
+           textOf(call.name(i)));
     if (slots[index].object)
       fail(ErrorKind::ArgumentType, parameters[index].label,
            " was given twice");
@@ -96,29 +105,6 @@ void Arguments::setSymbol(int symbol, int64_t value) {
 // Arrays
 //===----------------------------------------------------------------------===//
 
-void Arguments::readArray(int index) {
-  const Parameter &p = signature.parameters[index];
-  Slot &slot = slots[index];
-  if (slot.type->isTraced)
-    throw TracedTensor{p.label};
-  slot.view.read(slot.object, *slot.type, p.label);
-  slot.state = State::Array;
-  if (leaderIndex < 0)
-    leaderIndex = index;
-  checkDevice(index);
-  readShape(index);
-  readLayout(index);
-}
-
-void Arguments::checkDevice(int index) {
-  const ArrayDevice &mine = slots[index].view.device;
-  if (mine == device())
-    return;
-  fail(ErrorKind::ArgumentType, signature.parameters[index].label, " is on ",
-       str(mine), ", but ", signature.parameters[leaderIndex].text, " is on ",
-       str(device()));
-}
-
 static std::string dtypeList(unsigned mask) {
   std::vector<std::string> names;
   for (int i = 0; i < runtime::numDTypes; ++i)
@@ -128,6 +114,49 @@ static std::string dtypeList(unsigned mask) {
   for (size_t i = 0; i < names.size(); ++i)
     text += (i == 0 ? "" : i + 1 == names.size() ? " or " : ", ") + names[i];
   return text;
+}
+
+void Arguments::readArray(int index) {
+  const Parameter &p = signature.parameters[index];
+  Slot &slot = slots[index];
+  if (slot.type->isTraced)
+    throw TracedTensor{p.label};
+  try {
+    slot.view.read(slot.object, *slot.type, p.label);
+  } catch (const UnknownDType &unknown) {
+    if (!p.dtypes)
+      throw;
+    fail(ErrorKind::ArgumentType, p.label, ": expected ", dtypeList(p.dtypes),
+         ", found ", unknown.found);
+  }
+  slot.state = State::Array;
+  if (leaderIndex < 0)
+    leaderIndex = index;
+  checkDevice(index);
+  readShape(index);
+  readLayout(index);
+  // PyTorch makes a tensor of it that is what its memory says.
+  if (slot.type->isTorch && liesInPairs(slot.view) &&
+      isNegated(slot.object, *slot.type))
+    throw TracedTensor{p.label};
+}
+
+/// Whether an array may be the imaginary part of a complex one. Only then we
+/// ask PyTorch about it, which takes a while.
+bool Arguments::liesInPairs(const ArrayView &view) {
+  for (int d = 0; d < view.rank; ++d)
+    if (view.sizes[d] > 1 && view.strides[d] % 2 != 0)
+      return false;
+  return true;
+}
+
+void Arguments::checkDevice(int index) {
+  const ArrayDevice &mine = slots[index].view.device;
+  if (mine == device())
+    return;
+  fail(ErrorKind::ArgumentType, signature.parameters[index].label, " is on ",
+       str(mine), ", but ", signature.parameters[leaderIndex].text, " is on ",
+       str(device()));
 }
 
 void Arguments::checkDType(int index) const {
@@ -263,13 +292,27 @@ static uint64_t floatBits(DType dtype, double value, bool finite,
        Py_TYPE(object)->tp_name);
 }
 
+/// Whether an object is a real number; conditions are none, NumPy's included.
+static bool isReal(PyObject *object) {
+  if (PyFloat_Check(object) || PyLong_Check(object))
+    return !PyBool_Check(object);
+  PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<py::object>
+      storage;
+  const py::object &real =
+      storage
+          .call_once_and_store_result(
+              [] { return py::module_::import("numbers").attr("Real"); })
+          .get_stored();
+  return py::isinstance(object, real);
+}
+
 void Arguments::readScalar(int index) {
   const Parameter &p = signature.parameters[index];
   Slot &slot = slots[index];
   slot.state = State::Scalar;
   bool wantsFloat = isFloat(*p.scalar);
   PyObject *object = slot.object;
-  bool isNumber = wantsFloat ? PyNumber_Check(object) : PyIndex_Check(object);
+  bool isNumber = wantsFloat ? isReal(object) : PyIndex_Check(object);
   if (!isNumber || slot.type->access != ArrayType::Access::None ||
       PyBool_Check(object))
     fail(ErrorKind::ArgumentType, p.label, ": expected ",
@@ -314,6 +357,26 @@ static bool torchIsDeterministic() {
   return isSet().cast<bool>();
 }
 
+/// The integers in a tuple of names and values; what is none is left out.
+void Arguments::readEntries(const Parameter &p, PyObject *object) {
+  if (p.entries.empty() || !PyTuple_Check(object))
+    return;
+  for (py::handle pair : py::reinterpret_borrow<py::tuple>(object)) {
+    if (!PyTuple_Check(pair.ptr()) || PyTuple_GET_SIZE(pair.ptr()) != 2)
+      continue;
+    PyObject *name = PyTuple_GET_ITEM(pair.ptr(), 0);
+    PyObject *number = PyTuple_GET_ITEM(pair.ptr(), 1);
+    int overflow = 0;
+    if (!PyUnicode_Check(name) || !PyLong_Check(number))
+      continue;
+    int64_t value = PyLong_AsLongLongAndOverflow(number, &overflow);
+    for (const auto &[text, symbol] : p.entries)
+      if (!overflow &&
+          PyUnicode_CompareWithASCIIString(name, text.c_str()) == 0)
+        setSymbol(symbol, value);
+  }
+}
+
 void Arguments::readConstexpr(int index) {
   const Parameter &p = signature.parameters[index];
   Slot &slot = slots[index];
@@ -331,6 +394,7 @@ void Arguments::readConstexpr(int index) {
     slot.object = slot.converted.ptr();
   }
   PyObject *object = slot.object;
+  readEntries(p, object);
   if (!PyLong_Check(object))
     return;
   int overflow = 0;

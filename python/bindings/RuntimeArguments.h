@@ -68,8 +68,10 @@ private:
   void readArray(int index);
   void readShape(int index);
   void readLayout(int index);
+  static bool liesInPairs(const ArrayView &view);
   void readScalar(int index);
   void readConstexpr(int index);
+  void readEntries(const Parameter &p, PyObject *object);
   void checkDType(int index) const;
   void checkDevice(int index);
   void setSymbol(int symbol, int64_t value);

@@ -58,9 +58,13 @@ static DType dtypeOf(dlpack::DataType type, const std::string &name) {
   if (type.code < table.size() && type.bits < table[0].size() &&
       type.lanes == 1 && table[type.code][type.bits] >= 0)
     return static_cast<DType>(table[type.code][type.bits]);
-  fail(ErrorKind::ArgumentType, name,
-       " has a dtype that Ramify does not know (DLPack code ", int(type.code),
-       ", ", int(type.bits), " bits)");
+  static constexpr const char *kinds[] = {"int",    "uint",   "float",
+                                          "opaque", "bfloat", "complex"};
+  bool isNamed = type.code < std::size(kinds) && type.lanes == 1;
+  throw UnknownDType(
+      name, isNamed ? kinds[type.code] + std::to_string(type.bits)
+                    : runtime::concat(int(type.bits), " bits of DLPack's code ",
+                                      int(type.code)));
 }
 
 //===----------------------------------------------------------------------===//
@@ -114,9 +118,25 @@ static const PyGetSetDef *getterOf(PyTypeObject *type, const char *name) {
   return reinterpret_cast<PyGetSetDescrObject *>(descriptor.ptr())->d_getset;
 }
 
-/// Whether a class of tensors has operators of its own.
+/// The C function behind a method of the type that takes no arguments, if one
+/// is.
+static const PyMethodDef *methodOf(PyTypeObject *type, const char *name) {
+  py::object descriptor = py::reinterpret_steal<py::object>(
+      PyObject_GetAttrString(reinterpret_cast<PyObject *>(type), name));
+  if (!descriptor)
+    PyErr_Clear();
+  if (!descriptor || !Py_IS_TYPE(descriptor.ptr(), &PyMethodDescr_Type))
+    return nullptr;
+  const PyMethodDef *method =
+      reinterpret_cast<PyMethodDescrObject *>(descriptor.ptr())->d_method;
+  return method->ml_flags == METH_NOARGS ? method : nullptr;
+}
+
+/// Whether a class of PyTorch has operators of its own.
 static bool hasTorchDispatch(PyTypeObject *type) {
   py::handle own = reinterpret_cast<PyObject *>(type);
+  if (!py::hasattr(own, "__torch_dispatch__"))
+    return false; // no tensor: a node of torch.fx, say
   py::object dispatch = own.attr("__torch_dispatch__");
   return !dispatch.is(py::module_::import("torch").attr("_C").attr(
       "_disabled_torch_dispatch_impl"));
@@ -126,8 +146,10 @@ static ArrayType inspect(PyTypeObject *type) {
   ArrayType result;
   result.isTorch = derivesFrom(type, "torch");
   result.isCupy = derivesFrom(type, "cupy");
+  result.isMasked = derivesFrom(type, "numpy.ma");
   if (result.isTorch) {
     result.requiresGrad = getterOf(type, "requires_grad");
+    result.isNegated = methodOf(type, "is_neg");
     result.isTraced = hasTorchDispatch(type);
   }
   result.api = exchangeApiOf(type);
@@ -176,6 +198,16 @@ bool requiresGrad(PyObject *tensor, const ArrayType &type) {
   return flag.ptr() == Py_True;
 }
 
+bool isNegated(PyObject *tensor, const ArrayType &type) {
+  if (!type.isNegated)
+    return false;
+  auto flag = py::reinterpret_steal<py::object>(
+      type.isNegated->ml_meth(tensor, nullptr));
+  if (!flag)
+    raisePython();
+  return flag.ptr() == Py_True;
+}
+
 //===----------------------------------------------------------------------===//
 // Reading
 //===----------------------------------------------------------------------===//
@@ -197,6 +229,10 @@ void ArrayView::read(PyObject *object, const ArrayType &type,
   case ArrayType::Access::Exchange:
     return readExchange(object, type, name);
   case ArrayType::Access::NumPy:
+    if (type.isMasked)
+      fail(ErrorKind::ArgumentType, name,
+           ": expected an array without a mask, found a ",
+           Py_TYPE(object)->tp_name, "; call .filled(0) on it first");
     return readNumPy(object, name);
   case ArrayType::Access::DLPack:
     return readDLPack(object, type, name);
@@ -237,10 +273,28 @@ void ArrayView::take(const dlpack::Tensor &tensor, const std::string &name) {
   }
 }
 
+/// Whether a tensor stands for others inside `torch.vmap`, `torch.func.grad` or
+/// another transform.
+static bool isTransformed(PyObject *object) {
+  if (!arrayTypeOf(object).isTorch)
+    return false;
+  py::object functorch =
+      py::module_::import("torch").attr("_C").attr("_functorch");
+  py::handle tensor(object);
+  return functorch.attr("is_batchedtensor")(tensor).cast<bool>() ||
+         functorch.attr("is_gradtrackingtensor")(tensor).cast<bool>();
+}
+
 /// Replaces the library's exception for a tensor that has no memory to read:
-/// one that is sparse, or on PyTorch's "meta" device.
+/// one that is sparse, on PyTorch's "meta" device, or inside a transform.
 [[noreturn]] static void failToRead(PyObject *object, const std::string &name) {
   py::error_already_set cause;
+  if (isTransformed(object))
+    fail(ErrorKind::Unsupported, name,
+         ": expected a tensor with memory of its own, found one inside a "
+         "transform of torch.func, such as vmap or grad, which Ramify's "
+         "functions have no rules for. Call them outside of it, with a batch "
+         "axis in place of vmap and tensor.backward() in place of grad");
   std::string why = py::str(cause.value());
   fail(ErrorKind::ArgumentType, name,
        ": expected a dense array on the CPU or a GPU, found a ",
@@ -277,8 +331,8 @@ static DType dtypeOfFormat(const Py_buffer &buffer, const std::string &name) {
     if (*format == '?')
       return DType::I1;
   }
-  fail(ErrorKind::ArgumentType, name,
-       " has a dtype that Ramify does not know (format '", buffer.format, "')");
+  throw UnknownDType(
+      name, py::str(py::handle(buffer.obj).attr("dtype")).cast<std::string>());
 }
 
 void ArrayView::readNumPy(PyObject *object, const std::string &name) {
@@ -290,10 +344,9 @@ void ArrayView::readNumPy(PyObject *object, const std::string &name) {
   // ml_dtypes' bfloat16 has no buffer format: read it as integers.
   PyErr_Clear();
   py::handle array(object);
-  if (py::str(array.attr("dtype")).cast<std::string>() != "bfloat16")
-    fail(ErrorKind::ArgumentType, name, " has the dtype ",
-         py::str(array.attr("dtype")).cast<std::string>(),
-         ", which Ramify does not know");
+  if (auto found = py::str(array.attr("dtype")).cast<std::string>();
+      found != "bfloat16")
+    throw UnknownDType(name, found);
   py::object integers = array.attr("view")("int16");
   if (PyObject_GetBuffer(integers.ptr(), &buffer,
                          PyBUF_STRIDED_RO | PyBUF_FORMAT) != 0)
@@ -339,13 +392,28 @@ static py::object callDLPack(const py::object &array, const py::dict &options,
   return capsule;
 }
 
+/// Where an array lives, as it tells.
+static std::pair<int, int> deviceOf(const py::object &array,
+                                    const std::string &name) {
+  auto pair = py::reinterpret_steal<py::object>(
+      PyObject_CallMethod(array.ptr(), "__dlpack_device__", nullptr));
+  if (!pair)
+    failToRead(array.ptr(), name);
+  try {
+    return pair.cast<std::pair<int, int>>();
+  } catch (const py::cast_error &) {
+    fail(ErrorKind::ArgumentType, name,
+         ": expected a pair of ints from its __dlpack_device__, found ",
+         py::repr(pair).cast<std::string>());
+  }
+}
+
 void ArrayView::readDLPack(PyObject *object, const ArrayType &type,
                            const std::string &name) {
   auto array = py::reinterpret_borrow<py::object>(object);
   if (type.isTorch)
     array = array.attr("detach")(); // it gives nothing that requires a gradient
-  auto [deviceType, deviceId] =
-      array.attr("__dlpack_device__")().cast<std::pair<int, int>>();
+  auto [deviceType, deviceId] = deviceOf(array, name);
   py::dict options;
   if (deviceType == dlpack::Cuda || deviceType == dlpack::CudaManaged) {
     // We launch on the current stream of PyTorch and CuPy, which need not wait;

@@ -8,6 +8,7 @@
 
 #include "DLPack.h"
 
+#include "runtime/Error.h"
 #include "runtime/Plan.h"
 
 #include <pybind11/pybind11.h>
@@ -33,8 +34,23 @@ struct ArrayType {
   /// A PyTorch tensor without memory of its own, which only PyTorch's operators
   /// understand: it stands for another one, or for none while code is traced.
   bool isTraced = false;
+  /// NumPy's arrays with a mask, which their memory does not show.
+  bool isMasked = false;
   /// Reads PyTorch's `requires_grad`; null where a subclass defines it anew.
   const PyGetSetDef *requiresGrad = nullptr;
+  /// PyTorch's `is_neg`, or null.
+  const PyMethodDef *isNegated = nullptr;
+};
+
+/// An array's dtype is none of ours. Whoever knows which ones are taken says so
+/// instead.
+struct UnknownDType : runtime::Error {
+  UnknownDType(const std::string &name, std::string found)
+      : Error(runtime::ErrorKind::ArgumentType,
+              name + " has the dtype " + found +
+                  ", which Ramify does not know"),
+        found(std::move(found)) {}
+  std::string found;
 };
 
 /// The entry of `object`'s type; its address stays valid.
@@ -42,6 +58,10 @@ const ArrayType &arrayTypeOf(PyObject *object);
 
 /// Whether a PyTorch tensor wants a gradient.
 bool requiresGrad(PyObject *tensor, const ArrayType &type);
+
+/// Whether a PyTorch tensor's elements are those of its memory times -1, as
+/// those of `x.conj().imag` are.
+bool isNegated(PyObject *tensor, const ArrayType &type);
 
 /// One array while it is used. Sizes and strides are in elements.
 class ArrayView {

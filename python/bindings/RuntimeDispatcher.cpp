@@ -55,15 +55,57 @@ static bool gradientsRecorded() {
   return isEnabled().cast<bool>();
 }
 
+/// Whether a level of PyTorch's forward-mode differentiation is open.
+static bool isForwardModeOn() {
+  PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<py::object>
+      storage;
+  const py::object &module =
+      storage
+          .call_once_and_store_result([] {
+            return py::module_::import("torch.autograd.forward_ad")
+                .attr("__dict__");
+          })
+          .get_stored();
+  static PyObject *const name = PyUnicode_InternFromString("_current_level");
+  PyObject *level = PyDict_GetItemWithError(module.ptr(), name); // borrowed
+  return level && PyLong_Check(level) && PyLong_AsLong(level) >= 0;
+}
+
+/// Raises an error if a tensor carries a tangent, which a call would lose.
+static void refuseTangents(const std::string &function,
+                           const CallArguments &given) {
+  py::list values;
+  for (size_t i = 0; i < given.positional; ++i)
+    values.append(py::handle(given.items[i]));
+  for (size_t i = 0; i < given.keywords(); ++i)
+    values.append(py::handle(given.value(i)));
+  py::module_::import("ramify.torch.forward_mode")
+      .attr("refuse_tangents")(function, values);
+}
+
 /// Reads arguments that have to have memory.
 static void readConcrete(Arguments &arguments, const CallArguments &given) {
   try {
     arguments.read(given);
   } catch (const TracedTensor &tensor) {
     fail(ErrorKind::ArgumentType, tensor.label,
-         " is a tensor without memory: PyTorch is tracing, or the tensor "
-         "stands for others");
+         " is a tensor without memory of its own: PyTorch is tracing, or the "
+         "tensor stands for others, as x.conj().imag does; "
+         ".resolve_neg() makes one of that");
   }
+}
+
+/// Refuses a first array whose library, which makes the results, is not known.
+static void checkLibrary(const Arguments &arguments) {
+  const ArrayType &type = arguments.leaderType();
+  PyObject *leader = arguments.leader();
+  if (type.access == ArrayType::Access::DLPack && !type.isTorch &&
+      !type.isCupy && !py::hasattr(leader, "__array_namespace__"))
+    fail(ErrorKind::ArgumentType,
+         "results are made by the library of the first array: expected one "
+         "with __array_namespace__, found ",
+         Py_TYPE(leader)->tp_name,
+         ". numpy.from_dlpack makes a NumPy array of it");
 }
 
 py::object Dispatcher::call(const CallArguments &given) {
@@ -78,7 +120,10 @@ py::object Dispatcher::call(const CallArguments &given) {
     }
     if (arguments.requiresGrad() && gradientsRecorded())
       return callTorch(given);
+    if (arguments.leaderType().isTorch && isForwardModeOn())
+      refuseTangents(signature->function, given);
   }
+  checkLibrary(arguments);
   ArrayMaker maker(arguments.leader(), arguments.leaderType(),
                    arguments.device());
   return run(*entryFor(arguments, maker), arguments, maker);

@@ -24,9 +24,12 @@ static void appendBytes(Key &key, const char *bytes, size_t size) {
   }
 }
 
+/// Tuples inside tuples that a constant may have.
+static constexpr int maxNesting = 16;
+
 /// Appends a constant, so that different constants give different words.
-static void appendConstant(Key &key, PyObject *object,
-                           const std::string &label) {
+static void appendConstant(Key &key, PyObject *object, const std::string &label,
+                           int nesting = 0) {
   enum Tag : uint64_t { None, Bool, Int, Float, Str, Tuple };
   if (object == Py_None) {
     key.push_back(None);
@@ -45,15 +48,22 @@ static void appendConstant(Key &key, PyObject *object,
   } else if (PyUnicode_Check(object)) {
     Py_ssize_t size = 0;
     const char *text = PyUnicode_AsUTF8AndSize(object, &size);
-    if (!text)
-      raisePython();
+    if (!text) {
+      PyErr_Clear();
+      fail(ErrorKind::Argument, label,
+           ": expected a text of Unicode, found one with half a character (a "
+           "surrogate)");
+    }
     key.push_back(Str);
     appendBytes(key, text, static_cast<size_t>(size));
   } else if (PyTuple_Check(object)) {
+    if (nesting == maxNesting)
+      fail(ErrorKind::Argument, label, ": expected at most ", maxNesting,
+           " tuples inside each other, found more");
     key.insert(key.end(),
                {Tuple, static_cast<uint64_t>(PyTuple_GET_SIZE(object))});
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(object); ++i)
-      appendConstant(key, PyTuple_GET_ITEM(object, i), label);
+      appendConstant(key, PyTuple_GET_ITEM(object, i), label, nesting + 1);
   } else {
     fail(ErrorKind::ArgumentType, label,
          " is a constant of the compilation: expected None, bool, int, float, "

@@ -27,7 +27,10 @@ int Signature::findKeyword(PyObject *name) const {
   for (size_t i = 0; i < parameters.size(); ++i)
     if (parameters[i].name.ptr() == name)
       return static_cast<int>(i);
-  return find(py::handle(name).cast<std::string>());
+  for (size_t i = 0; i < parameters.size(); ++i)
+    if (PyUnicode_Compare(parameters[i].name.ptr(), name) == 0)
+      return static_cast<int>(i);
+  return -1;
 }
 
 static DType dtypeNamed(const std::string &name) {
@@ -74,6 +77,9 @@ public:
     if (take(spec, "symbol", true) && (p.kind == Parameter::Kind::Constexpr ||
                                        (p.scalar && !isFloat(*p.scalar))))
       p.symbol = symbol(p.text);
+    for (const auto &entry :
+         take<std::vector<std::string>>(spec, "entries", {}))
+      p.entries.emplace_back(entry, symbol(p.text + "." + entry));
     if (p.kind == Parameter::Kind::Array) {
       p.spanSymbol = symbol(p.text + ".span");
       p.rankSymbol = symbol(p.text + ".rank");
@@ -196,7 +202,8 @@ parameters : list of dict
       number is taken in place of an array);
     - scalars: ``scalar`` (the dtype), ``finite`` (default True);
     - constexprs: ``torch_switch`` (False is True while PyTorch's tensors are given and its
-      deterministic algorithms are on);
+      deterministic algorithms are on), ``entries`` (names: checks and keys see "x.name" where x is
+      a tuple of names and integers);
     - all: ``optional`` (None is taken), ``keyword_only``, ``default``, ``symbol`` (whether checks
       and keys see an integer under its name; default True), ``indirect`` (a `Callable` has it acted
       on in Python first, unless an array parameter gets an array).

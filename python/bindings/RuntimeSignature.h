@@ -60,6 +60,8 @@ struct Parameter {
   bool torchSwitch = false; // True, too, where PyTorch is to be deterministic
   pybind11::object defaultValue; // unset: required
   int symbol = -1;               // of an integer scalar or constexpr
+  /// Of the integers in a constexpr that is a tuple of names and values.
+  std::vector<std::pair<std::string, int>> entries;
   int spanSymbol = -1, rankSymbol = -1;
 };
 
