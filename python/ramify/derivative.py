@@ -74,7 +74,10 @@ class Derivative:
         self._recorded: dict[_runtime.Executable, Recorded] = {}
         _check_names(function, wrt)
 
-    def forward(self, *args: Any, **kwargs: Any) -> tuple[Any, tuple[Any, ...]]:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _of, (self.function, self.wrt)  # compiled code stays where it is
+
+    def forward(self, /, *args: Any, **kwargs: Any) -> tuple[Any, tuple[Any, ...]]:
         """Run the function, and save what the gradient needs.
 
         Returns
@@ -103,7 +106,7 @@ class Derivative:
         return outs if count > 1 else outs[0], saved
 
     def backward(
-        self, saved: Sequence[Any], d_outs: Any, *args: Any, **kwargs: Any
+        self, saved: Sequence[Any], d_outs: Any, /, *args: Any, **kwargs: Any
     ) -> tuple[Any, ...]:
         """The gradients, in the order of `wrt`.
 
@@ -122,9 +125,7 @@ class Derivative:
         """
         own = self.function
         if own.own_gradient is not None:
-            outs = saved[0] if len(saved) == 1 else tuple(saved)
-            gradients = own.own_gradient(d_outs, outs, *args, **kwargs)
-            return tuple(_take(own, gradients, name) for name in self.wrt)
+            return self._own_backward(saved, d_outs, args, kwargs)
         given = d_outs if isinstance(d_outs, tuple | list) else (d_outs,)
         args, kwargs = own._reserved(args, kwargs)
         dispatcher, more = self._bind(saved, given, args, kwargs)
@@ -139,7 +140,27 @@ class Derivative:
             raise type(error)(_in_words_of_backward(str(error))) from None
         return results if isinstance(results, tuple) else (results,)
 
-    def explain(self, *args: Any, **kwargs: Any) -> str:
+    def _own_backward(
+        self, outs: Sequence[Any], d_outs: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> tuple[Any, ...]:
+        """The gradients that a function of the user's returns, checked."""
+        own = self.function
+        given = d_outs if isinstance(d_outs, tuple | list) else (d_outs,)
+        if len(given) != len(outs):
+            raise ArgumentError(
+                f"{own.signature.name}: backward: expected gradients of {len(outs)} "
+                f"result{'s' * (len(outs) != 1)}, found {len(given)}."
+            )
+        filled = [_zeros_like(out) if d is None else d for d, out in zip(given, outs, strict=True)]
+        assert own.own_gradient is not None
+        if len(outs) == 1:
+            gradients = own.own_gradient(filled[0], outs[0], *args, **kwargs)
+        else:
+            gradients = own.own_gradient(tuple(filled), tuple(outs), *args, **kwargs)
+        arrays = {**dict(zip(own.signature.parameters, args, strict=False)), **kwargs}
+        return tuple(_take(own, gradients, name, arrays[name]) for name in self.wrt)
+
+    def explain(self, /, *args: Any, **kwargs: Any) -> str:
         """What the forward and the backward run will do: schedules, launches, bytes.
 
         Arrays of zeros stand in for what is saved and for the gradients of the results.
@@ -233,7 +254,7 @@ class Derivative:
             )
         )
 
-    def saved_results(self, *args: Any, **kwargs: Any) -> tuple[Result | int, ...]:
+    def saved_results(self, /, *args: Any, **kwargs: Any) -> tuple[Result | int, ...]:
         """What `forward` saves, without running or compiling code: a result's number, or what is
         saved besides the results."""
         own = self.function
@@ -272,7 +293,7 @@ class Derivative:
             )
         return self._backward[key]
 
-    def _refuse(self, *args: Any, **kwargs: Any) -> Any:
+    def _refuse(self, /, *args: Any, **kwargs: Any) -> Any:
         raise GradientError(
             f"{self.function.signature.name}: a forward or backward run is not recorded: expected "
             "tensors without gradients, or torch.no_grad()."
@@ -291,6 +312,10 @@ class Derivative:
             )
         except CompileError as error:
             raise explained(own, error) from None
+
+
+def _of(function: JitFunction, wrt: tuple[str, ...]) -> Derivative:
+    return function.derivative(wrt)
 
 
 @functools.lru_cache(maxsize=256)
@@ -455,10 +480,40 @@ def _zeros(like: Any, shape: list[int], dtype: str) -> Any:
     return np.zeros(shape, {"f32": np.float32, "i32": np.int32}.get(dtype, like.dtype))
 
 
-def _take(function: JitFunction, gradients: Mapping[str, Any], name: str) -> Any:
-    if name not in gradients:
+def _zeros_like(array: Any) -> Any:
+    if hasattr(array, "new_zeros"):
+        return array.new_zeros(array.shape)
+    return np.zeros(array.shape, array.dtype)
+
+
+def _take(function: JitFunction, gradients: Any, name: str, parameter: Any) -> Any:
+    """The gradient by a parameter among those that a function of the user's returned."""
+    what = f"{function.signature.name}(): its own gradient"
+    if not isinstance(gradients, Mapping):
         raise GradientError(
-            f"{function.signature.name}(): its own gradient returns none by {name}, only by "
-            f"{', '.join(gradients) or 'nothing'}."
+            mismatch(what, "a mapping from names of parameters", type(gradients).__name__)
         )
-    return gradients[name]
+    found = gradients.get(name)
+    if found is None:
+        others = ", ".join(str(other) for other, x in gradients.items() if x is not None)
+        raise GradientError(f"{what} returns none by {name}, only by {others or 'nothing'}.")
+    for kind, of in (("shape", _shape_text), ("dtype", _dtype_text), ("library", _library)):
+        if of(found) != of(parameter):
+            raise GradientError(
+                mismatch(f"{what} by {name}", f"the {kind} {of(parameter)}", str(of(found)))
+            )
+    return found
+
+
+def _shape_text(array: Any) -> str:
+    return str(list(getattr(array, "shape", ())))
+
+
+def _dtype_text(array: Any) -> str:
+    return str(getattr(array, "dtype", type(array).__name__)).rpartition(".")[2]
+
+
+def _library(array: Any) -> str:
+    if hasattr(array, "new_zeros"):
+        return "torch"  # subclasses included
+    return type(array).__module__.partition(".")[0]

@@ -312,6 +312,39 @@ def test_a_gradient_of_ones_own_is_a_function(value: Any) -> None:
         hsa.gradient(value)
 
 
+WRONG_GRADIENTS: dict[str, tuple[Any, str]] = {
+    "nothing": (lambda d: None, "own gradient: expected a mapping .*, found NoneType"),
+    "a list": (lambda d: [d], "own gradient: expected a mapping .*, found list"),
+    "another name": (lambda d: {"k": d}, "own gradient returns none by q, only by k"),
+    "None": (lambda d: {"q": None}, "own gradient returns none by q, only by nothing"),
+    "another shape": (lambda d: {"q": d[:1]}, r"by q: expected the shape \[2, .*, found \[1, "),
+    "another dtype": (lambda d: {"q": d.double()}, "by q: expected the dtype float32, found float"),
+    "another library": (lambda d: {"q": d.numpy()}, "by q: expected the library torch, found nump"),
+    "a number": (lambda d: {"q": 1.0}, r"by q: expected the shape .*, found \[\]"),
+}
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+@pytest.mark.parametrize("name", WRONG_GRADIENTS)
+def test_what_a_gradient_of_ones_own_may_return(name: str, recorded: bool) -> None:
+    returned, message = WRONG_GRADIENTS[name]
+
+    @rf.jit
+    def twice(q: rl.Query):
+        return q * 2
+
+    @twice.gradient
+    def _(d_out: Any, out: Any, q: Any, **options: Any) -> Any:
+        return returned(d_out)
+
+    q = torch.ones(2, 3, 2, 16, requires_grad=recorded)
+    with pytest.raises(G, match=message):
+        if recorded:
+            twice(q).sum().backward()
+        else:
+            twice.derivative("q").backward((q,), torch.ones_like(q), q)
+
+
 @rf.jit
 def named_as_gradients(q: rl.Query, d_0: rl.Tensor["head"], saved_12: rl.Tensor["head"]):
     return q * d_0 * saved_12

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 import torch
 from numerics import Case, make
+from torch.autograd import forward_ad
 
 import ramify as rf
+import ramify.language as rl
 
 A, T, G = rf.ArgumentError, rf.ArgumentTypeError, rf.GradientError
 CASE = Case(B=2, L=12, N=64, H=2, G=4, D=32, S=32, K=3)
@@ -111,6 +113,43 @@ def test_plain_calls_that_are_recorded_get_the_same_words() -> None:
     given["k"].requires_grad_()
     with pytest.raises(T, match="scale: expected a number, found str"):
         rf.ops.hsa_kernel(**{**given, "scale": "0.1"})
+
+
+@rf.jit
+def by_wrt(q: rl.Query, *, wrt: float):
+    return q * wrt
+
+
+def test_names_that_operators_have() -> None:
+    with pytest.raises(rf.LanguageError, match="`wrt` is a name that PyTorch's operators take"):
+        rf.torch_op(by_wrt)
+    assert by_wrt(X["q"], wrt=2.0).equal(2 * X["q"])
+
+
+@pytest.mark.parametrize("function", [rf.ops.hsa_kernel, rf.torch_op(rf.ops.hsa_kernel)], ids=repr)
+@pytest.mark.parametrize("recorded", [False, True])
+def test_tangents_are_not_lost(function: Any, recorded: bool) -> None:
+    given = call()
+    given["k"].requires_grad_(recorded)
+    with forward_ad.dual_level():
+        q = forward_ad.make_dual(given["q"], torch.ones_like(given["q"]))
+        with pytest.raises(G, match="found one of forward-mode differentiation"):
+            function(**{**given, "q": q})
+        assert function(**given).shape == given["q"].shape
+
+
+@pytest.mark.parametrize("function", [rf.ops.hsa_kernel, rf.torch_op(rf.ops.hsa_kernel)], ids=repr)
+def test_transforms(function: Any) -> None:
+    given = call()
+
+    def total(q: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = function(**{**given, "q": q}).sum()
+        return result
+
+    with pytest.raises(rf.UnsupportedError, match=r"a transform of torch\.func"):
+        torch.func.grad(total)(given["q"])
+    with pytest.raises(rf.Error, match=r"torch\.func"):
+        torch.func.jvp(total, (given["q"],), (given["q"],))
 
 
 def test_a_second_derivative() -> None:

@@ -157,6 +157,18 @@ def test_inductor(device: str) -> None:
     assert torch.equal(compiled(x), rf.ops.hsa(**x, chunk_size=64) * 2)
 
 
+def test_imaginary_parts_are_not_negated_in_memory() -> None:
+    """`x.conj().imag` reads memory that holds its elements times -1."""
+    x = inputs("cpu")
+    one = {**x, "indices": x["indices"][..., :1]}
+    weights = torch.complex(x["weights"], x["weights"])[..., :1].conj().imag
+    assert weights.is_neg()
+    expected = rf.ops.hsa(**{**one, "weights": weights.resolve_neg()}, chunk_size=64)
+    assert torch.equal(rf.ops.hsa(**{**one, "weights": weights}, chunk_size=64), expected)
+    with pytest.raises(rf.ArgumentTypeError, match=r"weights is a tensor .* \.resolve_neg"):
+        rf.ops.hsa_kernel.compile(**{**one, "weights": weights}, **OPTIONS)
+
+
 @pytest.mark.parametrize("device", DEVICES)
 def test_autocast_casts_what_meets_in_products(device: str) -> None:
     x = inputs(device)

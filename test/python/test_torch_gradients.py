@@ -15,6 +15,7 @@ from peers import eager
 from torch.utils.checkpoint import checkpoint
 
 import ramify as rf
+import ramify.language as rl
 
 CASE = Case(B=2, L=19, N=150, D=32, S=32)
 OPTIONS: dict[str, Any] = {"scale": 0.2, "chunk_size": 32}
@@ -197,3 +198,58 @@ def test_second_derivatives_are_refused() -> None:
     (first,) = torch.autograd.grad(hsa(x).square().sum(), x["q"], create_graph=True)
     with pytest.raises(rf.GradientError, match="a second one"):
         first.sum().backward()
+
+
+@rf.jit
+def own_chunk(q: rl.Query, k: rl.Chunks, v: rl.Chunks):
+    acc = rl.online_softmax(q, v)
+    for c in rl.own(k):
+        acc.merge(rl.dot(q, k[c]), v[c])
+    return acc.value
+
+
+@own_chunk.gradient
+def _(d_out: Any, out: Any, q: Any, k: Any, v: Any, **options: Any) -> dict[str, Any]:
+    return {"q": d_out, "k": k * out.shape[1]}
+
+
+@rf.jit
+def own_chunk_and_lse(q: rl.Query, k: rl.Chunks, v: rl.Chunks):
+    acc = rl.online_softmax(q, v)
+    for c in rl.own(k):
+        acc.merge(rl.dot(q, k[c]), v[c])
+    return acc.value, acc.lse
+
+
+@own_chunk_and_lse.gradient
+def _(d_outs: Any, outs: Any, q: Any, k: Any, v: Any, **options: Any) -> dict[str, Any]:
+    assert [x.shape for x in d_outs] == [x.shape for x in outs]
+    return {"q": d_outs[0] * 3 + d_outs[1][..., None]}
+
+
+def plain(x: Inputs, q: torch.Tensor) -> Any:
+    return own_chunk(q, x["k"], x["v"], chunk_size=32)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [plain, torch.compile(plain, fullgraph=True, backend="aot_eager")],
+    ids=["plain", "compiled"],
+)
+def test_a_gradient_of_ones_own(step: Callable[[Inputs, torch.Tensor], torch.Tensor]) -> None:
+    """It gets tensors, as it does from `backward`, and may return what it got."""
+    x = inputs("cpu")
+    q = x["q"].clone().requires_grad_()
+    k = x["k"].clone().requires_grad_()
+    out = step({**x, "k": k}, q)
+    d_out = torch.randn_like(out)
+    dq, dk = torch.autograd.grad(out, [q, k], d_out)
+    assert torch.equal(dq, d_out) and torch.equal(dk, x["k"] * q.shape[1])
+
+
+def test_a_gradient_of_ones_own_gets_zeros_for_what_is_not_used() -> None:
+    x = inputs("cpu")
+    q = x["q"].clone().requires_grad_()
+    value, _ = own_chunk_and_lse(q, x["k"], x["v"], chunk_size=32)
+    (dq,) = torch.autograd.grad(value.sum(), [q])
+    assert (dq == 3).all()

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..errors import GradientError
+from ..errors import GradientError, UnsupportedError
 from ..frontend import Result
+from .forward_mode import refuse_tangents
 from .library import DEVICES, LIBRARY, define
 from .shapes import describe, fake_results, fake_saved
 
@@ -54,9 +55,10 @@ class Gradients:
             self._results[constants] = tuple(lowered.results)
         return self._results[constants]
 
-    def _record(self, keyset: Any, *args: Any, **kwargs: Any) -> Any:
+    def _record(self, keyset: Any, /, *args: Any, **kwargs: Any) -> Any:
         """The operator itself, or its forward operator where a gradient is wanted."""
         given = {**dict(zip(self.schema.positional, args, strict=False)), **kwargs}
+        self._refuse_transforms(given)
         if torch.is_grad_enabled():
             wrt = [n for n in self.schema.arrays if given[n].requires_grad]
             if wrt and any(result.dtype != "i32" for result in self.results(given)):
@@ -68,18 +70,28 @@ class Gradients:
             below = keyset & torch._C._after_autograd_keyset
             return self.operator.overload.redispatch(below, *args, **kwargs)
 
+    def _refuse_transforms(self, given: dict[str, Any]) -> None:
+        """Refuse tensors whose derivatives PyTorch takes by other ways than its tape."""
+        name = self.function.signature.name
+        refuse_tangents(name, given.values())
+        if any(map(_is_transformed, given.values())):
+            raise UnsupportedError(
+                f"{name}(): expected plain tensors, found one inside a transform of torch.func, "
+                "such as grad or vjp. Take gradients by tensor.backward() or torch.autograd.grad."
+            )
+
     def _below(self, suffix: str) -> Any:
         """The Autograd kernel of the inner operators, which have no gradients themselves."""
         overload = getattr(self, suffix)
 
-        def call(keyset: Any, *args: Any, **kwargs: Any) -> Any:
+        def call(keyset: Any, /, *args: Any, **kwargs: Any) -> Any:
             with torch._C._AutoDispatchBelowAutograd():
                 below = keyset & torch._C._after_autograd_keyset
                 return overload.redispatch(below, *args, **kwargs)
 
         return call
 
-    def _run_forward(self, *args: Any, wrt: str, **kwargs: Any) -> list[torch.Tensor]:
+    def _run_forward(self, /, *args: Any, wrt: str, **kwargs: Any) -> list[torch.Tensor]:
         given = self.schema.decode(args, kwargs)
         with torch.no_grad():
             outs, saved = self.function.derivative(wrt.split(",")).forward(**given)
@@ -87,7 +99,7 @@ class Gradients:
         return results + [x for x in saved if all(x is not out for out in results)]
 
     def _run_backward(
-        self, results: list[Any], d_outs: list[Any], *args: Any, wrt: str, **kwargs: Any
+        self, results: list[Any], d_outs: list[Any], /, *args: Any, wrt: str, **kwargs: Any
     ) -> list[torch.Tensor]:
         given = self.schema.decode(args, kwargs)
         derivative = self.function.derivative(wrt.split(","))
@@ -100,18 +112,25 @@ class Gradients:
                 kept = derivative.saved_results(**given)
                 saved = [results[x] if isinstance(x, int) else next(more) for x in kept]
             found = derivative.backward(saved, d_outs, **given)
-        return [whole(x, given[name]) for x, name in zip(found, derivative.wrt, strict=True)]
+        # One of the user's own may return what it was given; an operator may not.
+        separate = (x.clone() if any(x is d for d in d_outs) else x for x in found)
+        return [whole(x, given[name]) for x, name in zip(separate, derivative.wrt, strict=True)]
 
-    def _fake_forward(self, *args: Any, wrt: str, **kwargs: Any) -> list[torch.Tensor]:
+    def _fake_forward(self, /, *args: Any, wrt: str, **kwargs: Any) -> list[torch.Tensor]:
         given = self.schema.decode(args, kwargs)
         signature = self.function.signature
         return fake_results(signature, given) + fake_saved(self.function, wrt, given)
 
     def _fake_backward(
-        self, results: list[Any], d_outs: list[Any], *args: Any, wrt: str, **kwargs: Any
+        self, results: list[Any], d_outs: list[Any], /, *args: Any, wrt: str, **kwargs: Any
     ) -> list[torch.Tensor]:
         given = self.schema.decode(args, kwargs)
         return [given[name].new_empty(given[name].shape) for name in wrt.split(",")]
+
+
+def _is_transformed(value: Any) -> bool:
+    functorch = torch._C._functorch
+    return isinstance(value, torch.Tensor) and bool(functorch.is_gradtrackingtensor(value))
 
 
 def whole(gradient: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:

@@ -56,23 +56,30 @@ class Operator:
             casting = _autocast(self, device.lower())
             LIBRARY.impl(self.name, casting, f"Autocast{device}", with_keyset=True)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         args, kwargs = tuple(map(plain, args)), {n: plain(x) for n, x in kwargs.items()}
         self.schema.check(args, kwargs)
         results = self.overload(*args, **self.schema.encode(kwargs))
         return results[0] if len(results) == 1 else tuple(results)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _of, (self.function,)  # one for each function, wherever it is copied to
+
     def __repr__(self) -> str:
         return f"<operator ramify::{self.name}{self.schema.text()}>"
 
-    def _run(self, *args: Any, **kwargs: Any) -> list[torch.Tensor]:
+    def _run(self, /, *args: Any, **kwargs: Any) -> list[torch.Tensor]:
         given = self.schema.decode(args, kwargs)
         with torch.no_grad():  # recorded further out, if at all
             results = self.function(**given)
         return list(results) if isinstance(results, tuple) else [results]
 
-    def _fake(self, *args: Any, **kwargs: Any) -> list[torch.Tensor]:
+    def _fake(self, /, *args: Any, **kwargs: Any) -> list[torch.Tensor]:
         return fake_results(self.function.signature, self.schema.decode(args, kwargs))
+
+
+def _of(function: JitFunction) -> Operator:
+    return function.operator
 
 
 def _autocast(operator: Operator, device: str) -> Callable[..., Any]:
@@ -82,7 +89,7 @@ def _autocast(operator: Operator, device: str) -> Callable[..., Any]:
     cast_names = {p.name for p in operator.function.signature.arrays if p.role in CAST}
     names = operator.schema.positional
 
-    def call(keyset: Any, *args: Any, **kwargs: Any) -> Any:
+    def call(keyset: Any, /, *args: Any, **kwargs: Any) -> Any:
         dtype = torch.get_autocast_dtype(device)
         wanted = [name in cast_names for name in names[: len(args)]]
         args = tuple(cast(a, dtype) if w else a for a, w in zip(args, wanted, strict=True))

@@ -61,6 +61,10 @@ class Field:
     is_repr: bool = False
 
 
+TAKEN = frozenset({"q_start_array", "num_keys_array", "wrt", "results", "d_outs", "keyset"})
+"""Names that the operators have beside those of a function's parameters."""
+
+
 class Schema:
     """A function's parameters as an operator takes them.
 
@@ -72,6 +76,10 @@ class Schema:
 
     def __init__(self, signature: Signature) -> None:
         self.signature = signature
+        for name in TAKEN & signature.parameters.keys():
+            raise signature.error(
+                name, f"`{name}` is a name that PyTorch's operators take", "give it another name"
+            )
         python = signature.python.parameters
         self.fields = tuple(
             _field(p, python[p.name].kind is python[p.name].KEYWORD_ONLY)

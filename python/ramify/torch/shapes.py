@@ -68,6 +68,8 @@ def fake_saved(function: JitFunction, wrt: str, given: Mapping[str, Any]) -> lis
     given : mapping
         The call's arguments by name.
     """
+    if function.own_gradient is not None:
+        return []  # it takes the results
     lowered, sizes = describe(function.signature, given)
     query = given[function.signature.of_role(Role.QUERY)[0].name]
     return [
