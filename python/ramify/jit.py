@@ -24,7 +24,7 @@ from .call import (
 )
 from .compiler import Options, Statistics, compiler_options, plan_for, program, target_of, translate
 from .derivative import Derivative, differentiable, explained, parameter_names
-from .errors import ArgumentError, ArgumentTypeError, CompileError
+from .errors import ArgumentError, ArgumentTypeError, CompileError, LanguageError, mismatch
 from .explain import explain
 from .frontend import Signature, watch
 from .reference import context
@@ -84,9 +84,14 @@ class JitFunction(_runtime.Callable):
     """
 
     def __init__(self, function: Callable[..., Any], options: Options | None = None) -> None:
+        if not isinstance(options, Options | None):
+            raise ArgumentTypeError(
+                mismatch("JitFunction(): options", "Options", repr(options), "Use fn.options(...).")
+            )
         self.__ramify_function__ = function
         self.signature = Signature(function)
         self._options = options or Options()
+        self._chosen_from: JitFunction | None = None
         self._statistics = Statistics()
         self._operator: Any = None
         self._number = next(_numbers)
@@ -96,7 +101,7 @@ class JitFunction(_runtime.Callable):
         self.own_gradient: Callable[..., Mapping[str, Any]] | None = None
         functools.update_wrapper(self, function)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Run the function; `fn(...)` runs in C++ and does not come here.
 
         `torch.compile` reads this, and so sees the operator.
@@ -106,7 +111,7 @@ class JitFunction(_runtime.Callable):
             return self.operator(*args, **kwargs)
         return super().__call__(*args, **kwargs)
 
-    def reference(self, *args: Any, **kwargs: Any) -> Any:
+    def reference(self, /, *args: Any, **kwargs: Any) -> Any:
         """Execute the source itself in NumPy float64, one query block at a time.
 
         Slow and exact; `print` and `breakpoint()` inside the function work. Takes what a call
@@ -115,7 +120,7 @@ class JitFunction(_runtime.Callable):
         args, kwargs = tuple(map(plain, args)), {n: plain(x) for n, x in kwargs.items()}
         return reference.run(self.signature, args, kwargs)
 
-    def compile(self, *args: Any, **kwargs: Any) -> _runtime.Executable:
+    def compile(self, /, *args: Any, **kwargs: Any) -> _runtime.Executable:
         """Compile and load what a call with these arguments would run, without running it."""
         args, kwargs = self._reserved(args, kwargs)
         dispatcher, kwargs = self._dispatcher_of(args, kwargs)
@@ -124,6 +129,7 @@ class JitFunction(_runtime.Callable):
     def ir(
         self,
         level: str,
+        /,
         *args: Any,
         target: str | None = None,
         wrt: Iterable[str] | str = (),
@@ -141,7 +147,15 @@ class JitFunction(_runtime.Callable):
             needed.
         wrt : iterable of str
             Parameters, for "forward" and "backward"; all float arrays unless given.
+
+        Notes
+        -----
+        Where the function has a parameter called `target` or `wrt`, the keyword is that parameter.
         """
+        if "target" in self.signature.parameters and target is not None:
+            kwargs, target = {**kwargs, "target": target}, None
+        if "wrt" in self.signature.parameters and wrt != ():
+            kwargs, wrt = {**kwargs, "wrt": wrt}, ()
         if level not in LEVELS:
             raise ArgumentError(
                 f"{self.signature.name}.ir(): expected a level among {', '.join(LEVELS)}, "
@@ -170,7 +184,7 @@ class JitFunction(_runtime.Callable):
         except CompileError as error:
             raise explained(self, error) from None
 
-    def explain(self, *args: Any, **kwargs: Any) -> str:
+    def explain(self, /, *args: Any, **kwargs: Any) -> str:
         """What a call will do, before it runs: schedule, launches, arithmetic, bytes."""
         args, kwargs = self._reserved(args, kwargs)
         dispatcher, kwargs = self._dispatcher_of(args, kwargs)
@@ -187,7 +201,27 @@ class JitFunction(_runtime.Callable):
                 f"{self.signature.name}.options(): expected {', '.join(asdict(self._options))}, "
                 f"found {', '.join(sorted(unknown))}."
             )
-        return JitFunction(self.__ramify_function__, Options(**(asdict(self._options) | changes)))
+        chosen = Options(**(asdict(self._options) | changes))
+        function = JitFunction(self.__ramify_function__, chosen)
+        function._chosen_from = self._chosen_from or self
+        return function
+
+    def __copy__(self) -> JitFunction:
+        """The function itself, as Python copies its own functions."""
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> JitFunction:
+        return self
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        """Pickled by name, as Python pickles its own functions, with the options chosen since."""
+        name: str = vars(self)["__qualname__"]
+        found: Any = sys.modules.get(self.__module__)
+        for part in name.split("."):
+            found = getattr(found, part, None)
+        if self._chosen_from is None or found is self:
+            return name
+        return _with_options, (self._chosen_from, asdict(self._options))
 
     @property
     def operator(self) -> Operator:
@@ -289,7 +323,7 @@ class JitFunction(_runtime.Callable):
             return dispatcher, kwargs
         return self._dispatcher, without_arrays(self.signature, kwargs)
 
-    def _call_indirect(self, *args: Any, **kwargs: Any) -> Any:
+    def _call_indirect(self, /, *args: Any, **kwargs: Any) -> Any:
         """A call with keywords, or a `Selection`, that Python acts on first."""
         torch = sys.modules.get("torch")
         if torch is not None and torch.is_grad_enabled() and holds_selection(args, kwargs):
@@ -302,7 +336,7 @@ class JitFunction(_runtime.Callable):
         dispatcher, kwargs = self._dispatcher_of(args, kwargs)
         return dispatcher(*args, **kwargs)
 
-    def _call_operator(self, *args: Any, **kwargs: Any) -> Any:
+    def _call_operator(self, /, *args: Any, **kwargs: Any) -> Any:
         """A call where PyTorch records gradients, or has tensors without memory."""
         return self.operator(*args, **without_arrays(self.signature, kwargs))
 
@@ -343,12 +377,27 @@ def _default_target(level: str, request: Mapping[str, Any]) -> str:
     return "sm_90a" if target == "cpu" and level in ("placed", "ptx") else target
 
 
-def jit(function: Callable[..., Any]) -> JitFunction:
-    """Make a Python function a function of the language.
+def _with_options(function: JitFunction, options: dict[str, Any]) -> JitFunction:
+    return function.options(**options)
+
+
+_NOTHING: Any = object()
+
+
+def jit(function: Callable[..., Any] = _NOTHING, /, **options: Any) -> JitFunction:
+    """Make a Python function a function of the language: `@ramify.jit` above its `def`.
 
     Raises
     ------
     LanguageError
-        If a parameter has no meaning in the language.
+        If a parameter has no meaning in the language, or the decorator is called.
     """
+    if function is _NOTHING or options:
+        found = ", ".join(f"{name}={value!r}" for name, value in options.items())
+        raise LanguageError(
+            f"@ramify.jit stands without arguments, found @ramify.jit({found})",
+            hint="choose by `fn.options(...)` of the decorated function"
+            if options
+            else "@ramify.jit",
+        )
     return JitFunction(function)

@@ -59,6 +59,20 @@ def test_no_plain_function(value: Any, message: str) -> None:
         rf.jit(value)
 
 
+@pytest.mark.parametrize(
+    ("options", "hint"), [({}, "@ramify.jit"), ({"schedule": "union"}, "fn.options")], ids=str
+)
+def test_called_decorator(options: dict[str, Any], hint: str) -> None:
+    with pytest.raises(rf.LanguageError, match="stands without arguments") as caught:
+        rf.jit(**options)
+    assert hint in caught.value.hint
+
+
+def test_options_of_another_type() -> None:
+    with pytest.raises(rf.ArgumentTypeError, match="options: expected Options, found 3"):
+        rf.JitFunction(identity, 3)  # type: ignore[arg-type]
+
+
 def test_lambda_on_the_line_of_another_def() -> None:
     def make() -> Any: return rf.jit(lambda q: q)  # fmt: skip
 

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Functions are copied and pickled as Python's own are: by name, and a copy is the function."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import ramify as rf
+import ramify.language as rl
+
+Q = np.ones((1, 2, 2, 16), np.float32)
+
+
+@rf.jit
+def doubled(q: rl.Query):
+    return q * 2
+
+
+chosen = rf.jit(doubled.__ramify_function__).options(stages=2)
+chosen.__name__ = chosen.__qualname__ = "chosen"
+
+
+@pytest.mark.parametrize("function", [doubled, chosen, rf.torch_op(doubled)], ids=repr)
+def test_copies_are_the_function(function: Any) -> None:
+    assert copy.deepcopy({"f": function})["f"] is function
+    assert pickle.loads(pickle.dumps(function)) is function
+
+
+def test_a_copied_module_keeps_its_function() -> None:
+    class Module(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.attend = doubled.options(stages=3)
+
+    module = Module()
+    assert copy.deepcopy(module).attend is module.attend
+    assert copy.copy(doubled) is doubled
+
+
+def test_options_are_pickled() -> None:
+    again = pickle.loads(pickle.dumps(doubled.options(schedule="query_major").options(stages=1)))
+    assert (again._options.schedule, again._options.stages) == ("query_major", 1)
+    assert np.array_equal(again(Q), 2 * Q)
+
+
+def test_a_derivative_is_pickled_by_its_function() -> None:
+    derivative = doubled.derivative("q")
+    derivative.forward(Q)
+    assert pickle.loads(pickle.dumps(derivative)) is derivative
+
+
+def test_functions_inside_others_have_no_name() -> None:
+    @rf.jit
+    def inner(q: rl.Query):
+        return q
+
+    with pytest.raises((AttributeError, pickle.PicklingError), match="inner"):
+        pickle.dumps(inner)
