@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import decimal
 from collections.abc import Callable
 from typing import Any
 
@@ -47,6 +48,24 @@ def biased(
     for _, c in rl.selected(indices):
         acc.merge(rl.dot(q, k[c]) * scale * power + bias + shift, v[c])
     return acc.value
+
+
+@rf.jit
+def quotient(q: rl.Query, *, n: int):
+    return rl.zeros(q) + n // (rl.query_position() - 2) + (rl.query_position() - 2) % n
+
+
+class OnlyDLPack:
+    """An array that tells no library that makes others."""
+
+    def __init__(self, array: Any, device: Any = (1, 0)) -> None:
+        self.array, self.device = array, device
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.array.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> Any:
+        return self.device
 
 
 A, T = rf.ArgumentError, rf.ArgumentTypeError
@@ -101,6 +120,46 @@ CASES: dict[str, tuple[Change, type[Exception], list[str]]] = {
     "indices float": (put("indices", lambda x: x.float()), T, ["indices", "float32", "int32"]),
     "indices int16": (put("indices", lambda x: x.short()), T, ["indices", "int16"]),
     "indices bool": (put("indices", lambda x: x > 0), T, ["indices", "bool"]),
+    "indices uint32": (
+        put("indices", lambda x: x.numpy().astype(np.uint32)),
+        T,
+        ["indices: expected int64 or int32, found uint32"],
+    ),
+    "indices uint16": (
+        put("indices", lambda x: x.to(torch.uint16)),
+        T,
+        ["indices: expected int64 or int32, found uint16"],
+    ),
+    "weights of objects": (
+        put("weights", lambda x: x.numpy().astype(object)),
+        T,
+        ["weights: expected float32", "found object"],
+    ),
+    "q with a mask": (
+        put("q", lambda x: np.ma.masked_array(x.numpy(), x.numpy() > 0)),
+        T,
+        ["q: expected an array without a mask", ".filled(0)"],
+    ),
+    "q of a library without arrays": (
+        put("q", lambda x: OnlyDLPack(x.numpy())),
+        T,
+        ["__array_namespace__", "OnlyDLPack", "numpy.from_dlpack"],
+    ),
+    "k on a device by name": (
+        put("k", lambda x: OnlyDLPack(x.numpy(), "cpu")),
+        T,
+        ["k: expected a pair of ints from its __dlpack_device__, found 'cpu'"],
+    ),
+    "q nested": (
+        put("q", lambda x: torch.nested.nested_tensor(list(x))),
+        T,
+        ["q: expected a dense array"],
+    ),
+    "q a node of torch.fx": (
+        put("q", torch.fx.Proxy(torch.fx.Node(torch.fx.Graph(), "q", "placeholder", "q", (), {}))),
+        T,
+        ["q: expected an array", "Proxy"],
+    ),
     "q a list": (put("q", lambda x: x.tolist()), T, ["q", "list"]),
     "q None": (put("q", None), T, ["q", "None"]),
     "weights a number": (put("weights", 1.0), T, ["weights", "float"]),
@@ -118,7 +177,7 @@ CASES: dict[str, tuple[Change, type[Exception], list[str]]] = {
         ["indices", "stride 0"],
     ),
     "k of another byte order": (put("k", lambda x: x.numpy().astype(">f4")), T, ["k", ">f"]),
-    "v complex": (put("v", lambda x: x.to(torch.complex64)), T, ["v", "dtype"]),
+    "v complex": (put("v", lambda x: x.to(torch.complex64)), T, ["v", "float32", "complex64"]),
     "validate without an array": (
         lambda c: c.update(indices=[1, 2], validate=True),
         T,
@@ -134,6 +193,11 @@ CASES: dict[str, tuple[Change, type[Exception], list[str]]] = {
     "softmax_n negative": (put("softmax_n", -1.0), rf.Error, ["-1"]),
     "softmax_n nan": (put("softmax_n", float("nan")), rf.Error, ["nan"]),
     "softmax_n an array": (put("softmax_n", torch.ones(2)), T, ["softmax_n"]),
+    "softmax_n a string": (put("softmax_n", "1"), T, ["hsa(): softmax_n", "'1'"]),
+    "softmax_n infinite": (put("softmax_n", float("inf")), A, ["hsa(): softmax_n", "inf"]),
+    "softmax_n a flag": (put("softmax_n", True), T, ["hsa(): softmax_n", "True"]),
+    "scale a flag of NumPy": (put("scale", np.True_), T, ["scale: expected a number", "bool"]),
+    "scale a decimal": (put("scale", decimal.Decimal(1)), T, ["scale: expected a number"]),
     "dim not a multiple of 8": (
         lambda c: c.update(q=c["q"][..., :20].contiguous(), k=c["k"][..., :20].contiguous()),
         U,
@@ -179,6 +243,13 @@ def test_wrong_call_of_hsa(name: str) -> None:
     assert rf.ops.hsa_kernel.compilations == before
 
 
+def nested(depth: int) -> Any:
+    value: Any = ()
+    for _ in range(depth):
+        value = (value,)
+    return value
+
+
 def arguments() -> Call:
     c = call()
     c.pop("weights")
@@ -213,6 +284,10 @@ WRONG_JIT: dict[str, tuple[Change, type[Exception], list[str]]] = {
     "num_keys too many": (put("num_keys", 65), A, ["num_keys", "64", "65"]),
     "num_keys negative": (put("num_keys", -1), A, ["num_keys", "-1"]),
     "q_start a float": (put("q_start", 0.5), T, ["q_start", "float"]),
+    "power half a character": (put("power", "\ud800"), A, ["power", "surrogate"]),
+    "power nested": (put("power", nested(40)), A, ["power", "at most 16 tuples inside each other"]),
+    "power nested far too deeply": (put("power", nested(200_000)), A, ["power", "at most 16"]),
+    "a keyword that is half a character": (put("\ud800", 1), T, ["has no parameter", "ud800"]),
     "validate a string": (put("validate", "yes"), T, ["validate", "yes"]),
 }
 
@@ -228,6 +303,36 @@ def test_wrong_call_of_a_function(name: str) -> None:
     for word in words:
         assert word in str(caught.value), str(caught.value)
     assert biased.compilations == before
+
+
+def test_a_tensor_inside_vmap() -> None:
+    wrong = call()
+    with pytest.raises(U, match="q: expected a tensor with memory of its own, found one inside a"):
+        torch.vmap(lambda q: rf.ops.hsa(**{**wrong, "q": q}))(wrong["q"][None])
+
+
+@pytest.mark.parametrize("n", [3, -3, 1, -1, 0, 7])
+def test_integer_division_is_the_reference_s(n: int) -> None:
+    """By zero, too, where processors end the program."""
+    q = np.ones((1, 5, 2, 16), np.float32)
+    assert np.array_equal(quotient(q, n=n), quotient.reference(q, n=n))
+
+
+def test_a_quotient_beyond_an_int32_wraps_around() -> None:
+    """-2^31 // -1, where processors end the program."""
+    q = np.ones((1, 2, 1, 16), np.float32)
+    assert quotient(q, n=-(2**31))[0, 1, 0] == -(2.0**31)
+
+
+def test_queries_without_keys_stand_from_0_on() -> None:
+    q = np.ones((1, 5, 2, 16), np.float32)
+    assert quotient(q, n=3).tolist() == quotient(q, n=3, q_start=0).tolist()
+
+
+def test_constants_of_tuples_in_tuples() -> None:
+    given = {**arguments(), "power": ((1, 2), "x")}
+    with pytest.raises(rf.LanguageError, match=r"\(\(1, 2\), 'x'\)"):
+        biased(**given)
 
 
 def test_the_right_calls_are_right() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from test_frontend import lowered
 
@@ -320,7 +321,49 @@ def attribute_target(q: rl.Query):
     return q
 
 
+@rf.jit
+def endless_power(q: rl.Query):
+    return q * 10**10**10
+
+
+@rf.jit
+def endless_tuple(q: rl.Query):
+    return q * ((1, 2) * 10**9)[0]
+
+
+@rf.jit
+def exclusive_or(q: rl.Query):
+    return rl.where((q > 0) ^ (q < 1), q, 0.0)
+
+
+@rf.jit
+def function_of_numpy(q: rl.Query):
+    return np.exp(q)
+
+
+@rf.jit
+def list_of_arrays(q: rl.Query):
+    return [q * 1, q * 2]
+
+
+@rf.jit
+def divides_by_zero(q: rl.Query):
+    return rl.zeros(q) + rl.query_position() // 0
+
+
+@rf.jit
+def remainder_of_zero(q: rl.Query):
+    return rl.zeros(q) + rl.query_position() % 0
+
+
 EXPRESSIONS = [
+    (endless_power, "a constant of more than 16384 bits", "10**10**10", ""),
+    (endless_tuple, "a constant of more than 16384 bits", "(1, 2) * 10**9", ""),
+    (exclusive_or, "& and | join conditions", "(q > 0) ^ (q < 1)", "(a | b) & ~(a & b)"),
+    (function_of_numpy, "`exp` is not a function of the language", "np.exp(q)", "rl.exp"),
+    (list_of_arrays, "known when the function is compiled", "q * 1", "a tuple"),
+    (divides_by_zero, "integer division by zero", "rl.query_position() // 0", ""),
+    (remainder_of_zero, "integer division by zero", "rl.query_position() % 0", ""),
     (unknown_name, "`outt` is not defined", "outt", "did you mean `out`"),
     (unknown_function, "has no `sotfmax`", "rl.sotfmax", "`softmax`"),
     (plain_function, "`helper` is not a function of the language", "helper(q)", "@ramify.jit"),

@@ -187,7 +187,16 @@ def returns_in_loop(q: rl.Query, k: rl.Chunks, v: rl.Chunks, indices: rl.ChunkIn
         return out
 
 
+@rf.jit
+def breaks_constants(q: rl.Query):
+    for i in range(3):
+        if i == 1:
+            break
+    return q
+
+
 LOOPS = [
+    (breaks_constants, "`break` is not part", "break", "unrolled"),
     (reads_accumulator, "`out` is read inside the loop", "out", "second loop"),
     (assigns_outer_name, "`last` is assigned inside the loop", "last", "out += x"),
     (writes_out_the_sum, "`out` is assigned inside", "out", "`out += x`"),

@@ -405,6 +405,30 @@ def test_functions_of_the_language_call_each_other() -> None:
     close(calls.reference(**x, chunk_size=16), 2 * expected)
 
 
+class OnlyDLPack:
+    def __init__(self, array: Any) -> None:
+        self.array = array
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.array.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)
+
+
+@rf.jit
+def signed(q: rl.Query, bias: rl.Tensor["kv.key"], *, pair: rl.constexpr = ((1, 2), 3)):
+    return +q + rl.query_position()
+
+
+def test_what_calls_take_the_reference_takes() -> None:
+    """A sign, arrays by DLPack, keys that only an array tells of, tuples in tuples."""
+    q, bias = np.ones((1, 5, 2, 16), np.float32), np.ones(40, np.float32)
+    found = signed.reference(OnlyDLPack(q), OnlyDLPack(bias), chunk_size=16)
+    assert found[0, :, 0, 0].tolist() == [36, 37, 38, 39, 40]
+    assert np.array_equal(signed(q, bias, chunk_size=16), found)
+
+
 def test_functions_of_the_language_say_where_they_belong() -> None:
     with pytest.raises(rf.Error, match=r"decorated with @ramify\.jit"):
         rl.query_position()

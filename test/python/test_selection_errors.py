@@ -226,6 +226,11 @@ def indexes_a_stream(r: rl.Query, lm: rl.Landmarks, v: rl.Chunks):
     return out
 
 
+@rf.jit
+def reads_rows_of_each_head(r: rl.Query, lm: rl.Landmarks, picks: rl.ChunkIndices):
+    return rl.sum(rl.dot(r, lm), over="head").at(picks)
+
+
 CASES = [
     (reads_while_reducing, "`out` is read inside the loop", "out", "after the loop"),
     (scales_while_reducing, "an operator that is no sum", "out *= rl.sum", "any order"),
@@ -297,3 +302,10 @@ def test_wrong_selection(function: Any, message: str, marked: str, hint: str) ->
     assert text[error.column - 1 :].startswith(marked), str(error)
     assert hint in error.hint
     assert error.filename.endswith("test_selection_errors.py") and error.line > 0
+
+
+def test_rows_of_each_query_head_are_no_value() -> None:
+    arrays = {**SPECS, "picks": ArraySpec("i32", heads="query", slots=8)}
+    with pytest.raises(rf.LanguageError, match="has a row for each query head") as caught:
+        lowered(reads_rows_of_each_head, arrays=arrays, chunk_sizes={"kv": 64})
+    assert "it is visited" in caught.value.hint

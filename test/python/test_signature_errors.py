@@ -53,6 +53,14 @@ def undefined_annotation(q: rl.Query, k: Chunk):
     return q
 
 
+def chunks_of_nothing(q: rl.Query, indices: rl.ChunkIndices, bias: rl.Tensor["kv.chunk"]):
+    return q
+
+
+def by_position_only(q: rl.Query, /):
+    return q
+
+
 SIGNATURES = [
     (without_annotation, "`k` has no annotation", "k", "rl.Chunks"),
     (unknown_annotation, "dict is not the type of a parameter", "k: dict", "rl.Chunks"),
@@ -61,6 +69,8 @@ SIGNATURES = [
     (variadic, "a fixed list of parameters", "rest: rl.Chunks", "name each one"),
     (default_array, "an array has no default", "k: rl.Chunks", "remove"),
     (no_query, "no rl.Query parameter", "def no_query(k: rl.Chunks):", "q: rl.Query"),
+    (chunks_of_nothing, "selects chunks of 'kv', which no other", "indices", "k: rl.Chunks"),
+    (by_position_only, "stands before a `/`", "q: rl.Query", "remove `/`"),
     (lonely_weights, "no rl.ChunkIndices", "w: rl.ChunkWeights", "indices: rl.ChunkIndices"),
     (undefined_annotation, "cannot be evaluated", "def undefined_annotation(", "rl.Query"),
 ]
@@ -94,6 +104,14 @@ def test_wrong_signature(function: Any, message: str, marked: str, hint: str) ->
 def test_wrong_axes_of_a_tensor(axes: tuple[str, ...], message: str) -> None:
     with pytest.raises(rf.ArgumentError, match=message):
         rl.Tensor[axes]
+
+
+@pytest.mark.parametrize("role", [rl.Query, rl.ChunkWeights])
+def test_roles_without_partitions(role: Any) -> None:
+    with pytest.raises(
+        rf.ArgumentError, match=rf"expected rl.{role.__name__}, which belongs to no"
+    ):
+        role["kv"]
 
 
 def test_partition_names_are_identifiers() -> None:

@@ -246,6 +246,12 @@ class Access(Visitor):
             axes = self.landmark_axes(array)
         elif parameter.role is Role.TENSOR and "key" not in parameter.axes:
             axes = sort_axes(dict(self.tensor_axes(array)))
+        elif parameter.role is Role.INDICES and spec.heads == "query":
+            raise self.error(
+                node,
+                f"`{parameter.name}` has a row for each query head, which is no value as a whole",
+                "it is visited: `for slot, c in rl.selected(indices)`",
+            )
         elif parameter.role in (Role.WEIGHTS, Role.INDICES) and spec.slots:
             per_query = spec.heads == "query" and parameter.role is Role.WEIGHTS
             axes = (("head", self.specialisation.heads_per_block),) if per_query else ()

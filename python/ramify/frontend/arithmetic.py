@@ -63,7 +63,6 @@ _INT = {
     ast.Add: "arith.addi",
     ast.Sub: "arith.subi",
     ast.Mult: "arith.muli",
-    ast.FloorDiv: "arith.floordivsi",
 }
 _COMPARE: dict[type[ast.AST], tuple[str, str]] = {
     ast.Lt: ("olt", "slt"),
@@ -181,12 +180,13 @@ def binary(builder: Builder, op: ast.operator, left: Operand, right: Operand) ->
         return _logical(builder, op, left, right)
     if isinstance(op, ast.Pow):
         return _power(builder, left, right)
+    if isinstance(op, ast.BitXor) and {_element(left), _element(right)} == {"i1"}:
+        raise MismatchError("& and | join conditions", "a ^ b is `(a | b) & ~(a & b)`")
     a, b = unify(builder, left, right)
     if isinstance(op, ast.Div):
         a, b = builder.to_f32(a), builder.to_f32(b)
-    if isinstance(op, ast.Mod) and a.type.element == "i32":
-        quotient = builder.binary("arith.floordivsi", a, b)
-        return builder.binary("arith.subi", a, builder.binary("arith.muli", quotient, b))
+    if isinstance(op, ast.FloorDiv | ast.Mod) and a.type.element == "i32":
+        return _divide(builder, op, a, b, right)
     names = _FLOAT if a.type.element == "f32" else _INT
     if kind not in names:
         raise MismatchError(
@@ -196,14 +196,71 @@ def binary(builder: Builder, op: ast.operator, left: Operand, right: Operand) ->
     return builder.binary(names[kind], a, b)
 
 
+def _divide(builder: Builder, op: ast.operator, a: Tensor, b: Tensor, divisor: Operand) -> Tensor:
+    """`a // b` or `a % b` of integers. By 0 both are 0, as in NumPy: processors disagree about it,
+    and about -2^31 // -1, and some end the program.
+    """
+    if isinstance(divisor, Constant):
+        if divisor.value == 0:
+            raise MismatchError("integer division by zero")
+        if divisor.value == -1:
+            quotient = _negated(builder, a)
+        else:
+            quotient = builder.binary("arith.floordivsi", a, b)
+        return quotient if isinstance(op, ast.FloorDiv) else _remainder(builder, a, b, quotient)
+    zero = builder.constant(0, b.type)
+    by_zero = builder.compare("eq", b, zero)
+    negates = builder.compare("eq", b, builder.constant(-1, b.type))
+    refused = builder.binary("arith.ori", by_zero, negates)
+    safe = builder.select(refused, builder.constant(1, b.type), b)
+    quotient = builder.binary("arith.floordivsi", a, safe)
+    quotient = builder.select(negates, _negated(builder, a), quotient)
+    if isinstance(op, ast.Mod):
+        quotient = _remainder(builder, a, b, quotient)
+    return builder.select(by_zero, zero, quotient)
+
+
+def _negated(builder: Builder, a: Tensor) -> Tensor:
+    return builder.binary("arith.subi", builder.constant(0, a.type), a)
+
+
+def _remainder(builder: Builder, a: Tensor, b: Tensor, quotient: Tensor) -> Tensor:
+    return builder.binary("arith.subi", a, builder.binary("arith.muli", quotient, b))
+
+
 def fold(kind: type[ast.AST], *values: Any) -> Constant:
     """An operator on constants, as Python has it."""
     if kind not in FOLDS:
         raise MismatchError(f"`{kind.__name__}` is not an operator of the language")
+    if _size_of_fold(kind, *values) > MAX_CONSTANT:
+        raise MismatchError(
+            f"a constant of more than {MAX_CONSTANT} bits or elements", "rl.inf is the infinity"
+        )
     try:
         return Constant(FOLDS[kind](*values))
     except (TypeError, ValueError, ArithmeticError, MemoryError) as cause:
         raise MismatchError(f"{cause}") from cause
+
+
+MAX_CONSTANT = 1 << 14
+"""Bits of an integer, or elements of a text or tuple, that an operator on constants may give."""
+
+
+def _size_of_fold(kind: type[ast.AST], *values: Any) -> int:
+    """About how large a power or product of constants is, before it is computed."""
+    if kind not in (ast.Pow, ast.Mult) or not any(isinstance(value, int) for value in values):
+        return 0
+    left, right = values
+    if isinstance(left, int) and isinstance(right, int):
+        bits = left.bit_length(), right.bit_length()
+        if kind is ast.Mult:
+            return sum(bits)
+        return bits[0] * max(right, 0) if abs(left) > 1 else 0
+    if kind is ast.Mult:
+        for count, items in ((left, right), (right, left)):
+            if isinstance(count, int) and isinstance(items, str | tuple | list):
+                return max(count, 0) * len(items)
+    return 0
 
 
 def _symbol(kind: type[ast.AST]) -> str:
@@ -265,7 +322,7 @@ def unary(builder: Builder, op: ast.unaryop, value: Operand) -> Operand:
     if isinstance(op, ast.UAdd):
         return value
     if value.type.element == "i32":
-        return builder.binary("arith.subi", builder.constant(0, value.type), value)
+        return _negated(builder, value)
     return builder.unary("arith.negf", builder.to_f32(value))
 
 

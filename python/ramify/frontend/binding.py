@@ -127,13 +127,18 @@ def scalar(parameter: Parameter, value: Any) -> float:
 def constant(parameter: Parameter, value: Any) -> Any:
     """A constant, which has to be hashable, since kernels are looked up by it."""
     value = value.item() if getattr(value, "shape", None) == () else value
-    items = value if isinstance(value, tuple) else (value,)
-    if all(item is None or isinstance(item, bool | int | float | str) for item in items):
+    if _is_constant(value):
         return value
     expected = "a number, string, bool, None, or a tuple of them"
     raise ArgumentTypeError(
         mismatch(f"`{parameter.name}` (rl.constexpr)", expected, type(value).__name__)
     )
+
+
+def _is_constant(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return all(map(_is_constant, value))
+    return value is None or isinstance(value, bool | int | float | str)
 
 
 def measure(
@@ -167,6 +172,8 @@ def measure(
     for parameter in (*signature.of_role(Role.INDICES), *signature.of_role(Role.WEIGHTS)):
         _measure_selection(sizes, parameter, arrays[parameter.name].shape)
     _check_slots(signature, arrays)
+    for parameter in signature.of_role(Role.TENSOR):
+        _measure_keys(sizes, parameter, arrays[parameter.name].shape)
     for parameter in signature.of_role(Role.TENSOR):
         _check_tensor(sizes, parameter, arrays[parameter.name].shape)
     sizes.q_block = query_block(sizes.length, sizes.rows, options.get("q_block"))
@@ -363,6 +370,16 @@ def _check_slots(signature: Signature, arrays: Mapping[str, ArrayInfo]) -> None:
                     f"shape {shape}",
                 )
             )
+
+
+def _measure_keys(sizes: Sizes, parameter: Parameter, shape: tuple[int, ...]) -> None:
+    """Where a partition has neither keys nor landmarks, its other arrays say how long it is."""
+    partition = parameter.partition
+    if partition is None or partition in sizes.num_keys:
+        return
+    own = dict(zip(reversed(parameter.axes), reversed(shape), strict=False))
+    size = sizes.chunk_sizes[partition]
+    sizes.num_keys[partition] = own["key"] if "key" in own else own["chunk"] * size
 
 
 def _check_tensor(sizes: Sizes, parameter: Parameter, shape: tuple[int, ...]) -> None:

@@ -21,6 +21,9 @@ from .selection import at, keep
 from .source import Node
 from .values import Constant, FrontValue, Method, Tensor
 
+ARRAY_LIBRARIES = ("numpy", "torch", "jax", "cupy")
+"""Libraries whose functions have namesakes in the language."""
+
 PURE_MODULES = ("math",)
 """Modules whose functions are evaluated on constants."""
 
@@ -146,10 +149,13 @@ class Calls(Access):
         module = getattr(function, "__module__", None)
         known = name in BUILTINS and module == "builtins"
         if not known and module not in PURE_MODULES:
+            library = str(module).partition(".")[0] in ARRAY_LIBRARIES
             raise self.error(
                 node,
                 f"`{name}` is not a function of the language",
-                "decorate it with @ramify.jit, so that it is inlined",
+                f"write rl.{name}"
+                if library and name in language.__all__
+                else "decorate it with @ramify.jit, so that it is inlined",
             )
         values = [*positional, *keywords.values()]
         for value, argument in zip(

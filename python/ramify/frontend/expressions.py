@@ -61,7 +61,8 @@ class Expressions(Calls):
         return Tuple(items)
 
     def visit_List(self, node: ast.List) -> FrontValue:
-        return Constant([self.constant(item, "an element of a list") for item in node.elts])
+        hint = "a tuple holds arrays: `(a, b)`"
+        return Constant([self.constant(item, "an element of a list", hint) for item in node.elts])
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> FrontValue:
         raise self.error(node, "f-strings are for print(...) only")

@@ -212,11 +212,26 @@ class Signature:
                 raise self.error(
                     parameter.name, f"`{parameter.name}` has no annotation of its role", LEGAL
                 )
+        for parameter in self.of_role(Role.INDICES):
+            self._check_chunks(parameter)
         if not self.of_role(Role.QUERY):
             node = self.source.tree
             raise self.source.error(
                 node, f"`{self.name}` has no rl.Query parameter", "add one: `q: rl.Query`"
             )
+
+    def _check_chunks(self, indices: Parameter) -> None:
+        """Check that something has the chunks that indices select."""
+        for other in self.arrays:
+            has_chunks = other.role in (Role.CHUNKS, Role.LANDMARKS) or "key" in other.axes
+            if has_chunks and other.partition == indices.partition:
+                return
+        raise self.error(
+            indices.name,
+            f"`{indices.name}` selects chunks of '{indices.partition}', which no other parameter "
+            "has",
+            f'add one: `k: rl.Chunks["{indices.partition}"]`, or name another partition',
+        )
 
     def error(self, name: str, message: str, hint: str) -> LanguageError:
         """An error that points at a parameter."""
@@ -242,6 +257,10 @@ class Signature:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise self.error(
                 name, f"`*{name}`: a function takes a fixed list of parameters", "name each one"
+            )
+        if parameter.kind is parameter.POSITIONAL_ONLY:
+            raise self.error(
+                name, f"`{name}` stands before a `/`: calls may give each by its name", "remove `/`"
             )
         role, partition, axes = self._role(name, parameter.annotation)
         is_value = role.is_scalar or role is Role.CONSTEXPR

@@ -48,6 +48,8 @@ class Statements(Reductions):
             method = getattr(self, f"run_{type(node).__name__}", None)
             if method is None:
                 form, hint = _FORMS.get(type(node), (f"`{type(node).__name__}`", ""))
+                if isinstance(node, ast.Break | ast.Continue) and self.loop is None:
+                    hint = "a loop over constants is unrolled: write `if`, or a shorter range"
                 raise self.error(node, f"{form} is not part of the language", hint)
             method(node)
 

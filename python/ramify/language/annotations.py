@@ -47,12 +47,22 @@ def _named_partition(role: type, name: object) -> Annotation:
     return Annotation(role, name)
 
 
+def _without_partition(role: type, found: object) -> ArgumentError:
+    return ArgumentError(
+        f"rl.{role.__name__}[...]: expected rl.{role.__name__}, which belongs to no partition, "
+        f"found rl.{role.__name__}[{found!r}]."
+    )
+
+
 class Query(NamedArray):
     """Queries: an array `[B, L, HQ, D]`, seen as `[pos, head, dim]`.
 
     `head` runs over the query heads that share one key/value head, `pos` over the positions of
     the query block.
     """
+
+    def __class_getitem__(cls, partition: object) -> Annotation:
+        raise _without_partition(cls, partition)
 
 
 class Chunks:
@@ -131,6 +141,9 @@ class ChunkWeights(NamedArray):
 
     def __init__(self, data: Data, axes: tuple[str, ...]) -> None:
         super().__init__(data, (*axes, "slot"))
+
+    def __class_getitem__(cls, partition: object) -> Annotation:
+        raise _without_partition(cls, partition)
 
     def __getitem__(self, slot: Slot) -> NamedArray:
         """The weight of one slot."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from typing import Any
 
@@ -24,12 +25,32 @@ def check_int(op: str, name: str, value: Any, least: int, most: int | None = Non
         raise ArgumentError(mismatch(f"{op}(): {name}", expected, repr(value)))
 
 
+def softmax_n_of(op: str, value: Any) -> float:
+    """The n of a softmax, a finite number >= 0.
+
+    Raises
+    ------
+    ArgumentError, ArgumentTypeError
+        With the name of the op.
+    """
+    if type(value) is float and 0.0 <= value < math.inf:
+        return value
+    expected = "a finite number >= 0"
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        found = value if isinstance(value, bool | str | None) else type(value).__name__
+        raise ArgumentTypeError(mismatch(f"{op}(): softmax_n", expected, repr(found)))
+    number = float(value)
+    if not 0.0 <= number < math.inf:
+        raise ArgumentError(mismatch(f"{op}(): softmax_n", expected, repr(value)))
+    return number
+
+
 def default_scale(q: Any) -> float:
     """1 / sqrt(D); arrays of another rank, or D = 0, are reported by the call itself."""
     try:
         return float(q.shape[-1] ** -0.5)
-    except (AttributeError, IndexError, TypeError, ZeroDivisionError):
-        return 1.0
+    except (AttributeError, IndexError, TypeError, ZeroDivisionError, RuntimeError):
+        return 1.0  # RuntimeError: tensors of PyTorch that have no shape, nested ones
 
 
 def length(x: Any) -> Any:

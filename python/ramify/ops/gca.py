@@ -10,7 +10,7 @@ import ramify.language as rl
 from ..errors import ArgumentError, mismatch
 from ..jit import jit
 from ..language.selection import MAX_TOP_K
-from .checks import check_int, default_scale, length
+from .checks import check_int, default_scale, length, softmax_n_of
 from .hsa import hsa_kernel
 
 
@@ -161,7 +161,7 @@ def gca(
         weights,
         indices,
         scale=default_scale(q) if scale is None else scale,
-        softmax_n=softmax_n,
+        softmax_n=softmax_n_of("gca", softmax_n),
         chunk_size=chunk_size,
         q_block=chunk_size,
     )

@@ -8,7 +8,7 @@ from typing import Any
 import ramify.language as rl
 
 from ..jit import jit
-from .checks import default_scale
+from .checks import default_scale, softmax_n_of
 
 
 @jit
@@ -101,6 +101,7 @@ def hsa(
     The attention of RAMba: Hu et al., "Random Long-Context Access for Mamba via Hardware-aligned
     Hierarchical Sparse Attention" (2025).
     """
+    softmax_n = softmax_n_of("hsa", softmax_n)
     if scale is None:
         scale = default_scale(q)
     if q_block is None and num_keys is None and validate is False:  # the quick way

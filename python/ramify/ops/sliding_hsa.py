@@ -8,7 +8,7 @@ from typing import Any
 import ramify.language as rl
 
 from ..jit import jit
-from .checks import check_int, default_scale, given
+from .checks import check_int, default_scale, given, softmax_n_of
 
 
 @jit
@@ -111,7 +111,7 @@ def sliding_hsa(
         indices,
         scale=default_scale(q) if scale is None else scale,
         window=window,
-        softmax_n=softmax_n,
+        softmax_n=softmax_n_of("sliding_hsa", softmax_n),
         chunk_size=chunk_size,
         **given(q_block=q_block, num_keys=num_keys, q_start=q_start),
     )

@@ -152,6 +152,9 @@ class NamedArray:
     def __rmod__(self, other: Number) -> NamedArray:
         return elementwise(np.mod, other, self)
 
+    def __pos__(self) -> NamedArray:
+        return self
+
     def __neg__(self) -> NamedArray:
         return NamedArray(-self.data, self.axes, self.keys, self.partition)
 

@@ -79,7 +79,8 @@ def to_numpy(array: Any, parameter: Parameter) -> Data:
         array = array.detach().cpu()
         array = array.numpy() if parameter.role is Role.INDICES else array.double().numpy()
     try:
-        data = np.asarray(array)
+        plain = hasattr(array, "__array__") or not hasattr(array, "__dlpack__")
+        data = np.asarray(array if plain else np.from_dlpack(array))
     except (TypeError, ValueError) as cause:
         raise ArgumentTypeError(f"`{parameter.name}`: no array: {cause}") from cause
     wanted = "iu" if parameter.role is Role.INDICES else "f"
