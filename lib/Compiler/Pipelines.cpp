@@ -58,6 +58,7 @@ static void buildSchedulePipeline(OpPassManager &passes,
   options.schedule = choices.schedule;
   options.otherwise = choices.otherwise;
   options.deterministic = choices.deterministic;
+  options.inPlace = choices.inPlace;
   options.imported = choices.imported;
   options.oneLaunch = choices.oneLaunch;
   if (choices.windowTokens)

@@ -63,6 +63,8 @@ static CompileOptions readOptions(const py::dict &dict) {
       options.oneLaunch = py::cast<bool>(value);
     else if (name == "deterministic")
       options.deterministic = py::cast<bool>(value);
+    else if (name == "in_place")
+      options.inPlace = py::cast<bool>(value);
     else if (name == "narrow_sums")
       options.narrowSums = py::cast<bool>(value);
     else if (name == "stages")

@@ -69,6 +69,27 @@ static py::tuple shapeTuple(int rank, const int64_t *sizes) {
   return shape;
 }
 
+/// An empty array of CuPy, which takes the device from a context instead of an
+/// argument.
+static py::object emptyOfCupy(py::handle like, const py::tuple &shape,
+                              DType dtype) {
+  struct OnDevice {
+    explicit OnDevice(py::object on) : device(std::move(on)) {
+      device.attr("__enter__")();
+    }
+    ~OnDevice() {
+      try {
+        device.attr("__exit__")(py::none(), py::none(), py::none());
+      } catch (py::error_already_set &error) {
+        error.discard_as_unraisable("cupy.cuda.Device.__exit__");
+      }
+    }
+    py::object device;
+  } onDevice(like.attr("device"));
+  py::object cupy = py::module_::import("cupy");
+  return cupy.attr("empty")(shape, cupy.attr(pythonName(dtype)));
+}
+
 py::object ArrayMaker::callEmpty(DType dtype, int rank, const int64_t *sizes) {
   py::tuple shape = shapeTuple(rank, sizes);
   if (type.access == ArrayType::Access::NumPy) {
@@ -82,6 +103,8 @@ py::object ArrayMaker::callEmpty(DType dtype, int rank, const int64_t *sizes) {
     return empty(shape, numpyDType(dtype));
   }
   py::handle array(like);
+  if (type.isCupy)
+    return emptyOfCupy(array, shape, dtype);
   py::object library = type.isTorch
                            ? py::object(py::module_::import("torch"))
                            : py::object(array.attr("__array_namespace__")());

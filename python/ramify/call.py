@@ -128,11 +128,26 @@ def _places(signature: Signature, request: Mapping[str, Any]) -> Places:
     return Places("num_keys" in arrays, "array" if "q_start" in arrays else start, positions)
 
 
-def has_few_slots(signature: Signature, request: Mapping[str, Any]) -> bool:
-    """Whether a query has at most `FEW_SLOTS` chunks: then a sum over them that is rounded to 16
-    bits each time is as near as the bound asks for.
+def may_round(signature: Signature, request: Mapping[str, Any]) -> bool:
+    """Whether a sum over chunks may be rounded to the 16 bits of its result, bf16, after each of
+    them: with at most `FEW_SLOTS` it is then as near as the bound asks for.
     """
-    return bool(request["keys"][_few_slots_key(signature)])
+    few = bool(request["keys"][_few_slots_key(signature)])
+    return few and query_dtypes(signature, request) == {"bf16"}
+
+
+def query_dtypes(signature: Signature, request: Mapping[str, Any]) -> set[str]:
+    """The element types of the queries, which are also those of results."""
+    return {request["arrays"][p.name]["dtype"] for p in signature.of_role(Role.QUERY)}
+
+
+def keys_per_row(signature: Signature, request: Mapping[str, Any]) -> float:
+    """Keys of the shortest chunks for each row of a query block, a query of one head."""
+    known, chunks = request["sizes"], chunk_sizes(signature, request["constants"])
+    rows = (
+        known["HQ"] // max(key_heads(signature, known), 1) * request["keys"][block_key(signature)]
+    )
+    return min(chunks.values(), default=0) / max(rows, 1)
 
 
 def is_aligned(signature: Signature, request: Mapping[str, Any]) -> bool:

@@ -21,7 +21,15 @@ from typing import Any
 
 from . import _runtime
 from ._cache import disk_cache
-from .call import block_key, has_few_slots, is_aligned, schedule_conditions, specialise
+from .call import (
+    block_key,
+    is_aligned,
+    keys_per_row,
+    may_round,
+    query_dtypes,
+    schedule_conditions,
+    specialise,
+)
 from .errors import ArgumentError, UnsupportedError
 from .frontend import Lowered, Signature, captured, lower
 from .schedules import LAUNCHES, SCHEDULES, choose, situation_of, wants_one_launch
@@ -197,7 +205,17 @@ def compiler_options(
     """The compiler's options for a request, or for a run of its gradient."""
     chosen: dict[str, str | int | bool] = {**asdict(options), "target": target}
     asked, block = schedule_conditions(signature), block_key(signature)
-    situation = situation_of(request, asked, block, target, derivative)
+    # Gradients of queries that are rounded after each chunk are too far from float64.
+    narrow = derivative != "backward" and may_round(signature, request)
+    situation = situation_of(
+        request,
+        asked,
+        block,
+        target,
+        derivative,
+        keys_per_row=keys_per_row(signature, request),
+        adds_in_place=narrow or query_dtypes(signature, request) == {"f32"},
+    )
     if options.schedule == "auto":
         chosen |= asdict(choose(situation))
     if (launches := chosen.pop("launches")) == "auto":
@@ -208,8 +226,7 @@ def compiler_options(
     chosen["aligned"] = target != "cpu" and is_aligned(signature, request)
     chosen["default_q_start"] = "q_start" in request["absent"]
     chosen["deterministic"] = bool(request["constants"].get("deterministic"))
-    # Gradients of queries that are rounded after each chunk are too far from float64.
-    chosen["narrow_sums"] = derivative != "backward" and has_few_slots(signature, request)
+    chosen["narrow_sums"] = narrow and chosen["schedule"] == "chunk_major"
     return chosen
 
 

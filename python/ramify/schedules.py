@@ -21,6 +21,13 @@ FEW_PROGRAMS = 128
 """Query blocks times key/value heads that leave most of a GPU idle: it has about as many SMs."""
 MANY_SLOTS = 16
 """Chunks of a query block from which on it pays to launch twice for more programs."""
+MANY_QUERIES = 8192
+"""Queries from which on an inverse index costs little beside the visits."""
+LONG = 32768
+"""Queries of a sequence, from which on its keys and values are too much for a GPU's L2."""
+MANY_BLOCKS, FEW_WALKS = 8, 512
+"""Query blocks of a sequence, and of a call, between which each may as well walk over all chunks by
+itself: fewer do not fill a tile of queries, more do."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,15 @@ class Situation:
         Whether several queries share a selection row, and so each visit of a chunk.
     has_one_block : bool
         One query block in each sequence, in a function that may select and then attend.
+    has_few_walks : bool
+        Few query blocks, but not very few, in such a function: `MANY_BLOCKS`, `FEW_WALKS`.
+    is_large, is_long : bool
+        Many queries, and long sequences: `MANY_QUERIES`, `LONG`.
+    keys_per_row : float
+        Keys of the shortest chunks for each row of a query block.
+    adds_in_place : bool
+        Whether a sum over chunks may have the type of the result after each of them: it is f32, or
+        bf16 and there are few.
     """
 
     target: str
@@ -50,14 +66,21 @@ class Situation:
     is_decoding: bool
     shares_rows: bool
     has_one_block: bool = False
+    has_few_walks: bool = False
+    is_large: bool = False
+    is_long: bool = False
+    keys_per_row: float = 0.0
+    adds_in_place: bool = False
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A schedule, and another one for programs that it refuses; "" for none."""
+    """A schedule, another one for programs that it refuses, "" for none, and whether it is to
+    refuse those whose sums it cannot add to the results in place."""
 
     schedule: str
     otherwise: str = ""
+    in_place: bool = False
 
 
 def choose(situation: Situation) -> Choice:
@@ -68,26 +91,46 @@ def choose(situation: Situation) -> Choice:
     values are sums over all queries: programs that own a chunk, `chunk_major`, add each up at one
     place, in 0.25 to 0.5 of the time, while those of `query_major` add to memory at each visit and
     cannot do so in the same order each time. On the CPU that is worth it unless the queries of a
-    block share their visits. Everything else is `query_major`'s: it reads the chunks of each query
-    block anew, needs no workspace and gives the same bits each time.
+    block share their visits.
+
+    Everything else is `query_major`'s, which reads the chunks of each query block anew, needs no
+    workspace and gives the same bits each time, unless a chunk has many more keys than the block
+    has rows. Then it is cheaper to read rows of queries and to add rows of results for each chunk,
+    where these sums may have the results' type: in 0.25 to 0.65 of the time with 8 keys a row or
+    more, and in 0.9 with 4 where sequences are long, if each query has picks of its own.
+    `deterministic=True` keeps to `query_major`.
     """
     on_cpu = situation.target == "cpu"
     if situation.is_decoding and not on_cpu and not situation.derivative:
         return Choice("split_kv")
+    if _pays_by_chunk(situation):
+        return Choice("chunk_major", otherwise="query_major", in_place=True)
     by_query_on_cpu = situation.shares_rows and not situation.deterministic
     if situation.derivative == "backward" and not (on_cpu and by_query_on_cpu):
         return Choice("chunk_major", otherwise="query_major")
     return Choice("query_major")
 
 
+def _pays_by_chunk(situation: Situation) -> bool:
+    """Whether visits chunk by chunk are the faster ones for what is no gradient."""
+    if situation.target == "cpu" or situation.derivative == "backward":
+        return False
+    if situation.deterministic or not situation.adds_in_place or not situation.is_large:
+        return False
+    return situation.keys_per_row >= (4 if situation.is_long else 8)
+
+
 def wants_one_launch(situation: Situation) -> bool:
     """Whether a function that selects and attends makes both in one launch, if it can.
 
     Where a sequence has several query blocks, it pays to read the landmarks once for those of a
-    tile; with a single one, as in decoding, there is nothing to share. On a GPU one launch has not
-    been measured against several, so there it is made on request only.
+    tile; with a single one, as in decoding, there is nothing to share, and on the CPU nothing to
+    gain from more programs. On a GPU that has room for all blocks at once, a tile of queries takes
+    longer over the landmarks than each block by itself, up to 1.35 times, from `MANY_BLOCKS` on.
     """
-    return situation.has_one_block and situation.target == "cpu" and not situation.derivative
+    if situation.derivative:
+        return False
+    return situation.has_one_block if situation.target == "cpu" else situation.has_few_walks
 
 
 @dataclass(frozen=True)
@@ -96,6 +139,9 @@ class Conditions:
 
     is_decoding: str = ""
     has_one_block: str = ""
+    has_few_walks: str = ""
+    is_large: str = ""
+    is_long: str = ""
 
     def asked(self) -> list[str]:
         """Those that are asked."""
@@ -126,21 +172,31 @@ def conditions(signature: Signature, heads: str, block: str, slots: list[str]) -
     walks = bool(signature.of_role(Role.LANDMARKS)) or any(
         "chunk" in parameter.axes for parameter in signature.of_role(Role.TENSOR)
     )
+    few_walks = f"{blocks} >= {MANY_BLOCKS} && B * {heads} * {blocks} <= {FEW_WALKS}"
     return Conditions(
         is_decoding=f"{few} && {many} >= {MANY_SLOTS}" if slots else "",
         has_one_block=f"{blocks} <= 1" if walks else "",
+        has_few_walks=few_walks if walks else "",
+        is_large=f"B * L >= {MANY_QUERIES}" if slots else "",
+        is_long=f"L >= {LONG}" if slots else "",
     )
 
 
 def situation_of(
-    request: Mapping[str, Any], asked: Conditions, block: str, target: str, derivative: str
+    request: Mapping[str, Any],
+    asked: Conditions,
+    block: str,
+    target: str,
+    derivative: str,
+    **known: Any,
 ) -> Situation:
     """The situation of a dispatcher's request, which evaluated the conditions `asked` and the
-    query block, `block`."""
+    query block, `block`; `known` is what else the caller knows of it."""
     return Situation(
         target,
         derivative,
         deterministic=bool(request["constants"].get("deterministic", False)),
         shares_rows=request["keys"][block] > 1,
         **asked.hold(request),
+        **known,
     )

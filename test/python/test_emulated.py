@@ -114,6 +114,7 @@ BASE = Case(B=1, L=5, N=300, H=1, G=16, D=64, S=64, K=3)
 VISITS = {
     "bf16": (BASE, torch.bfloat16),
     "f32, S=16": (BASE.but(S=16, N=150), torch.float32),
+    "bf16, S=128": (BASE.but(S=128), torch.bfloat16),
 }
 
 

@@ -78,18 +78,21 @@ def launches_of(function: rf.JitFunction, given: Any, target: str = "cpu", **opt
 
 
 @pytest.mark.parametrize(
-    ("shape", "on_cpu"),
+    ("shape", "on_cpu", "on_gpu"),
     [
-        ({"L": 1}, 1),
-        ({"B": 200, "L": 1, "N": 16}, 1),  # no query has another to share a tile with
-        ({"L": 2}, 2),
-        ({"L": 64, "H": 2}, 2),
+        ({"L": 1}, 1, 2),
+        ({"B": 200, "L": 1, "N": 16}, 1, 2),  # no query has another to share a tile with
+        ({"L": 2}, 2, 2),
+        ({"L": 64, "H": 2}, 2, 1),  # all blocks at once
+        ({"L": 300, "H": 2, "N": 16}, 2, 2),
     ],
 )
-def test_single_query_blocks_are_launched_once(shape: dict[str, int], on_cpu: int) -> None:
+def test_few_query_blocks_are_launched_once(
+    shape: dict[str, int], on_cpu: int, on_gpu: int
+) -> None:
     given = arrays(**shape)
     assert launches_of(attending.retrieve, given) == on_cpu
-    assert launches_of(attending.retrieve, given, "sm_90a") == 2
+    assert launches_of(attending.retrieve, given, "sm_90a") == on_gpu
     once = attending.retrieve.options(launches="one")
     assert launches_of(once, given, "sm_90a") == 1
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import test_frontend as written
 import test_gradients as gradients
 import test_variants as variants
 import torch
@@ -18,6 +19,8 @@ import ramify as rf
 from ramify import _compiler
 from ramify.schedules import (
     FEW_PROGRAMS,
+    LONG,
+    MANY_QUERIES,
     MANY_SLOTS,
     Choice,
     Situation,
@@ -30,6 +33,8 @@ DECODING = Situation(
 )
 BACKWARD = replace(DECODING, derivative="backward", is_decoding=False)
 BY_CHUNK = Choice("chunk_major", otherwise="query_major")
+MANY = replace(DECODING, is_decoding=False, is_large=True, adds_in_place=True, keys_per_row=8.0)
+IN_PLACE = Choice("chunk_major", otherwise="query_major", in_place=True)
 STEP = Case(B=1, L=1, N=4096, H=1, G=16, K=MANY_SLOTS)
 
 
@@ -38,13 +43,63 @@ def test_decoding_on_a_gpu_is_cut_into_slices() -> None:
     assert choose(replace(DECODING, deterministic=True)) == Choice("split_kv")
 
 
-def test_single_query_blocks_select_and_attend_in_one_launch_on_the_cpu() -> None:
+def test_what_selects_and_attends_in_one_launch() -> None:
     single = replace(DECODING, has_one_block=True)
     on_cpu = replace(single, target="cpu")
     assert wants_one_launch(on_cpu) and not wants_one_launch(single)
     assert not wants_one_launch(replace(on_cpu, has_one_block=False))
+    few = replace(DECODING, has_few_walks=True)
+    assert wants_one_launch(few) and not wants_one_launch(replace(few, target="cpu"))
     for derivative in ("forward", "backward"):
         assert not wants_one_launch(replace(on_cpu, derivative=derivative))
+        assert not wants_one_launch(replace(few, derivative=derivative))
+
+
+def test_large_chunks_of_small_groups_go_by_the_chunk() -> None:
+    assert choose(MANY) == choose(replace(MANY, derivative="forward")) == IN_PLACE
+    long = replace(MANY, keys_per_row=4.0, is_long=True)
+    assert choose(long) == IN_PLACE
+    for reason in (
+        {"target": "cpu"},
+        {"deterministic": True},
+        {"adds_in_place": False},
+        {"is_large": False},
+        {"keys_per_row": 4.0},
+    ):
+        assert choose(replace(MANY, **reason)) == Choice("query_major")
+    assert choose(replace(long, keys_per_row=2.0)) == Choice("query_major")
+
+
+@pytest.mark.parametrize(
+    ("case", "dtype", "more", "by_chunk"),
+    [
+        (Case(B=1, L=MANY_QUERIES, N=64, H=1, G=8), "bfloat16", {}, True),
+        (Case(B=2, L=MANY_QUERIES // 2, N=64, H=1, G=8), "bfloat16", {}, True),
+        (Case(B=1, L=MANY_QUERIES - 1, N=64, H=1, G=8), "bfloat16", {}, False),
+        (Case(B=1, L=MANY_QUERIES, N=64, H=1, G=16), "bfloat16", {}, False),
+        (Case(B=1, L=LONG, N=64, H=1, G=16), "bfloat16", {}, True),
+        (Case(B=1, L=MANY_QUERIES, N=64, H=1, G=8, K=9), "bfloat16", {}, False),
+        (Case(B=1, L=MANY_QUERIES, N=64, H=1, G=8), "float16", {}, False),
+        (Case(B=1, L=MANY_QUERIES, N=64, H=1, G=8, K=9), "float32", {}, True),
+        (Case(B=1, L=MANY_QUERIES, N=64, H=1, G=8), "bfloat16", {"deterministic": True}, False),
+    ],
+    ids=str,
+)
+def test_forward_by_sizes(case: Case, dtype: str, more: dict[str, bool], by_chunk: bool) -> None:
+    case = case.but(D=16, S=64)
+    x = make(case, getattr(torch, dtype))
+    options = {"scale": 0.1, "chunk_size": case.S, **more}
+    tile = rf.ops.hsa_kernel.ir("tile", **x, **options, target="sm_90a")
+    assert ("@hsa_kernel_visits(" in tile) == by_chunk
+
+
+def test_a_joint_softmax_is_not_finished_in_place() -> None:
+    """Its visits would write parts, which cost more than they save."""
+    case = Case(B=1, L=MANY_QUERIES, N=64, H=1, G=8, D=16, S=64)
+    x = make(case, torch.bfloat16)
+    x.pop("weights")
+    tile = written.joint.ir("tile", **x, scale=0.1, chunk_size=64, target="sm_90a")
+    assert "_visits(" not in tile
 
 
 def test_gradients_are_summed_by_their_chunks() -> None:

@@ -221,6 +221,10 @@ Layout ramify::tile::mmaAccumulator(int64_t rows, int64_t columns,
   return fill({{0, 1}, {8, 0}}, quads(2), rows, columns, warps);
 }
 
+Layout ramify::tile::wgmmaAccumulator(int64_t rows, int64_t columns) {
+  return mmaAccumulator(rows, columns, rows / 16);
+}
+
 Layout ramify::tile::mmaLhsTF32(int64_t rows, int64_t columns, int64_t warps) {
   return fill({{8, 0}, {0, 4}}, quads(1), rows, columns, warps);
 }

@@ -138,9 +138,12 @@ private:
 //===----------------------------------------------------------------------===//
 
 /// C of mma.m16n8, for f32, and the 16-bit A of mma.m16n8k16: 16 rows a warp,
-/// rows dealt to `warps`. With four warps also the accumulator and the register
-/// operand A of wgmma.m64.
+/// rows dealt to `warps`.
 Layout mmaAccumulator(int64_t rows, int64_t columns, int64_t warps);
+
+/// The accumulator and the register operand A of wgmma: 16 rows a warp as
+/// above, 64 rows for each warpgroup.
+Layout wgmmaAccumulator(int64_t rows, int64_t columns);
 /// A of mma.m16n8k8 with tf32.
 Layout mmaLhsTF32(int64_t rows, int64_t columns, int64_t warps);
 /// B of mma.m16n8k16 for 16-bit elements. The tile is [k, n], or [n, k] where

@@ -109,10 +109,10 @@ static bool isNarrow(Type element) {
 static LogicalResult verifyRegisters(WgmmaOp op, RankedTensorType lhs) {
   std::optional<Layout> layout = Layout::of(lhs);
   if (op.getLhsStage() || op.getLhsTransposed() || lhs.getRank() != 2 ||
-      lhs.getDimSize(0) != 64 || lhs.getDimSize(1) % 16 || !layout ||
-      *layout != mmaAccumulator(64, lhs.getDimSize(1), /*warps=*/4))
-    return op.emitOpError("expected an lhs of 64 rows that four warps hold as "
-                          "wgmma does, not transposed and without a stage, "
+      lhs.getDimSize(0) % 64 || lhs.getDimSize(1) % 16 || !layout ||
+      *layout != wgmmaAccumulator(lhs.getDimSize(0), lhs.getDimSize(1)))
+    return op.emitOpError("expected an lhs that warpgroups hold as wgmma does, "
+                          "64 rows each, not transposed and without a stage, "
                           "found ")
            << lhs;
   return success();
@@ -146,13 +146,14 @@ LogicalResult WgmmaOp::verify() {
   ArrayRef<int64_t> sides = lhs.getShape().take_back(2);
   int64_t rows = sides[getLhsTransposed() ? 1 : 0];
   int64_t depth = sides[getLhsTransposed() ? 0 : 1];
-  if (rows != 64)
-    return emitOpError("expected an lhs of 64 rows, found ") << lhs;
+  if (!rows || rows % 64)
+    return emitOpError("expected an lhs of 64 rows for each warpgroup, found ")
+           << lhs;
   int64_t inner = rhs.getDimSize(getTransposed() ? 2 : 1);
   int64_t cols = rhs.getDimSize(getTransposed() ? 1 : 2);
   if (!acc.getElementType().isF32() || acc.getRank() != 2 ||
-      acc.getDimSize(0) != 64 || acc.getDimSize(1) != cols || inner != depth ||
-      inner % 16 || cols % 8 || cols > 256)
+      acc.getDimSize(0) != rows || acc.getDimSize(1) != cols ||
+      inner != depth || inner % 16 || cols % 8 || cols > 256)
     return emitOpError("expected the shapes of a product, found ")
            << lhs << ", " << rhs << " and " << acc;
   for (Operation *user : getResult().getUsers())

@@ -162,7 +162,7 @@ def Tile_WgmmaOp : Tile_Op<"wgmma", [AllTypesMatch<["acc", "result"]>]> {
   let summary = "start acc + a b, with operands in shared memory";
   let description = [{
     result = acc + lhs rhs, with each side as it is or `transposed`, as
-    `tile.dot`, by four warps. The rhs is in shared memory, the lhs there or in
+    `tile.dot`, by a warpgroup for each 64 rows, which are all warps. The rhs is in shared memory, the lhs there or in
     registers. An accumulator that is a constant zero is not read. The result is
     under way: only `tile.wgmma` as an accumulator and `tile.wgmma_wait` may take
     it.
@@ -179,12 +179,12 @@ def Tile_WgmmaOp : Tile_Op<"wgmma", [AllTypesMatch<["acc", "result"]>]> {
     ```
 
     (C1) Stages have a 128-byte swizzle and 16-bit elements of one type.
-    (C2) The lhs has 64 rows, as the accumulator.
+    (C2) The lhs has 64 rows for each warpgroup, as the accumulator.
     (C3) The shapes are those of a product over a multiple of 16; the accumulator
          is f32 and has a multiple of 8 and at most 256 columns.
     (C4) The result goes only to tile.wgmma and tile.wgmma_wait.
     (C5) A lhs in shared memory has a stage; one in registers has none, is not
-         transposed, and has its elements as an accumulator of four warps.
+         transposed, and has its elements as the accumulator.
   }];
   let arguments = (ins UnitAttr:$lhsTransposed,
                        Arg<AnyTypeOf<[AnyMemRef, AnyRankedTensor]>, "", [MemRead]>:$lhs,

@@ -14,7 +14,9 @@
 using namespace mlir;
 using namespace ramify::tile;
 
-static constexpr int64_t kRows = 64, kWarps = 4, kMostColumns = 256;
+/// Of a warpgroup.
+static constexpr int64_t kRows = 64, kWarps = 4;
+static constexpr int64_t kMostColumns = 256;
 static constexpr int64_t kSwizzle = 128, kStep = 16;
 
 static RankedTensorType tensorType(Value value) {
@@ -35,8 +37,11 @@ static LoadSharedOp getSharedOperand(Value operand, DotOp dot) {
   return fits ? load : nullptr;
 }
 
-static bool hasLayoutOfWarpgroup(RankedTensorType type) {
-  return Layout::of(type) == mmaAccumulator(kRows, type.getDimSize(1), kWarps);
+/// Whether all warps of the kernel hold `type` as wgmma does.
+static bool hasLayoutOfWarpgroups(RankedTensorType type, int64_t warps) {
+  return type.getDimSize(0) * kWarps == warps * kRows &&
+         Layout::of(type) == wgmmaAccumulator(type.getDimSize(0), //
+                                              type.getDimSize(1));
 }
 
 namespace {
@@ -47,19 +52,19 @@ struct Candidate {
 };
 } // namespace
 
-static std::optional<Candidate> getCandidate(DotOp dot) {
+static std::optional<Candidate> getCandidate(DotOp dot, int64_t warps) {
   RankedTensorType lhs = tensorType(dot.getLhs()), acc = dot.getType();
   int64_t columns = acc.getDimSize(1), depth = lhs.getDimSize(1);
-  if (lhs.getElementTypeBitWidth() != 16 || acc.getDimSize(0) != kRows ||
-      columns % 8 || columns > kMostColumns || depth % kStep ||
-      !hasLayoutOfWarpgroup(acc))
+  if (lhs.getElementTypeBitWidth() != 16 || columns % 8 ||
+      columns > kMostColumns || depth % kStep ||
+      !hasLayoutOfWarpgroups(acc, warps))
     return std::nullopt;
   Candidate candidate{dot, nullptr, getSharedOperand(dot.getRhs(), dot)};
   if (!candidate.rhs || candidate.rhs.getTransposed())
     return std::nullopt;
   candidate.lhs = getSharedOperand(dot.getLhs(), dot);
   if (!candidate.lhs && (dot.getLhs().getDefiningOp<LoadSharedOp>() ||
-                         !hasLayoutOfWarpgroup(lhs)))
+                         !hasLayoutOfWarpgroups(lhs, warps)))
     return std::nullopt;
   return candidate;
 }
@@ -119,11 +124,11 @@ static void delayWaits(Block &block, ArrayRef<WgmmaWaitOp> waits) {
 
 static void useWgmma(KernelOp kernel) {
   auto warps = kernel->getAttrOfType<IntegerAttr>(kWarpsAttrName);
-  if (!warps || warps.getInt() != kWarps)
+  if (!warps || warps.getInt() % kWarps)
     return;
   SmallVector<Candidate> candidates;
   kernel.walk([&](DotOp dot) {
-    if (std::optional<Candidate> candidate = getCandidate(dot))
+    if (std::optional<Candidate> candidate = getCandidate(dot, warps.getInt()))
       candidates.push_back(*candidate);
   });
   llvm::MapVector<Block *, SmallVector<WgmmaWaitOp>> waits;

@@ -48,6 +48,9 @@ struct CompileOptions {
   bool deterministic = false;
   /// Sums of so few terms that they may be rounded to 16 bits in between.
   bool narrowSums = false;
+  /// chunk_major refuses programs whose sums it would keep in memory of their
+  /// own and finish in a launch more.
+  bool inPlace = false;
   /// Stages of the rings in shared memory (GPU); 0 leaves it to the compiler.
   int stages = 0;
   /// Keys whose scores are computed at once: longer chunks are cut, shorter

@@ -66,6 +66,9 @@ def HSAToTile : Pass<"hsa-to-tile", "::mlir::ModuleOp"> {
            "programs that one program launches become one kernel, if they can">,
     Option<"narrowSums", "narrow-sums", "bool", "false",
            "sums of rows in memory may have the 16 bits of their result">,
+    Option<"inPlace", "in-place", "bool", "false",
+           "refuse programs whose sums would need a launch to finish them "
+           "(chunk_major)">,
     Option<"imported", "imported", "std::string", "\"\"",
            "indices whose inverse index is an argument of the plan "
            "(chunk_major)">];

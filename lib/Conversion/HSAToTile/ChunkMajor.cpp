@@ -390,6 +390,9 @@ LogicalResult ChunkMajor::createPlan() {
 LogicalResult ChunkMajor::lower() {
   if (failed(collect()))
     return failure();
+  if (limits.inPlace && hasRest())
+    return program.emitOpError("is asked for visits that add to results, but "
+                               "needs a launch to finish them");
   for (InverseIndex &index : indices)
     if (!index.isImported())
       index.createKernels();

@@ -53,6 +53,7 @@ struct TileLimits {
   // What a call asks of sums in memory.
   bool deterministic = false; ///< the same order each time
   bool narrowSums = false;    ///< 16 bits where the queries have them
+  bool inPlace = false;       ///< chunk_major adds to results or refuses
   /// Indices whose inverse index the call brings along, with commas between.
   llvm::StringRef imported;
 };

@@ -247,6 +247,8 @@ private:
   mlir::LogicalResult expandElect(tile::ElectOp op);
   void expandTmaLoad(tile::TmaLoadOp op);
   mlir::LogicalResult expandWgmma(tile::WgmmaOp op);
+  /// An operand of `rows` rows, seen from the first of the warpgroup's.
+  SharedTile rowsOfWarpgroup(SharedTile tile, int64_t rows, bool transposed);
   Value barrierAddress(Value barriers, Value index);
 
   // Helpers (Expander.cpp).

@@ -18,6 +18,8 @@ static constexpr int64_t kRowBytes = 128;
 static constexpr int64_t kEightRows = 8 * kRowBytes;
 static constexpr int64_t kStepBytes = 32;
 static constexpr int64_t kStep = 16;
+/// Of a warpgroup.
+static constexpr int64_t kRows = 64, kWarps = 4;
 
 LogicalResult Expander::expandHopper(Operation *op) {
   PTX ptx(builder, loc);
@@ -143,11 +145,24 @@ static Registers stepOfRegisters(const std::map<Coords, unsigned> &numbers,
   return fragment;
 }
 
+SharedTile Expander::rowsOfWarpgroup(SharedTile tile, int64_t rows,
+                                     bool transposed) {
+  if (rows == kRows)
+    return tile;
+  // 64 columns of 16 bits are a block.
+  int64_t stride = (transposed ? tile.layout.rows : kRows) * kRowBytes;
+  Value group = builder.create<arith::DivUIOp>(loc, warp(), constant32(kWarps));
+  Value bytes = builder.create<arith::MulIOp>(loc, group, constant32(stride));
+  tile.base = advance(tile.base, bytes);
+  return tile;
+}
+
 LogicalResult Expander::expandWgmma(WgmmaOp op) {
   auto type = cast<RankedTensorType>(op.getAcc().getType());
-  int64_t columns = type.getDimSize(1);
-  if (*Layout::of(type) != mmaAccumulator(64, columns, /*warps=*/4))
-    return op.emitOpError("expected an accumulator that four warps hold as "
+  int64_t rows = type.getDimSize(0), columns = type.getDimSize(1);
+  if (*Layout::of(type) != wgmmaAccumulator(rows, columns) ||
+      rows / kRows * kWarps != numWarps())
+    return op.emitOpError("expected an accumulator that all warpgroups hold as "
                           "wgmma does, found ")
            << type;
   PTX ptx(builder, loc);
@@ -164,7 +179,8 @@ LogicalResult Expander::expandWgmma(WgmmaOp op) {
   if (inRegisters)
     numbers = registersByOffset(*Layout::of(inRegisters));
   else
-    lhs = sharedTile(op.getLhs(), op.getLhsStage());
+    lhs = rowsOfWarpgroup(sharedTile(op.getLhs(), op.getLhsStage()), rows,
+                          lhsTransposed);
   auto getLhs = [&](int64_t step) -> Registers {
     if (inRegisters)
       return stepOfRegisters(numbers, registers(op.getLhs()), step);

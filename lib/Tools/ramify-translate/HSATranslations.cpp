@@ -47,6 +47,9 @@ struct Flags {
       "deterministic", llvm::cl::desc("The same bits from run to run")};
   llvm::cl::opt<bool> narrowSums{
       "narrow-sums", llvm::cl::desc("Sums may be rounded to 16 bits")};
+  llvm::cl::opt<bool> inPlace{
+      "in-place",
+      llvm::cl::desc("Sums are added to results or the schedule refuses")};
   llvm::cl::opt<int> stages{
       "stages", llvm::cl::desc("Stages of the rings in shared memory (GPU)"),
       llvm::cl::init(CompileOptions().stages)};
@@ -73,6 +76,7 @@ struct Flags {
     options.oneLaunch = oneLaunch;
     options.deterministic = deterministic;
     options.narrowSums = narrowSums;
+    options.inPlace = inPlace;
     options.stages = stages;
     options.derivative = derivative;
     options.wrt = wrt;

@@ -78,7 +78,7 @@ tile.kernel @wgmma_c1(%i: index) {
 tile.kernel @wgmma_c2(%i: index) {
   %zero = arith.constant dense<0.0> : tensor<64x32xf32>
   %a = tile.alloc_shared : !S
-  // expected-error @below {{expected an lhs of 64 rows}}
+  // expected-error @below {{expected an lhs of 64 rows for each warpgroup}}
   %s = tile.wgmma %a[%i], transposed %a[%i], %zero : !S, !S, tensor<64x32xf32>
 }
 
@@ -120,7 +120,7 @@ tile.kernel @wgmma_c5_stage(%i: index) {
 tile.kernel @wgmma_c5_layout(%p: tensor<64x64xbf16, #one>, %i: index) {
   %zero = arith.constant dense<0.0> : tensor<64x64xf32>
   %a = tile.alloc_shared : !S
-  // expected-error @below {{expected an lhs of 64 rows that four warps hold as wgmma does, not transposed and without a stage, found 'tensor<64x64xbf16, #tile.layout}}
+  // expected-error @below {{expected an lhs that warpgroups hold as wgmma does, 64 rows each, not transposed and without a stage, found 'tensor<64x64xbf16, #tile.layout}}
   %s = tile.wgmma %p, %a[%i], %zero : tensor<64x64xbf16, #one>, !S, tensor<64x64xf32>
 }
 

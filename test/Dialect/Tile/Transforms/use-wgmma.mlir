@@ -68,6 +68,36 @@ tile.kernel @overwritten(%q: !A, %o: memref<?x64xf32, strided<[?, 1]>>) {
 
 // -----
 
+!A = memref<?x64xbf16, strided<[?, 1]>>
+!O = memref<?x64xf32, strided<[?, 1]>>
+
+// 128 rows are two warpgroups'. A product of 64 rows among them is none for
+// these: all warps share its columns.
+// CHECK-LABEL: tile.kernel @two_warpgroups
+// CHECK-SAME:  tile.warps = 8
+// CHECK:     %[[T:.*]] = tile.wgmma %{{.*}}[%{{.*}}], transposed %{{.*}}[%{{.*}}], %{{.*}} : memref<1x128x64xbf16, {{.*}}>, memref<1x64x64xbf16, {{.*}}>, tensor<128x64xf32
+// CHECK:     %[[S:.*]] = tile.wgmma_wait 0 %[[T]]
+// CHECK:     %[[P:.*]] = arith.truncf %[[S]]
+// CHECK:     tile.wgmma %[[P]], %{{.*}}[%{{.*}}], %{{.*}} : tensor<128x64xbf16
+// CHECK:     tile.dot {{.*}} -> tensor<64x64xf32
+tile.kernel @two_warpgroups(%q: !A, %k: !A, %o: !O, %g: !O) {
+  %zero = arith.constant dense<0.0> : tensor<128x64xf32>
+  %few = arith.constant dense<0.0> : tensor<64x64xf32>
+  %i = tile.iota : tensor<128xi32>
+  %j = tile.iota : tensor<64xi32>
+  %a = tile.gather %q[%i] : (!A, tensor<128xi32>) -> tensor<128x64xbf16>
+  %b = tile.gather %k[%j] : (!A, tensor<64xi32>) -> tensor<64x64xbf16>
+  %s = tile.dot %a, transposed %b, %zero : tensor<128x64xbf16>, tensor<64x64xbf16>, tensor<128x64xf32> -> tensor<128x64xf32>
+  %p = arith.truncf %s : tensor<128x64xf32> to tensor<128x64xbf16>
+  %or = tile.dot %p, %b, %zero : tensor<128x64xbf16>, tensor<64x64xbf16>, tensor<128x64xf32> -> tensor<128x64xf32>
+  %pt = tile.transpose %p : tensor<128x64xbf16> -> tensor<64x128xbf16>
+  %gk = tile.dot %pt, %a, %few : tensor<64x128xbf16>, tensor<128x64xbf16>, tensor<64x64xf32> -> tensor<64x64xf32>
+  tile.scatter %or into %o[%i] : (tensor<128x64xf32>, !O, tensor<128xi32>) -> ()
+  tile.scatter %gk into %g[%j] : (tensor<64x64xf32>, !O, tensor<64xi32>) -> ()
+}
+
+// -----
+
 !A = memref<?x64xf32, strided<[?, 1]>>
 !B = memref<?x32xbf16, strided<[?, 1]>>
 
