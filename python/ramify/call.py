@@ -22,6 +22,8 @@ from .frontend.binding import ArrayInfo, Sizes
 from .frontend.specialisation import Heads, Places
 
 FLOATS = ["f32", "bf16", "f16"]
+MAX_POSITION = 2**31 - 1
+"""Positions of keys and queries, and the numbers of keys, are int32."""
 MAX_QUERY_BLOCK = 1 << 20
 """Queries that may share a selection row; a block beyond L costs time."""
 FEW_SLOTS = 8
@@ -45,7 +47,13 @@ def runtime_signature(
     own = {p["name"] for p in parameters}
     reserved: list[dict[str, Any]] = [
         {"name": "chunk_size", "kind": "constexpr", "default": None},
-        {"name": "chunks", "kind": "constexpr", "default": None, "indirect": True},
+        {
+            "name": "chunks",
+            "kind": "constexpr",
+            "default": None,
+            "indirect": True,
+            "entries": list(signature.partitions),
+        },
         {"name": "q_block", "kind": "constexpr", "default": 0, "indirect": True},
         _placing("q_start", [["B"]], scalar="i32"),
         _placing("q_positions", [["L"], ["B", "L"]]),
@@ -297,7 +305,13 @@ def _shapes(signature: Signature, parameter: Parameter) -> list[list[str]]:
 
 
 def _checks(signature: Signature) -> list[tuple[str, str]]:
-    checks = []
+    checks = [
+        (
+            f"q_start + L <= {MAX_POSITION}",
+            "q_start: expected queries that stand before position 2^31 - 1, found {L} of them from "
+            "{q_start} on.",
+        ),
+    ]
     rows = _rows(signature)
     if rows:
         block = _query_block(rows)
@@ -319,15 +333,35 @@ def _checks(signature: Signature) -> list[tuple[str, str]]:
     for partition in signature.partitions:
         own = [p for p in signature.arrays if p.partition == partition]
         has_keys = any("key" in p.axes or p.role is Role.CHUNKS for p in own)
-        if has_keys and any("chunk" in _axes(p) for p in own):
-            keys, chunks = _keys(signature, partition), f"C_{partition}"
-            checks.append(
-                (
-                    f"{chunks} == ceildiv({keys}, max(chunk_size, 1))",
-                    f"expected {{ceildiv({keys}, max(chunk_size, 1))}} chunks for {{{keys}}} keys, "
-                    f"found {{{chunks}}}.",
-                )
+        has_chunks = any("chunk" in _axes(p) for p in own)
+        keys = _keys(signature, partition) if has_keys else None
+        for size in ("chunk_size", f"chunks.{partition}"):
+            checks += _chunk_checks(size, keys, f"C_{partition}" if has_chunks else None)
+    return checks
+
+
+def _chunk_checks(size: str, keys: str | None, chunks: str | None) -> list[tuple[str, str]]:
+    """Checks of a partition's chunks, of which a call's `size` says how many keys they have.
+
+    `keys` and `chunks` are the sizes that count them, as far as arrays tell.
+    """
+    checks = [(f"{size} >= 1", f"chunk size: expected an int >= 1, found {{{size}}}.")]
+    needed = f"ceildiv({keys}, max({size}, 1))" if keys else chunks
+    if needed:
+        checks.append(
+            (
+                f"{needed} * {size} <= {MAX_POSITION}",
+                f"expected chunks that end before position 2^31 - 1, found {{{needed}}} chunks of "
+                f"{{{size}}} keys.",
             )
+        )
+    if keys and chunks:
+        checks.append(
+            (
+                f"{chunks} == {needed}",
+                f"expected {{{needed}}} chunks for {{{keys}}} keys, found {{{chunks}}}.",
+            )
+        )
     return checks
 
 
@@ -385,7 +419,14 @@ def limit_keys(
         axis = first + axes.index("chunk" if "chunk" in axes else KEY_AXIS[parameter.role])
         limit = int(keys)
         if "chunk" in axes:
-            limit = -(-limit // chunk_sizes(signature, kwargs)[parameter.partition])
+            size = chunk_sizes(signature, kwargs)[parameter.partition]
+            limit = -(-limit // size)
+            if limit > array.shape[axis]:
+                raise ArgumentError(
+                    f"{signature.name}(): num_keys: expected at most C * {size} = "
+                    f"{array.shape[axis] * size}, the keys of the chunks of {parameter.name}, "
+                    f"found {keys}."
+                )
         elif limit > array.shape[axis]:
             raise ArgumentError(
                 f"{signature.name}(): num_keys: expected at most N = {array.shape[axis]}, the keys "

@@ -55,6 +55,17 @@ def quotient(q: rl.Query, *, n: int):
     return rl.zeros(q) + n // (rl.query_position() - 2) + (rl.query_position() - 2) % n
 
 
+@rf.jit
+def scored(r: rl.Query, landmarks: rl.Landmarks, *, top_k: rl.constexpr = 2):
+    s = rl.sum(rl.dot(r, landmarks), over="head")
+    return rl.topk(rl.where(rl.end(landmarks) <= rl.query_position(), s, -rl.inf), top_k)
+
+
+@rf.jit
+def scored_beside_keys(r: rl.Query, k: rl.Chunks, landmarks: rl.Landmarks):
+    return rl.topk(rl.sum(rl.dot(r, landmarks), over="head"), 2)
+
+
 class OnlyDLPack:
     """An array that tells no library that makes others."""
 
@@ -284,6 +295,7 @@ WRONG_JIT: dict[str, tuple[Change, type[Exception], list[str]]] = {
     "num_keys too many": (put("num_keys", 65), A, ["num_keys", "64", "65"]),
     "num_keys negative": (put("num_keys", -1), A, ["num_keys", "-1"]),
     "q_start a float": (put("q_start", 0.5), T, ["q_start", "float"]),
+    "q_start too far": (put("q_start", 2**31 - 5), A, ["q_start", "2^31 - 1", "2147483643"]),
     "power half a character": (put("power", "\ud800"), A, ["power", "surrogate"]),
     "power nested": (put("power", nested(40)), A, ["power", "at most 16 tuples inside each other"]),
     "power nested far too deeply": (put("power", nested(200_000)), A, ["power", "at most 16"]),
@@ -309,6 +321,32 @@ def test_a_tensor_inside_vmap() -> None:
     wrong = call()
     with pytest.raises(U, match="q: expected a tensor with memory of its own, found one inside a"):
         torch.vmap(lambda q: rf.ops.hsa(**{**wrong, "q": q}))(wrong["q"][None])
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"chunk_size": 2**29}, r"end before position 2\^31 - 1, found 4 chunks of 536"),
+        ({"chunk_size": 64, "num_keys": 257}, r"at most C \* 64 = 256, the keys of the chunks of"),
+        ({"chunk_size": 64, "num_keys": 2**70}, r"at most C \* 64 = 256"),
+        ({"chunk_size": 64, "q_start": 2**31 - 3}, "q_start: expected queries that stand before"),
+    ],
+    ids=str,
+)
+def test_positions_beyond_an_int32(given: Call, words: str) -> None:
+    r, landmarks = np.ones((1, 4, 2, 16), np.float32), np.ones((1, 4, 1, 16), np.float32)
+    with pytest.raises(A, match=words):
+        scored(r, landmarks, **given)
+
+
+def test_chunks_are_counted_however_their_size_is_given() -> None:
+    r, k = np.ones((1, 4, 2, 16), np.float32), np.ones((1, 64, 1, 16), np.float32)
+    for size in ({"chunk_size": 16}, {"chunks": {"kv": 16}}):
+        with pytest.raises(A, match="expected 4 chunks for 64 keys, found 2"):
+            scored_beside_keys(r, k, k[:, :2], **size)
+    for size in ({"chunk_size": 0}, {"chunk_size": -1}, {"chunks": {"kv": 0}}):
+        with pytest.raises(A, match="expected an int >= 1"):
+            scored_beside_keys(r, k, k[:, :4], **size)
 
 
 @pytest.mark.parametrize("n", [3, -3, 1, -1, 0, 7])
