@@ -92,6 +92,23 @@ struct Chunk {
   }
 };
 
+/// Where a program adds to the sums of the chunk that it visits.
+struct ChunkPlace {
+  mlir::Value batch;  ///< index
+  mlir::Value number; ///< i32: of the chunk
+  Tiles keys;         ///< the positions of each tile's keys
+};
+
+/// Arrays to which a program adds instead where it has a later part of the
+/// chunk's entries (ItemParts.h).
+struct ChunkParts {
+  llvm::DenseMap<mlir::Value, mlir::Value> arrays; ///< of sums in memory
+  mlir::Value isPart;   ///< i1: the program has a later part
+  mlir::Value sequence; ///< index: that of the launch
+  mlir::Value number;   ///< i32: of the part
+  mlir::Value key;      ///< i32: from a key's position to that in the array
+};
+
 /// The part of a value; all parts of a value that has only one are alike.
 inline mlir::Value takePart(const Tiles &tiles, unsigned part) {
   return tiles[tiles.size() > 1 ? part : 0];
@@ -143,8 +160,9 @@ public:
     carried[sums] = std::move(tiles);
   }
   Tiles takeCarried(mlir::Value sums);
-  /// Adds tiles of the visited chunk to sums.
-  void addChunks(mlir::Value memory, const Tiles &tiles);
+  /// Adds tiles of the visited chunk to sums; `once` if the program does so no
+  /// more than once.
+  void addChunks(mlir::Value memory, const Tiles &tiles, bool once = false);
   /// Whether a sum over rows is left to memory: its value still has the rows.
   bool leavesRows(hsa::FoldOp op) const {
     hsa::AxesAttr over = op.getOver();
@@ -185,6 +203,7 @@ public:
   /// Sums over all blocks are added by one program after the other, always in
   /// the same order; with `ownsChunk` also those of the visited chunk.
   bool deterministic = false, ownsChunk = false;
+  ChunkParts parts; ///< of an owner
 
 private:
   // BodyEmitter.cpp
@@ -250,6 +269,12 @@ private:
                mlir::Value mask);
   void addScalar(mlir::Value memory, mlir::Value value,
                  mlir::ValueRange indices);
+  using PlaceIndices =
+      llvm::function_ref<llvm::SmallVector<mlir::Value>(const ChunkPlace &)>;
+  ChunkPlace getChunkPlace() const;
+  ChunkPlace getPartPlace() const;
+  void addOfChunk(mlir::Value memory, PlaceIndices getIndices,
+                  llvm::function_ref<void(mlir::Value, mlir::ValueRange)> add);
   mlir::Value getHead(hsa::Heads heads) const;
   mlir::Value getOnce(mlir::Type type);
   mlir::Value maskOnce(mlir::Value tile, mlir::Type type);
@@ -262,10 +287,9 @@ private:
                                mlir::Value memory, mlir::Value value);
   mlir::LogicalResult addPart(mlir::Operation *op, mlir::Value memory,
                               mlir::Value tile, mlir::Type type,
-                              llvm::SmallVector<mlir::Value> indices,
-                              unsigned part);
-  llvm::SmallVector<mlir::Value> getArrayIndices(hsa::ArrayType role,
-                                                 unsigned part);
+                              PlaceIndices getIndices, unsigned part);
+  llvm::SmallVector<mlir::Value>
+  getArrayIndices(hsa::ArrayType role, const ChunkPlace &place, unsigned part);
   mlir::LogicalResult addToSums(mlir::Operation *op, mlir::Value result,
                                 mlir::Value value);
 

@@ -11,6 +11,7 @@
 //         visits: a program owns some of the     ChunkVisits.h
 //           entries of one chunk and writes what
 //           each contributes to its slot's part  SlotParts.h
+//         the parts of long lists are added      ItemParts.h
 //         the rest of the program: one program
 //           for each query block combines the
 //           parts in the order of the slots
@@ -32,10 +33,11 @@
 using namespace mlir;
 using namespace ramify;
 
-/// Bytes that the parts of a window, and the index of a span, may take: less
-/// together than the 256 MiB of the contract.
+/// Bytes that the parts of a window, the index of a span, and the parts of long
+/// lists may take: less together than the 256 MiB of the contract.
 static constexpr int64_t kPartBytes = int64_t(160) << 20;
 static constexpr int64_t kIndexBytes = int64_t(64) << 20;
+static constexpr int64_t kItemPartBytes = int64_t(24) << 20;
 /// Bytes of totals and results that visits add to at once: less than the last
 /// cache has.
 static constexpr int64_t kCachedBytes = int64_t(32) << 20;
@@ -50,8 +52,10 @@ struct Selection {
   hsa::ReduceOp op;
   hsa::SelectedOp selected;
   SlotParts parts;
+  ItemParts items;               ///< of an owner
   unsigned index;                ///< its inverse index
   SmallVector<Value> partArrays; ///< in the plan
+  SmallVector<Value> itemArrays; ///< and how many entries a program takes
 };
 
 class ChunkMajor {
@@ -60,12 +64,17 @@ public:
       : program(program), limits(limits), parameters(program),
         blockShape(program, limits),
         visitShape(TileShape::ofChunk(program, limits)),
+        turns(program, visitShape, limits.deterministic),
         b(program.getLoc(), program) {}
   LogicalResult lower();
 
 private:
   LogicalResult collect();
-  std::string getVisitName(unsigned number);
+  std::string getName(StringRef kernel, unsigned number);
+  VisitedChunks getVisited(Selection &selection);
+  bool ownsItems(const Selection &selection) const {
+    return limits.deterministic && !selection.items.empty();
+  }
   std::string getRestName() { return (program.getSymName() + "_rest").str(); }
   bool isAddedTo(unsigned result) const;
   bool hasRest();
@@ -77,8 +86,11 @@ private:
   LogicalResult createPlan();
   Value getIndexBytes(Value number);
   void chooseWindows();
+  void createItemParts(Selection &selection);
   void createSpan(Value span);
   void createSequences(Value window, Value number, Value group);
+  void createTurns(unsigned number, SmallVector<Value> numbers,
+                   Value sequences);
   Value limit(Value value, Value most) {
     return b.create<arith::MinUIOp>(value, most);
   }
@@ -96,6 +108,7 @@ private:
   const TileLimits &limits;
   Parameters parameters;
   TileShape blockShape, visitShape;
+  Turns turns;
   TileBuilder b;
   std::vector<Selection> selections;
   std::vector<InverseIndex> indices;
@@ -122,7 +135,9 @@ LogicalResult ChunkMajor::collect() {
                             "chunk_major cannot index");
     SlotParts parts(program, op, element, limits);
     parts.useResults(parameters.getResultTypes());
-    Selection selection{op, selected, std::move(parts), 0, {}};
+    ItemParts items(program, parameters, visitShape, op);
+    Selection selection{op, selected, std::move(parts), std::move(items), 0,
+                        {}, {}};
     if (failed(selection.parts.verify()))
       return failure();
     auto [place, isNew] =
@@ -138,9 +153,14 @@ LogicalResult ChunkMajor::collect() {
   return checkHeads(program, visitShape);
 }
 
-std::string ChunkMajor::getVisitName(unsigned number) {
-  std::string name = (program.getSymName() + "_visits").str();
+std::string ChunkMajor::getName(StringRef kernel, unsigned number) {
+  std::string name = (program.getSymName() + "_" + kernel).str();
   return number ? name + std::to_string(number) : name;
+}
+
+VisitedChunks ChunkMajor::getVisited(Selection &selection) {
+  return {selection.op, selection.selected, selection.parts, selection.items,
+          indices[selection.index].isImported()};
 }
 
 //===----------------------------------------------------------------------===//
@@ -287,11 +307,62 @@ void ChunkMajor::chooseWindows() {
   groupSize = limit(groupSize, divideDown(b.index(kCachedBytes),
                                           b.mul(cachedBytes, windowRows)));
   groupSize = atLeastOne(limit(groupSize, batch));
+  if (turns.ofSequences)
+    groupSize = b.index(1);
   windowCount = divideUp(rows, windowRows);
   Value indexBytes = atLeastOne(getIndexBytes(windowRows));
   spanWindows =
       limit(divideDown(b.index(kIndexBytes), indexBytes), windowCount);
   spanWindows = atLeastOne(spanWindows);
+}
+
+/// As many entries for a program that all parts have room.
+void ChunkMajor::createItemParts(Selection &selection) {
+  const ItemParts &items = selection.items;
+  SelectionSizes sizes = indices[selection.index].getSizes(b, arguments);
+  Value picks = b.mul(windowRows, sizes.slots);
+  Value bytes = b.mul(items.getBytes(b, results.targets), groupSize);
+  int64_t share = kItemPartBytes / selections.size();
+  Value room = atLeastOne(divideDown(b.index(share), atLeastOne(bytes)));
+  Value whole = b.add(b.div(picks, kItemEntries), b.index(1));
+  Value most = b.mul(divideUp(whole, room), b.index(kItemEntries));
+  most = b.create<arith::MaxUIOp>(most, b.index(items.getLeastEntries()));
+  selection.itemArrays = items.createArrays(b, results.targets, groupSize,
+                                            divideDown(picks, most));
+  selection.itemArrays.push_back(b.toI32(most));
+}
+
+/// The visits of a reduction; what long lists have to add follows at once.
+void ChunkMajor::createTurns(unsigned number, SmallVector<Value> numbers,
+                             Value sequences) {
+  Selection &selection = selections[number];
+  InverseIndex &index = indices[selection.index];
+  Value programs = b.mul(headBlocks, b.index(visitShape.rowBlocks));
+  Value y = turns.countPrograms(b, programs);
+  auto take = [&](Value turn) {
+    numbers.back() = b.toI32(turn);
+    auto launch = [&](StringRef kernel, Value height, bool hasParts) {
+      SmallVector<Value> operands(arguments);
+      llvm::append_range(operands, index.getArrays());
+      if (hasParts)
+        llvm::append_range(operands, selection.partArrays);
+      llvm::append_range(operands, selection.itemArrays);
+      llvm::append_range(operands, numbers);
+      if (hasSums(program))
+        llvm::append_range(operands, results.targets);
+      b.create<tile::LaunchOp>(getName(kernel, number), index.getItems(),
+                               height, sequences, operands);
+    };
+    launch("visits", y, /*hasParts=*/true);
+    if (ownsItems(selection))
+      launch("items", b.mul(y, b.index(selection.items.countPieces())),
+             /*hasParts=*/false);
+  };
+  if (turns.ofHeads)
+    createPlanLoop(b, programs, take);
+  else
+    for (int64_t turn = 0; turn < turns.ofKeyHead; ++turn)
+      take(b.index(turn));
 }
 
 /// The launches for some sequences of a window, `window` of the span and
@@ -308,19 +379,7 @@ void ChunkMajor::createSequences(Value window, Value number, Value group) {
   for (auto [place, selection] : llvm::enumerate(selections)) {
     InverseIndex &index = indices[selection.index];
     numbers[0] = b.toI32(index.isImported() ? number : window);
-    int64_t turns = countTurns(program, visitShape, limits.deterministic);
-    for (int64_t turn = 0; turn < turns; ++turn) {
-      SmallVector<Value> operands(arguments);
-      llvm::append_range(operands, index.getArrays());
-      llvm::append_range(operands, selection.partArrays);
-      llvm::append_range(operands, ArrayRef(numbers).drop_back());
-      operands.push_back(b.i32(turn));
-      if (hasSums(program))
-        llvm::append_range(operands, results.targets);
-      Value y = b.div(b.mul(headBlocks, b.index(visitShape.rowBlocks)), turns);
-      b.create<tile::LaunchOp>(getVisitName(place), index.getItems(), y,
-                               sequences, operands);
-    }
+    createTurns(place, SmallVector<Value>(numbers, numbers + 4), sequences);
     llvm::append_range(rest, selection.partArrays);
   }
   if (!hasRest())
@@ -379,6 +438,8 @@ LogicalResult ChunkMajor::createPlan() {
     selection.partArrays = selection.parts.createArrays(
         b, {groupSize, tokens, heads, slots}, results.targets);
     selection.parts.clearResults(b, selection.partArrays);
+    if (ownsItems(selection))
+      createItemParts(selection);
   }
   createPlanLoop(b, divideUp(windowCount, spanWindows),
                  [&](Value span) { createSpan(span); });
@@ -396,12 +457,16 @@ LogicalResult ChunkMajor::lower() {
   for (InverseIndex &index : indices)
     if (!index.isImported())
       index.createKernels();
-  for (auto [number, selection] : llvm::enumerate(selections))
-    if (failed(createVisitKernel(program, parameters, visitShape, selection.op,
-                                 selection.parts, getVisitName(number),
-                                 limits.deterministic,
-                                 indices[selection.index].isImported())))
+  for (auto [number, selection] : llvm::enumerate(selections)) {
+    VisitedChunks visited = getVisited(selection);
+    if (failed(createVisitKernel(program, parameters, visitShape, visited,
+                                 getName("visits", number),
+                                 limits.deterministic)))
       return failure();
+    if (ownsItems(selection))
+      createItemSumsKernel(program, parameters, visitShape, visited,
+                           getName("items", number));
+  }
   if (hasRest() && failed(createRestKernel()))
     return failure();
   return createPlan();

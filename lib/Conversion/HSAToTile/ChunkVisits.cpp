@@ -34,11 +34,69 @@ bool ramify::hasSums(hsa::ProgramOp program) {
                       [](Type type) { return isa<hsa::SumsType>(type); });
 }
 
-int64_t ramify::countTurns(hsa::ProgramOp program, const TileShape &shape,
-                           bool deterministic) {
+//===----------------------------------------------------------------------===//
+// Which program has what
+//===----------------------------------------------------------------------===//
+
+Turns::Turns(hsa::ProgramOp program, const TileShape &shape,
+             bool deterministic) {
   if (!deterministic || !hasSums(program))
-    return 1;
-  return shape.group / shape.heads * shape.rowBlocks;
+    return;
+  ofKeyHead = shape.group / shape.heads * shape.rowBlocks;
+  for (Type type : program.getResultTypes()) {
+    auto sums = dyn_cast<hsa::SumsType>(type);
+    auto array = sums ? dyn_cast<hsa::ArrayType>(sums.getRole()) : nullptr;
+    if (!array || array.getPartition().empty())
+      continue;
+    ofHeads |= !llvm::is_contained(array.getAxes(), hsa::Axis::Head);
+    ofSequences |= !array.getBatch();
+  }
+}
+
+Value Turns::countPrograms(TileBuilder &b, Value programs) const {
+  return ofHeads ? b.index(1) : b.div(programs, ofKeyHead);
+}
+
+Value Turns::getProgram(TileBuilder &b, Value y, Value turn) const {
+  if (ofHeads)
+    return b.add(y, turn);
+  return ofKeyHead == 1 ? y : b.add(b.mul(y, b.index(ofKeyHead)), turn);
+}
+
+ItemProgram ramify::emitItemProgram(BodyEmitter &emitter,
+                                    hsa::SelectedOp selected,
+                                    const WindowArguments &window, Value y) {
+  TileBuilder &b = emitter.b;
+  Rows &rows = emitter.rows;
+  ItemProgram program;
+  program.item = b.create<tile::ProgramIdOp>(tile::GridAxis::X);
+  program.sequence = b.create<tile::ProgramIdOp>(tile::GridAxis::Z);
+  rows.batch = b.add(program.sequence, b.toIndex(window.sequence));
+  Value heads = b.div(y, emitter.shape.rowBlocks);
+  program.rowBlock = b.rem(y, emitter.shape.rowBlocks);
+  rows.firstHead = b.mul(heads, b.index(emitter.shape.heads));
+  rows.keyHead = b.div(rows.firstHead, emitter.shape.group);
+  Value head = getSelectionHead(emitter, selected);
+  program.region = {rows.batch, b.toIndex(window.number), head};
+  return program;
+}
+
+ItemEntries ramify::emitIfItem(BodyEmitter &emitter, const ItemProgram &program,
+                               ValueRange arrays, PartitionSize size,
+                               bool imported) {
+  TileBuilder &b = emitter.b;
+  SmallVector<Value> counted(program.region);
+  counted.push_back(b.index(0));
+  Value count = b.create<memref::LoadOp>(arrays[0], counted);
+  auto onlyIf = [&](Value condition) {
+    auto branch = b.create<scf::IfOp>(condition, /*withElseRegion=*/false);
+    b.setInsertionPointToStart(branch.thenBlock());
+  };
+  onlyIf(b.compare(Predicate::slt, b.toI32(program.item), count));
+  ItemEntries entries = emitItem(b, program.item, program.region, arrays[1]);
+  if (imported) // it may be for more chunks than the sequence has
+    onlyIf(b.compare(Predicate::slt, entries.chunk, size.chunks));
+  return entries;
 }
 
 //===----------------------------------------------------------------------===//
@@ -128,13 +186,13 @@ namespace {
 class VisitKernel {
 public:
   VisitKernel(hsa::ProgramOp program, const Parameters &parameters,
-              const TileShape &shape, hsa::ReduceOp op, SlotParts &parts,
-              StringRef name, bool deterministic, bool imported);
+              const TileShape &shape, VisitedChunks visited, StringRef name,
+              bool deterministic);
   LogicalResult emit();
 
 private:
-  Value emitTurn(Value y);
   void emitProgramPlace();
+  void emitOwner();
   LogicalResult emitItemWalk(VisitOps &ops);
   LogicalResult emitTile(VisitOps &ops, Value at);
   void emitRows(Value at);
@@ -152,15 +210,17 @@ private:
   hsa::ReduceOp op;
   hsa::SelectedOp selected;
   SlotParts &parts;
+  const ItemParts &items;
   bool imported; ///< the index
+  Turns turns;
   tile::KernelOp kernel;
 
   SmallVector<Value> arrays; ///< of the index
   SmallVector<Value> partArrays;
+  Value mostEntries; ///< i32: that an owner takes
   WindowArguments window;
-  Value item, rowBlock, group; ///< index; `group` the sequence in the launch
-  SmallVector<Value> region;   ///< sequence, window, head
-  Value slotBits, queries;     ///< i32
+  ItemProgram place;
+  Value slotBits, queries; ///< i32
   std::optional<QueryPlaces> places;
   PartitionSize size;
   ItemEntries entries;
@@ -172,21 +232,23 @@ private:
 } // namespace
 
 VisitKernel::VisitKernel(hsa::ProgramOp program, const Parameters &parameters,
-                         const TileShape &shape, hsa::ReduceOp op,
-                         SlotParts &parts, StringRef name, bool deterministic,
-                         bool imported)
-    : b(op.getLoc(), program), emitter(b, program, shape),
-      parameters(parameters), shape(shape), op(op),
-      selected(op.getDomain().getDefiningOp<hsa::SelectedOp>()), parts(parts),
-      imported(imported) {
+                         const TileShape &shape, VisitedChunks visited,
+                         StringRef name, bool deterministic)
+    : b(visited.op.getLoc(), program), emitter(b, program, shape),
+      parameters(parameters), shape(shape), op(visited.op),
+      selected(visited.selected), parts(visited.parts), items(visited.items),
+      imported(visited.imported), turns(program, shape, deterministic) {
   MLIRContext *context = b.getContext();
   emitter.deterministic = deterministic;
   emitter.ownsChunk = deterministic && hasSums(program);
+  bool hasItems = emitter.ownsChunk && !items.empty();
   SmallVector<KernelArgument> arguments;
   for (StringRef array : kIndexArrayNames)
     arguments.push_back({array.str(), InverseIndex::getArrayType(context)});
   for (auto [number, type] : llvm::enumerate(parts.getTypes()))
     arguments.push_back({"part" + std::to_string(number), type});
+  if (hasItems)
+    items.addArguments(arguments);
   addWindowArguments(arguments, context);
   size_t ownArguments = arguments.size();
   if (hasSums(program))
@@ -197,30 +259,20 @@ VisitKernel::VisitKernel(hsa::ProgramOp program, const Parameters &parameters,
   own = own.take_front(ownArguments);
   window = takeWindowArguments(own);
   llvm::append_range(arrays, own.take_front(3));
-  llvm::append_range(partArrays, own.drop_front(3));
-}
-
-/// Which of the heads and row blocks the program has; some wait for others.
-Value VisitKernel::emitTurn(Value y) {
-  int64_t turns = countTurns(emitter.program, shape, emitter.deterministic);
-  if (turns == 1)
-    return y;
-  return b.add(b.mul(y, b.index(turns)), b.toIndex(window.turn));
+  own = own.drop_front(3);
+  llvm::append_range(partArrays, own.take_front(parts.getTypes().size()));
+  if (hasItems) {
+    items.setArrays(emitter, kernel, own.drop_front(partArrays.size()));
+    mostEntries = own.back();
+  }
 }
 
 /// Which item of which region the program has, and which of its rows.
 void VisitKernel::emitProgramPlace() {
   Rows &rows = emitter.rows;
-  item = b.create<tile::ProgramIdOp>(tile::GridAxis::X);
-  Value y = emitTurn(b.create<tile::ProgramIdOp>(tile::GridAxis::Y));
-  group = b.create<tile::ProgramIdOp>(tile::GridAxis::Z);
-  rows.batch = b.add(group, b.toIndex(window.sequence));
-  Value heads = b.div(y, shape.rowBlocks);
-  rowBlock = b.rem(y, shape.rowBlocks);
-  rows.firstHead = b.mul(heads, b.index(shape.heads));
-  rows.keyHead = b.div(rows.firstHead, shape.group);
-  Value head = getSelectionHead(emitter, selected);
-  region = {rows.batch, b.toIndex(window.number), head};
+  Value y = b.create<tile::ProgramIdOp>(tile::GridAxis::Y);
+  place = emitItemProgram(emitter, selected, window,
+                          turns.getProgram(b, y, b.toIndex(window.turn)));
   Value indices = emitter.get(selected.getIndices());
   slotBits = getSlotBits(b, indices);
   Value query = emitter.get(parameters.getQuery());
@@ -229,27 +281,44 @@ void VisitKernel::emitProgramPlace() {
     places.emplace(emitter, parameters, kernel, rows.batch, queries);
 }
 
+/// An owner's item is the first of as many as it takes, and the others have
+/// nothing to do.
+void VisitKernel::emitOwner() {
+  Value distance = b.sub(entries.begin, entries.first);
+  Value isOwner = b.compare(
+      Predicate::eq, b.create<arith::RemUIOp>(distance, mostEntries), b.i32(0));
+  entries.end = b.min(b.add(entries.begin, mostEntries), entries.behind);
+  auto branch = b.create<scf::IfOp>(isOwner, /*withElseRegion=*/false);
+  b.setInsertionPointToStart(branch.thenBlock());
+  ChunkParts &own = emitter.parts;
+  own.isPart = b.compare(Predicate::ne, entries.begin, entries.first);
+  own.sequence = place.sequence;
+  Value number = b.create<arith::DivUIOp>(entries.begin, mostEntries);
+  own.number = b.sub(number, b.i32(1));
+  own.key = b.mul(b.sub(own.number, entries.chunk), b.i32(keys));
+}
+
 /// The rows of the tile whose first entry is `at`, an i32.
 void VisitKernel::emitRows(Value at) {
   Rows &rows = emitter.rows;
   int64_t ofEntry = shape.positions * shape.heads;
   Value number = b.iota(shape.rows);
-  Value within = number, place = b.splat(at, {shape.rows});
+  Value within = number, listed = b.splat(at, {shape.rows});
   if (shape.entries > 1) {
     within = b.rem(number, ofEntry);
-    place = b.add(place, b.div(number, ofEntry));
+    listed = b.add(listed, b.div(number, ofEntry));
   } else if (shape.rowBlocks > 1) {
-    within = b.add(number, b.mul(b.toI32(rowBlock), b.i32(shape.rows)));
+    within = b.add(number, b.mul(b.toI32(place.rowBlock), b.i32(shape.rows)));
   }
-  rows.inside = b.compare(Predicate::slt, place, entries.end);
+  rows.inside = b.compare(Predicate::slt, listed, entries.end);
   if (shape.hasPaddedRows())
     rows.inside = b.both(
         rows.inside,
         shape.entries > 1
             ? b.compare(Predicate::slt, number, b.i32(shape.entries * ofEntry))
             : b.compare(Predicate::slt, within, b.i32(ofEntry)));
-  SmallVector<Value> indices(region);
-  indices.push_back(place);
+  SmallVector<Value> indices(place.region);
+  indices.push_back(listed);
   Value entry = b.create<tile::LookupOp>(number.getType(), arrays[2], indices,
                                          rows.inside);
   auto [localRow, slot] = unpackEntry(b, entry, slotBits);
@@ -293,9 +362,9 @@ LogicalResult VisitKernel::emitTile(VisitOps &ops, Value at) {
   FailureOr<Tiles> after = emitBody(ops);
   if (failed(after))
     return failure();
-  PartPlace place{group,          localQuery,          emitter.rows.head,
-                  chunk.slots[0], emitter.rows.inside, Value()};
-  parts.store(emitter, *after, partArrays, place);
+  PartPlace slot{place.sequence, localQuery,          emitter.rows.head,
+                 chunk.slots[0], emitter.rows.inside, Value()};
+  parts.store(emitter, *after, partArrays, slot);
   return success();
 }
 
@@ -346,7 +415,8 @@ LogicalResult VisitKernel::emitItemWalk(VisitOps &ops) {
   setCarried(loop.getResults());
   for (unsigned index : carried) {
     Value sums = op.getResult(index);
-    emitter.addChunks(emitter.getSums(sums), emitter.takeCarried(sums));
+    emitter.addChunks(emitter.getSums(sums), emitter.takeCarried(sums),
+                      /*once=*/true);
   }
   return success();
 }
@@ -364,26 +434,11 @@ LogicalResult VisitKernel::emit() {
   size = getPartitionSize(
       b, emitter.program, partition,
       [&](Value value) { return emitter.get(value); }, emitter.rows.batch);
-  SmallVector<Value> counted(region);
-  counted.push_back(b.index(0));
-  Value count = b.create<memref::LoadOp>(arrays[0], counted);
-  Value exists = b.compare(Predicate::slt, b.toI32(item), count);
-  auto branch = b.create<scf::IfOp>(exists, /*withElseRegion=*/false);
   {
     OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(branch.thenBlock());
-    entries = emitItem(b, item, region, arrays[1]);
-    if (imported) { // it may be for more chunks than the sequence has
-      Value isChunk = b.compare(Predicate::slt, entries.chunk, size.chunks);
-      auto inside = b.create<scf::IfOp>(isChunk, /*withElseRegion=*/false);
-      b.setInsertionPointToStart(inside.thenBlock());
-    }
-    if (emitter.ownsChunk) { // the first item's program has all of them
-      Value isFirst = b.compare(Predicate::eq, entries.begin, entries.first);
-      entries.end = entries.behind;
-      auto first = b.create<scf::IfOp>(isFirst, /*withElseRegion=*/false);
-      b.setInsertionPointToStart(first.thenBlock());
-    }
+    entries = emitIfItem(emitter, place, arrays, size, imported);
+    if (mostEntries)
+      emitOwner();
     if (failed(emitItemWalk(ops)))
       return failure();
   }
@@ -395,10 +450,8 @@ LogicalResult VisitKernel::emit() {
 LogicalResult ramify::createVisitKernel(hsa::ProgramOp program,
                                         const Parameters &parameters,
                                         const TileShape &shape,
-                                        hsa::ReduceOp op, SlotParts &parts,
-                                        StringRef name, bool deterministic,
-                                        bool imported) {
-  return VisitKernel(program, parameters, shape, op, parts, name, deterministic,
-                     imported)
+                                        VisitedChunks visited, StringRef name,
+                                        bool deterministic) {
+  return VisitKernel(program, parameters, shape, visited, name, deterministic)
       .emit();
 }

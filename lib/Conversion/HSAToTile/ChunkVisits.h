@@ -18,9 +18,10 @@
 //
 // Sums that belong to the chunk, gradients of its keys and values say, are
 // carried through the loop and added to memory once, behind it. Where their
-// order is to be the same each time, the program of a chunk's first item walks
-// over all of its entries, and programs that share a key head take turns: a
-// launch each.
+// order is to be the same each time, a program walks over several items of its
+// chunk, what follows on the first of them goes to parts of its own, which a
+// second launch adds (ItemParts.h), and programs that add to the same elements,
+// those that share a key head say, take turns.
 //
 //===----------------------------------------------------------------------===//
 
@@ -28,6 +29,7 @@
 #define RAMIFY_LIB_CONVERSION_HSATOTILE_CHUNKVISITS_H
 
 #include "InverseIndex.h"
+#include "ItemParts.h"
 #include "SlotParts.h"
 
 namespace ramify {
@@ -38,7 +40,7 @@ struct WindowArguments {
   mlir::Value number;   ///< of the window in the index
   mlir::Value firstRow; ///< of the selection
   mlir::Value sequence; ///< the first one
-  mlir::Value turn;     ///< of programs that share a key head; 0 if all are one
+  mlir::Value turn;     ///< of those that programs take
 };
 void addWindowArguments(llvm::SmallVectorImpl<KernelArgument> &arguments,
                         mlir::MLIRContext *context);
@@ -48,17 +50,55 @@ WindowArguments takeWindowArguments(mlir::ValueRange &arguments);
 /// have its results as their last arguments.
 bool hasSums(hsa::ProgramOp program);
 
-/// Launches one after the other in which programs that share a key head take
-/// turns: 1 if they may run at once.
-int64_t countTurns(hsa::ProgramOp program, const TileShape &shape,
-                   bool deterministic);
+/// Launches one after the other where programs add to the same sums.
+struct Turns {
+  Turns(hsa::ProgramOp program, const TileShape &shape, bool deterministic);
 
-/// Writes the kernel `name`, which visits the chunks of `op`.
+  int64_t ofKeyHead = 1;    ///< programs that share a key head
+  bool ofHeads = false;     ///< all programs of an item, whatever their head
+  bool ofSequences = false; ///< sequences, too: one in a launch
+
+  /// How many of an item's `programs` programs, an index, are in one launch.
+  mlir::Value countPrograms(TileBuilder &b, mlir::Value programs) const;
+  /// Which of the item's programs has the number `y` in a turn: indices.
+  mlir::Value getProgram(TileBuilder &b, mlir::Value y, mlir::Value turn) const;
+};
+
+/// What a program of the grid works on: indices.
+struct ItemProgram {
+  mlir::Value item, rowBlock;
+  mlir::Value sequence;                  ///< in the launch
+  llvm::SmallVector<mlir::Value> region; ///< sequence, window, head
+};
+/// That of the item's program number `y`; `emitter` learns its heads.
+ItemProgram emitItemProgram(BodyEmitter &emitter, hsa::SelectedOp selected,
+                            const WindowArguments &window, mlir::Value y);
+/// What is emitted then is done for items that there are: the item, and the
+/// sizes of its partition. An imported index may have chunks that are none.
+ItemEntries emitIfItem(BodyEmitter &emitter, const ItemProgram &program,
+                       mlir::ValueRange arrays, PartitionSize size,
+                       bool imported);
+
+/// A reduction over selected chunks, and the parts of its results.
+struct VisitedChunks {
+  hsa::ReduceOp op;
+  hsa::SelectedOp selected;
+  SlotParts &parts;
+  const ItemParts &items;
+  bool imported; ///< the index
+};
+
+/// Writes the kernel `name`, which visits the chunks.
 mlir::LogicalResult createVisitKernel(hsa::ProgramOp program,
                                       const Parameters &parameters,
-                                      const TileShape &shape, hsa::ReduceOp op,
-                                      SlotParts &parts, llvm::StringRef name,
-                                      bool deterministic, bool imported);
+                                      const TileShape &shape,
+                                      VisitedChunks visited,
+                                      llvm::StringRef name, bool deterministic);
+
+/// Writes the kernel `name`, which adds the parts of items to their chunks.
+void createItemSumsKernel(hsa::ProgramOp program, const Parameters &parameters,
+                          const TileShape &shape, VisitedChunks visited,
+                          llvm::StringRef name);
 
 } // namespace ramify
 

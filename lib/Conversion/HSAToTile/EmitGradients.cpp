@@ -4,7 +4,9 @@
 // `!hsa.sums` are arrays in memory that begin with zeros and to which all
 // programs add, in any order. What a visit or a block adds is a tile, a vector
 // or a scalar; rows that stand for the same element meet there. Where the order
-// is to be the same each time, a program adds to what it owns only.
+// is to be the same each time, a program adds to what it owns only; where it
+// has a later part of a chunk's entries that is a part of its own
+// (ItemParts.h).
 //
 //===----------------------------------------------------------------------===//
 
@@ -13,6 +15,7 @@
 #include "llvm/ADT/StringExtras.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Matchers.h"
 
 using namespace mlir;
@@ -60,6 +63,33 @@ void BodyEmitter::addScalar(Value memory, Value value, ValueRange indices) {
   Value vector = b.splat(value, {shape.rows});
   Value first = b.compare(Predicate::eq, b.iota(shape.rows), b.i32(0));
   addInto(memory, vector, indices, first);
+}
+
+ChunkPlace BodyEmitter::getChunkPlace() const {
+  if (!chunk)
+    return {rows.batch, Value(), {}};
+  return {rows.batch, chunk->numbers[0], chunk->keys};
+}
+
+ChunkPlace BodyEmitter::getPartPlace() const {
+  ChunkPlace place = {parts.sequence, parts.number, chunk->keys};
+  for (Value &keys : place.keys)
+    keys = b.add(keys, parts.key);
+  return place;
+}
+
+/// Calls `add` for the array of the sums, or for that of the parts.
+void BodyEmitter::addOfChunk(Value memory, PlaceIndices getIndices,
+                             llvm::function_ref<void(Value, ValueRange)> add) {
+  Value array = parts.arrays.lookup(memory);
+  if (!array)
+    return add(memory, getIndices(getChunkPlace()));
+  auto branch = b.create<scf::IfOp>(parts.isPart, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(branch.thenBlock());
+  add(array, getIndices(getPartPlace()));
+  b.setInsertionPointToStart(branch.elseBlock());
+  add(memory, getIndices(getChunkPlace()));
 }
 
 /// The rows of which one stands for each element of a value over `type`.
@@ -111,21 +141,32 @@ LogicalResult BodyEmitter::addLandmarks(Operation *op, hsa::LandmarksType role,
                                         Value memory, Value value) {
   auto [source, type] = skipRowSums(*this, value);
   Value tile = get(source);
-  SmallVector<Value> indices = {rows.batch, b.toIndex(chunk->numbers[0]),
-                                getHead(role.getHeads())};
+  auto getIndices = [&](const ChunkPlace &place) -> SmallVector<Value> {
+    return {place.batch, b.toIndex(place.number), getHead(role.getHeads())};
+  };
   bool isTile = cast<RankedTensorType>(tile.getType()).getRank() == 2;
   if (role.getHeads() != hsa::Heads::Query && isTile) {
     tile = b.reduce(tile::Combine::Sum, maskOnce(tile, type), 0);
     type = hsa::getNamedType({{Axis::Dim, role.getDim()}}, b.getF32Type());
   }
-  return addPart(op, memory, tile, type, indices, 0);
+  return addPart(op, memory, tile, type, getIndices, 0);
 }
 
-void BodyEmitter::addChunks(Value memory, const Tiles &tiles) {
-  for (auto [part, tile] : llvm::enumerate(tiles))
-    addInto(memory, tile,
-            ValueRange{rows.batch, chunk->keys[part], rows.keyHead},
-            chunk->live[part]);
+/// What is added once is all that a part has.
+void BodyEmitter::addChunks(Value memory, const Tiles &tiles, bool once) {
+  for (unsigned part = 0; part < tiles.size(); ++part)
+    addOfChunk(
+        memory,
+        [&](const ChunkPlace &place) -> SmallVector<Value> {
+          return {place.batch, place.keys[part], rows.keyHead};
+        },
+        [&](Value array, ValueRange indices) {
+          if (once && array != memory)
+            b.create<tile::ScatterOp>(tiles[part], array, indices,
+                                      chunk->live[part]);
+          else
+            addInto(array, tiles[part], indices, chunk->live[part]);
+        });
 }
 
 //===----------------------------------------------------------------------===//
@@ -174,19 +215,20 @@ void BodyEmitter::addToCarried(Value sums, Value value) {
 
 /// The index of each axis of `role` but a last one over dim, for one part.
 SmallVector<Value> BodyEmitter::getArrayIndices(hsa::ArrayType role,
+                                                const ChunkPlace &place,
                                                 unsigned part) {
   SmallVector<Value> indices;
   if (role.getBatch())
-    indices.push_back(rows.batch);
+    indices.push_back(place.batch);
   for (Axis axis : role.getAxes()) {
     if (axis == Axis::Pos)
       indices.push_back(rows.query);
     else if (axis == Axis::Head)
       indices.push_back(rows.head);
     else if (axis == Axis::Chunk)
-      indices.push_back(b.toIndex(chunk->numbers[0]));
+      indices.push_back(b.toIndex(place.number));
     else if (axis == Axis::Key)
-      indices.push_back(chunk->keys[part]);
+      indices.push_back(place.keys[part]);
   }
   return indices;
 }
@@ -198,7 +240,9 @@ LogicalResult BodyEmitter::addArray(Operation *op, hsa::ArrayType role,
                     llvm::is_contained(role.getAxes(), Axis::Head);
   bool dimInRole = llvm::is_contained(role.getAxes(), Axis::Dim);
   for (auto [part, tile] : llvm::enumerate(getTiles(source))) {
-    SmallVector<Value> indices = getArrayIndices(role, part);
+    auto getIndices = [&, part = part](const ChunkPlace &place) {
+      return getArrayIndices(role, place, part);
+    };
     if (hasAxis(type, Axis::Dim) && !dimInRole) {
       tile = b.reduce(tile::Combine::Sum, maskDim(source, tile, 0),
                       hasRows(type) ? 1 : 0);
@@ -212,7 +256,7 @@ LogicalResult BodyEmitter::addArray(Operation *op, hsa::ArrayType role,
       type =
           hsa::getNamedType({hsa::getSizedAxes(type).back()}, b.getF32Type());
     }
-    if (failed(addPart(op, memory, tile, type, indices, part)))
+    if (failed(addPart(op, memory, tile, type, getIndices, part)))
       return failure();
   }
   return success();
@@ -220,11 +264,13 @@ LogicalResult BodyEmitter::addArray(Operation *op, hsa::ArrayType role,
 
 /// Adds one tile, vector or scalar of the named type `type`.
 LogicalResult BodyEmitter::addPart(Operation *op, Value memory, Value tile,
-                                   Type type, SmallVector<Value> indices,
+                                   Type type, PlaceIndices getIndices,
                                    unsigned part) {
   auto tileType = dyn_cast<RankedTensorType>(tile.getType());
   if (!tileType) {
-    addScalar(memory, tile, indices);
+    addOfChunk(memory, getIndices, [&](Value array, ValueRange indices) {
+      addScalar(array, tile, indices);
+    });
     return success();
   }
   bool keyed = hasAxis(type, Axis::Key);
@@ -236,13 +282,18 @@ LogicalResult BodyEmitter::addPart(Operation *op, Value memory, Value tile,
   if (hasRows(type) || isOfBlock)
     mask = getOnce(type);
   int64_t dim = getSize(type, Axis::Dim);
+  Value columns;
   if (dim && tileType.getRank() == 1) {
-    Value columns = b.iota(tileType.getDimSize(0));
+    columns = b.iota(tileType.getDimSize(0));
     if (shape.isPadded(dim))
       mask = b.compare(Predicate::slt, columns, b.i32(dim));
-    indices.push_back(columns);
   }
-  addInto(memory, tile, indices, mask);
+  addOfChunk(memory, getIndices, [&](Value array, ValueRange indices) {
+    SmallVector<Value> all(indices);
+    if (columns)
+      all.push_back(columns);
+    addInto(array, tile, all, mask);
+  });
   return success();
 }
 
@@ -263,8 +314,9 @@ static bool isOwned(const BodyEmitter &emitter, Type role) {
   };
   if (auto array = dyn_cast<hsa::ArrayType>(role)) {
     ArrayRef<Axis> axes = array.getAxes();
-    if (belongs(axes, Axis::Pos))
-      return emitter.shape.rowBlocks == 1;
+    if (belongs(axes, Axis::Pos)) // else key heads or sequences share it
+      return emitter.shape.rowBlocks == 1 && belongs(axes, Axis::Head) &&
+             array.getBatch();
     return emitter.ownsChunk &&
            (belongs(axes, Axis::Chunk) || belongs(axes, Axis::Key));
   }

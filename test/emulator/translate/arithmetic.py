@@ -42,10 +42,10 @@ def count_bits(x: Instruction) -> Lines:
 
 
 def wide_product(x: Instruction) -> tuple[str, str]:
-    """The product of two registers of 32 bits in 64, and its type."""
-    if x.kind not in ("u32", "s32"):
+    """The product of two registers of 16 or 32 bits in twice as many, and its type."""
+    if x.kind not in ("u16", "s16", "u32", "s32"):
         raise UnsupportedError(x.op)
-    kind = x.kind[0] + "64"
+    kind = x.kind[0] + str(2 * int(x.kind[1:]))
     return f"{x.value(1)}.astype('{OF_PTX[kind]}')*{x.value(2)}.astype('{OF_PTX[kind]}')", kind
 
 
@@ -54,7 +54,7 @@ def mul(x: Instruction) -> Lines:
         product, kind = wide_product(x)
         if x.parts[1] == "wide":
             return x.put(product, kind)
-        return x.put(f"(({product})>>32).astype('{OF_PTX[x.kind]}')")
+        return x.put(f"(({product})>>{x.kind[1:]}).astype('{OF_PTX[x.kind]}')")
     return x.put(f"{x.value(1)}*{x.value(2)}")
 
 
