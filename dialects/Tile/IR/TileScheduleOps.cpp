@@ -125,6 +125,10 @@ LogicalResult ReduceIntoOp::verify() {
       failed(verifyAccess(*this, getTarget().getType(), tile, getIndices(),
                           getMask())))
     return failure();
+  int64_t run = getRun();
+  if (run && (run < 0 || tile.getRank() != 1 || tile.getDimSize(0) % run))
+    return emitOpError("expected runs that divide a vector, found runs of ")
+           << run << " elements of " << tile;
   return verifyNumbers(*this, tile);
 }
 

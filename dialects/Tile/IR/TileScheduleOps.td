@@ -189,6 +189,9 @@ def Tile_ReduceIntoOp : Tile_Op<"reduce_into", [AttrSizedOperandSegments,
     - `owner`: no other program of the launch writes these rows; terms are added
       in this program's order.
 
+    With a `run` of R, elements i and j of a vector are only at the same place if
+    i / R = j / R, and those of a run whose mask is true all are.
+
     ```mlir
     tile.reduce_into sum %o into %out[%b, %tokens, %head] where %picked order free
         : (tensor<64x64xbf16>, memref<?x?x?x64xbf16, strided<[?, ?, ?, 1]>>, index, tensor<64xi32>, tensor<64xi32>, tensor<64xi1>) -> ()
@@ -198,10 +201,13 @@ def Tile_ReduceIntoOp : Tile_Op<"reduce_into", [AttrSizedOperandSegments,
     - (C1) The value is a tile.
     - (C2) Array, indices and mask are as for tile.scatter.
     - (C3) Elements are floats, or integers of 32 or 64 bits.
+    - (C4) Runs are of a vector's elements, and divide their number; 0 says
+      nothing.
   }];
   let arguments = (ins Tile_CombineAttr:$combine, AnyRankedTensor:$value,
                        AnyMemRef:$target, Variadic<Tile_Index>:$indices,
-                       Optional<Tile_Mask>:$mask, Tile_OrderAttr:$order);
+                       Optional<Tile_Mask>:$mask, Tile_OrderAttr:$order,
+                       DefaultValuedAttr<I64Attr, "0">:$run);
   let assemblyFormat = [{
     $combine $value `into` $target `[` $indices `]` (`where` $mask^)? `order` $order
     attr-dict `:` functional-type(operands, results)

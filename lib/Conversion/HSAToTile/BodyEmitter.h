@@ -266,7 +266,8 @@ private:
   mlir::LogicalResult emitOp(hsa::DetachOp op);
   mlir::LogicalResult emitOp(hsa::MaskOp op);
   void addInto(mlir::Value memory, mlir::Value value, mlir::ValueRange indices,
-               mlir::Value mask);
+               mlir::Value mask, int64_t run = 0);
+  int64_t getWeightRun(hsa::Heads heads) const;
   void addScalar(mlir::Value memory, mlir::Value value,
                  mlir::ValueRange indices);
   using PlaceIndices =

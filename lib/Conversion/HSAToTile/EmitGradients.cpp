@@ -48,14 +48,15 @@ static Value both(TileBuilder &b, Value mask, Value other) {
 }
 
 void BodyEmitter::addInto(Value memory, Value value, ValueRange indices,
-                          Value mask) {
+                          Value mask, int64_t run) {
   Type element = cast<MemRefType>(memory.getType()).getElementType();
   if (getElementTypeOrSelf(value) != element)
     value =
         b.create<arith::TruncFOp>(withElement(value.getType(), element), value);
   b.create<tile::ReduceIntoOp>(tile::Combine::Sum, value, memory, indices, mask,
                                deterministic ? tile::Order::Owner
-                                             : tile::Order::Free);
+                                             : tile::Order::Free,
+                               deterministic ? run : 0);
 }
 
 /// A scalar is a vector of which one element is added.
@@ -118,6 +119,15 @@ static std::pair<Value, Type> skipRowSums(const BodyEmitter &emitter,
   return {value, type};
 }
 
+/// The rows of an entry share its weight, or have one each; 0 if neither.
+int64_t BodyEmitter::getWeightRun(hsa::Heads heads) const {
+  if (heads == hsa::Heads::Query)
+    return shape.positions == 1 ? 1 : 0;
+  int64_t ofEntry = shape.positions * shape.heads;
+  int64_t run = shape.entries > 1 ? ofEntry : shape.rows;
+  return shape.rows % run == 0 ? run : 0;
+}
+
 LogicalResult BodyEmitter::addWeights(hsa::WeightsType role, Value memory,
                                       Value value) {
   auto [part, type] = skipRowSums(*this, value);
@@ -129,7 +139,8 @@ LogicalResult BodyEmitter::addWeights(hsa::WeightsType role, Value memory,
   Value tile = get(part);
   // A number is the sum of the program's rows, if these are of one block.
   if (isa<RankedTensorType>(tile.getType()) || shape.entries > 1)
-    addInto(memory, b.splat(tile, {shape.rows}), indices, getOnce(type));
+    addInto(memory, b.splat(tile, {shape.rows}), indices, getOnce(type),
+            getWeightRun(heads));
   else
     addScalar(memory, tile, indices);
   return success();

@@ -189,6 +189,11 @@ private:
   void reduceOne(tile::Combine combine, mlir::Type element, Value pointer,
                  llvm::ArrayRef<Value> words);
   void addOwnedElements(tile::ReduceIntoOp op);
+  void addOwnedRuns(tile::ReduceIntoOp op, llvm::ArrayRef<unsigned> lanes);
+  std::pair<Value, Value> sumOfRun(tile::ReduceIntoOp op,
+                                   llvm::ArrayRef<unsigned> registersOfRun,
+                                   llvm::ArrayRef<unsigned> lanes,
+                                   const Registers &pointers);
   void addOwnedRows(tile::ReduceIntoOp op);
   struct Deposit;
   Deposit depositElements(tile::ReduceIntoOp op);

@@ -10,8 +10,9 @@
 //   lane 1       c d            g h   lane 1 has            e f g h
 //
 // An owner's floats are added in order, without atomics. Where the indices may
-// name an element twice, the threads lay values and addresses side by side in
-// shared memory, and the first of equal addresses adds them all.
+// name an element twice, lanes add up what belongs together if all of that is
+// in one warp; else the threads lay values and addresses side by side in shared
+// memory, and the first of equal addresses adds them all.
 //
 // Threads that hold the same elements must add them once only: one leads.
 //
@@ -241,7 +242,7 @@ void Expander::addOwnedRows(ReduceIntoOp op) {
 /// is false.
 struct Expander::Deposit {
   Value addresses, values;
-  int64_t length;
+  int64_t length, run;
 };
 
 Expander::Deposit Expander::depositElements(ReduceIntoOp op) {
@@ -249,7 +250,9 @@ Expander::Deposit Expander::depositElements(ReduceIntoOp op) {
   Layout layout = *Layout::of(type);
   int64_t length = type.getDimSize(0), bytes = bytesOf(type.getElementType());
   Value area = exchangeArea(length * (sizeof(int64_t) + bytes));
-  Deposit deposit = {area, advance(area, length * sizeof(int64_t)), length};
+  int64_t run = op.getRun() ? op.getRun() : length;
+  Deposit deposit = {area, advance(area, length * sizeof(int64_t)), length,
+                     run};
   Registers pointers = rowPointers(arrays[op.getTarget()], op.getIndices(),
                                    layout.numRegisters(), bytes);
   Registers values = registers(op.getValue());
@@ -276,16 +279,21 @@ Expander::Deposit Expander::depositElements(ReduceIntoOp op) {
 }
 
 /// The sum of the values at the address of element `number` of the deposit, and
-/// whether that is the first of them.
+/// whether that is the first of them. They stand in one run.
 std::pair<Value, Value> Expander::sumOfEqual(const Deposit &deposit,
                                              Value number, Value address) {
   Type f32 = builder.getF32Type(), i64 = builder.getI64Type();
   Value zero =
       builder.create<arith::ConstantOp>(loc, builder.getF32FloatAttr(0.0f));
   Value yes = builder.create<arith::ConstantIntOp>(loc, 1, 1);
-  auto loop =
-      builder.create<scf::ForOp>(loc, constant64(0), constant64(deposit.length),
-                                 constant64(1), ValueRange{zero, yes});
+  Value first = constant64(0);
+  if (deposit.run != deposit.length)
+    first = mul64(
+        builder.create<arith::DivUIOp>(loc, number, constant64(deposit.run)),
+        constant64(deposit.run));
+  auto loop = builder.create<scf::ForOp>(loc, first,
+                                         add64(first, constant64(deposit.run)),
+                                         constant64(1), ValueRange{zero, yes});
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToEnd(loop.getBody());
   Value j = loop.getInductionVar();
@@ -300,8 +308,9 @@ std::pair<Value, Value> Expander::sumOfEqual(const Deposit &deposit,
       builder.create<arith::CmpIOp>(loc, arith::CmpIPredicate::ult, j, number);
   earlier = builder.create<arith::AndIOp>(loc, same, earlier);
   Value no = builder.create<arith::ConstantIntOp>(loc, 0, 1);
-  Value first = select(earlier, no, loop.getRegionIterArg(1));
-  builder.create<scf::YieldOp>(loc, ValueRange{select(same, more, sum), first});
+  Value isFirst = select(earlier, no, loop.getRegionIterArg(1));
+  builder.create<scf::YieldOp>(loc,
+                               ValueRange{select(same, more, sum), isFirst});
   return {loop.getResult(0), loop.getResult(1)};
 }
 
@@ -335,12 +344,104 @@ void Expander::addOwnedElements(ReduceIntoOp op) {
   });
 }
 
+/// The lanes of a warp that have the other elements of a run, as the bits of
+/// their numbers; none if some of them are in another warp.
+static std::optional<SmallVector<unsigned>> lanesOfRun(const Layout &layout,
+                                                       int64_t run) {
+  if (!run || !llvm::isPowerOf2_64(run))
+    return std::nullopt;
+  for (unsigned warp = 0; warp < layout.numWarps(); ++warp)
+    if (layout.element(0, 0, warp)[0] % run)
+      return std::nullopt;
+  SmallVector<unsigned> bits;
+  int64_t inRun = 0;
+  for (unsigned r = 0; r < layout.numRegisters(); ++r)
+    inRun += layout.offset(r)[0] < run;
+  for (auto [bit, basis] : llvm::enumerate(layout.laneBases()))
+    if (basis[0] && basis[0] < run) {
+      bits.push_back(bit);
+      inRun *= 2;
+    } else if (basis[0] % run) {
+      return std::nullopt;
+    }
+  return inRun == run ? std::optional(bits) : std::nullopt;
+}
+
+/// The sum of a run, and its address, 0 if there is none.
+std::pair<Value, Value> Expander::sumOfRun(ReduceIntoOp op,
+                                           ArrayRef<unsigned> registersOfRun,
+                                           ArrayRef<unsigned> lanes,
+                                           const Registers &pointers) {
+  PTX ptx(builder, loc);
+  Type i32 = builder.getI32Type(), i64 = builder.getI64Type();
+  Value zero =
+      builder.create<arith::ConstantOp>(loc, builder.getF32FloatAttr(0.0f));
+  Value sum, address;
+  for (unsigned r : registersOfRun) {
+    Value value = registers(op.getValue())[r];
+    Value own = builder.create<LLVM::PtrToIntOp>(loc, i64, pointers[r]);
+    if (op.getMask()) {
+      value = select(registers(op.getMask())[r], value, zero);
+      own = select(registers(op.getMask())[r], own, constant64(0));
+    }
+    sum = sum ? builder.create<arith::AddFOp>(loc, sum, value) : value;
+    address = address ? builder.create<arith::OrIOp>(loc, address, own) : own;
+  }
+  Value low = builder.create<arith::TruncIOp>(loc, i32, address);
+  Value high = builder.create<arith::TruncIOp>(
+      loc, i32, builder.create<arith::ShRUIOp>(loc, address, constant64(32)));
+  for (unsigned bit : lanes) {
+    auto other = [&](Value own) { return ptx.shuffleXor(own, 1u << bit); };
+    sum = builder.create<arith::AddFOp>(loc, sum, other(sum));
+    low = builder.create<arith::OrIOp>(loc, low, other(low));
+    high = builder.create<arith::OrIOp>(loc, high, other(high));
+  }
+  low = builder.create<arith::ExtUIOp>(loc, i64, low);
+  high = builder.create<arith::ExtUIOp>(loc, i64, high);
+  high = builder.create<arith::ShLIOp>(loc, high, constant64(32));
+  return {sum, builder.create<arith::OrIOp>(loc, high, low)};
+}
+
+/// What belongs together is in one warp: its first lane adds.
+void Expander::addOwnedRuns(ReduceIntoOp op, ArrayRef<unsigned> lanes) {
+  Layout layout = *Layout::of(cast<RankedTensorType>(op.getValue().getType()));
+  Registers pointers =
+      rowPointers(arrays[op.getTarget()], op.getIndices(),
+                  layout.numRegisters(), bytesOf(builder.getF32Type()));
+  std::map<int64_t, SmallVector<unsigned>> runs;
+  for (unsigned r = 0; r < layout.numRegisters(); ++r)
+    runs[layout.offset(r)[0] / static_cast<int64_t>(op.getRun())].push_back(r);
+  int64_t others = 0;
+  for (unsigned bit : lanes)
+    others |= int64_t(1) << bit;
+  Value isFirst =
+      isEqual(builder.create<arith::AndIOp>(loc, lane(), constant32(others)),
+              constant32(0));
+  Value adds = conjunction(leads(layout), isFirst);
+  for (auto &[run, members] : runs) {
+    auto [sum, address] = sumOfRun(op, members, lanes, pointers);
+    Value exists = builder.create<arith::CmpIOp>(loc, arith::CmpIPredicate::ne,
+                                                 address, constant64(0));
+    whereTrue(conjunction(adds, exists), {}, [&, sum = sum, address = address] {
+      Value pointer = builder.create<LLVM::IntToPtrOp>(
+          loc, arrays[op.getTarget()].pointer.getType(), address);
+      Value old =
+          builder.create<LLVM::LoadOp>(loc, builder.getF32Type(), pointer);
+      builder.create<LLVM::StoreOp>(
+          loc, builder.create<arith::AddFOp>(loc, old, sum), pointer);
+      return Registers();
+    });
+  }
+}
+
 LogicalResult Expander::reduceOwned(ReduceIntoOp op) {
   RankedTensorType type = op.getValue().getType();
   if (op.getCombine() != Combine::Sum || !type.getElementType().isF32())
     return op.emitOpError("of an owner: expected sums of f32 or integers");
   if (llvm::any_of(op.getIndices(), isDistinct) && type.getRank() == 2)
     addOwnedRows(op);
+  else if (auto lanes = lanesOfRun(*Layout::of(type), op.getRun()))
+    addOwnedRuns(op, *lanes);
   else if (type.getRank() == 1)
     addOwnedElements(op);
   else

@@ -130,6 +130,28 @@ tile.kernel @elements(%x: !R, %c: !C, %out: !R) {
   tile.reduce_into sum %a into %out[%at] order owner : (tensor<64xf32>, !R, tensor<64xi32>) -> ()
 }
 
+// Those of a run of 16 are in one warp: eight lanes add up two elements each
+// after the sums along two rows, and one of them adds the sum. The address, in
+// two words, is that of any whose mask is true.
+// CHECK-LABEL: .entry runs(
+// CHECK-NOT: bar.sync
+// CHECK-COUNT-4: shfl.sync.bfly.b32
+// CHECK-COUNT-9: shfl.sync.bfly.b32
+// CHECK-NOT: shfl
+// CHECK: st.global.f32
+// CHECK-NOT: st.global
+// CHECK: ret
+tile.kernel @runs(%x: !F, %c: !C, %n: i32, %out: !R) {
+  %i = tile.iota : tensor<64xi32>
+  %n64 = tensor.splat %n : tensor<64xi32>
+  %mask = arith.cmpi slt, %i, %n64 : tensor<64xi32>
+  %at = tile.lookup %c[%i] : (!C, tensor<64xi32>) -> tensor<64xi32>
+  %a = tile.gather %x[%i] : (!F, tensor<64xi32>) -> tensor<64x64xf32>
+  %s = tile.reduce sum %a along 1 : tensor<64x64xf32> -> tensor<64xf32>
+  tile.reduce_into sum %s into %out[%at] where %mask order owner {run = 16 : i64}
+      : (tensor<64xf32>, !R, tensor<64xi32>, tensor<64xi1>) -> ()
+}
+
 //--- rows.mlir
 !F = memref<?x64xf32, strided<[?, 1]>>
 !C = memref<?xi32, strided<[1]>>

@@ -140,6 +140,14 @@ tile.kernel @f(%x: tensor<16xi8>, %a: memref<?xi8, strided<[1]>>, %i: tensor<16x
 
 // -----
 
+// reduce_into C4
+tile.kernel @f(%a: memref<?xf32, strided<[1]>>, %x: tensor<16xf32>, %i: tensor<16xi32>) {
+  // expected-error @below {{expected runs that divide a vector, found runs of 12 elements of 'tensor<16xf32>'}}
+  tile.reduce_into sum %x into %a[%i] order owner {run = 12 : i64} : (tensor<16xf32>, memref<?xf32, strided<[1]>>, tensor<16xi32>) -> ()
+}
+
+// -----
+
 // fetch_add C1
 tile.kernel @f(%x: tensor<4x4xi32>, %a: memref<?x4xi32, strided<[?, 1]>>, %i: tensor<4xi32>) {
   // expected-error @below {{expected a value of a static shape of rank 1, found 'tensor<4x4xi32>'}}
