@@ -51,20 +51,48 @@ OpFoldResult MaskOp::fold(FoldAdaptor) {
 // add
 //===----------------------------------------------------------------------===//
 
+/// The axes that a value has which is added to sums of `role`, but for the size
+/// of a head axis, which landmarks do not tell; none where nothing can be
+/// added.
+static std::optional<SmallVector<SizedAxis>> getAddedAxes(Type role,
+                                                          Type value) {
+  if (auto landmarks = dyn_cast<LandmarksType>(role)) {
+    SmallVector<SizedAxis> axes = {{Axis::Chunk, ShapedType::kDynamic},
+                                   {Axis::Dim, landmarks.getDim()}};
+    if (landmarks.getHeads() == Heads::Query) {
+      SizedAxis head{Axis::Head, 1};
+      for (SizedAxis own : getSizedAxes(value))
+        head = own.first == Axis::Head ? own : head;
+      axes.push_back(head);
+    }
+    return axes;
+  }
+  auto array = dyn_cast<ramify::hsa::ArrayType>(role);
+  if (!array || llvm::is_contained(array.getAxes(), Axis::Key))
+    return std::nullopt;
+  return getSizedAxes(array);
+}
+
 LogicalResult AddOp::verify() {
-  auto array = dyn_cast<ramify::hsa::ArrayType>(getSums().getType().getRole());
-  if (!array || !array.getPartition().empty())
-    return emitOpError() << "adds to " << getSums().getType()
-                         << ", but sums of an array without a key or chunk "
-                            "axis were expected";
   Type value = getValue().getType();
+  auto expected = getAddedAxes(getSums().getType().getRole(), value);
+  if (!expected)
+    return emitOpError() << "adds to " << getSums().getType()
+                         << ", but sums of landmarks or of an array without a "
+                            "key axis were expected";
   if (failed(verifyF32(*this, value)))
     return failure();
   SmallVector<SizedAxis> axes = getSizedAxes(value);
-  for (SizedAxis expected : getSizedAxes(array))
-    if (!llvm::is_contained(axes, expected))
-      return emitOpError() << "adds " << value << ", but "
-                           << stringifyAxis(expected.first) << " = "
-                           << expected.second << " was expected";
+  for (SizedAxis one : *expected)
+    if (!llvm::is_contained(axes, one)) {
+      InFlightDiagnostic diag = emitOpError()
+                                << "adds " << value << ", but "
+                                << stringifyAxis(one.first) << " = ";
+      if (ShapedType::isDynamic(one.second))
+        diag << "?";
+      else
+        diag << one.second;
+      return diag << " was expected";
+    }
   return success();
 }

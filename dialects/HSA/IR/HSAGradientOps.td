@@ -67,17 +67,22 @@ def HSA_ZerosOp : HSA_Op<"zeros", [Pure]> {
 def HSA_AddOp : HSA_Op<"add", [Pure, AllTypesMatch<["sums", "result"]>]> {
   let summary = "add a block's part to sums";
   let description = [{
-    Outside of reductions, for arrays that do not belong to chunks. Axes that only
-    the value has are summed; positions past the end of the queries add nothing.
+    Outside of reductions, for arrays that have no keys: those that do not belong
+    to chunks, and those that a stream was read from. Axes that only the value has
+    are summed; positions past the end of the queries, and chunks past the end of
+    the partition, add nothing.
 
     ```mlir
     %db = hsa.add %x into %zeros
         : tensor<1x16xf32, #hsa.axes<pos, head>>, !hsa.sums<!hsa.array<f32, [head = 16]>>
+    %dl = hsa.add %y into %none
+        : tensor<?x64xf32, #hsa.axes<chunk, dim>>, !hsa.sums<!hsa.landmarks<"kv", f32, heads = kv, dim = 64>>
     ```
 
     Constraints:
-    - (C1) The sums are of an array without a key or chunk axis.
-    - (C2) The value is f32 and has each axis of the array, with the same size.
+    - (C1) The sums are of landmarks, or of an array without a key axis.
+    - (C2) The value is f32 and has each axis of the array, with the same size;
+      of landmarks it has chunk and dim, and head where each query head has a row.
   }];
   let arguments = (ins HSA_NamedOrScalar:$value, HSA_SumsType:$sums);
   let results = (outs HSA_SumsType:$result);

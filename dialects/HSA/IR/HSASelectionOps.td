@@ -121,6 +121,34 @@ def HSA_TakeOp : HSA_Op<"take", [Pure]> {
   let hasVerifier = 1;
 }
 
+def HSA_PutOp : HSA_Op<"put", [Pure]> {
+  let summary = "the stream that has values at slots, and else zeros";
+  let description = [{
+    result[..., i] = the sum over k with slots[..., k] = i of values[..., k]: what a
+    stream's gradient is, given that of what was taken at the slots. A slot that
+    holds no chunk adds nothing, whatever its value.
+
+    ```mlir
+    %ds = hsa.put %dx at %slots
+        : tensor<1x16x8xf32, #hsa.axes<pos, head, slot>>, tensor<1x8xi32, #hsa.axes<pos, slot>>
+        -> tensor<1x16x?xf32, #hsa.axes<pos, head, chunk>>
+    ```
+
+    Constraints:
+    - (C1) The values are f32.
+    - (C2) The slots are i32, with a slot axis and otherwise pos and head.
+    - (C3) The values have each axis of the slots, with the same size.
+    - (C4) The result is f32 and has the axes of the values, with chunk in place of
+      slot.
+  }];
+  let arguments = (ins HSA_Named:$values, HSA_Named:$slots);
+  let results = (outs HSA_Named:$result);
+  let assemblyFormat = [{
+    $values `at` $slots attr-dict `:` type($values) `,` type($slots) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
 //===----------------------------------------------------------------------===//
 // Mathematics along slots and chunks
 //===----------------------------------------------------------------------===//

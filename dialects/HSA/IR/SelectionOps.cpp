@@ -119,6 +119,28 @@ LogicalResult TakeOp::verify() {
 }
 
 //===----------------------------------------------------------------------===//
+// put
+//===----------------------------------------------------------------------===//
+
+LogicalResult PutOp::verify() {
+  RankedTensorType values = getValues().getType(), slots = getSlots().getType();
+  if (failed(verifyF32(*this, values)) || failed(verifySlots(*this, slots)))
+    return failure();
+  SmallVector<SizedAxis> axes = getSizedAxes(values), result;
+  for (SizedAxis expected : getSizedAxes(slots))
+    if (!llvm::is_contained(axes, expected))
+      return emitOpError() << "puts " << values << ", but "
+                           << stringifyAxis(expected.first) << " = "
+                           << expected.second << " was expected";
+  for (auto [axis, size] : axes)
+    result.push_back(axis == Axis::Slot
+                         ? SizedAxis{Axis::Chunk, ShapedType::kDynamic}
+                         : SizedAxis{axis, size});
+  return verifyType(*this, "result", getType(),
+                    getNamedType(result, values.getElementType()));
+}
+
+//===----------------------------------------------------------------------===//
 // scan, logsumexp
 //===----------------------------------------------------------------------===//
 

@@ -41,14 +41,6 @@ Type ramify::hsa::toF32(Type type) {
 // The sweep
 //===----------------------------------------------------------------------===//
 
-/// Streams have no cotangents: only what is taken of them has.
-static bool reducesStream(Operation *op) {
-  return !isa<TakeOp>(op) && llvm::any_of(op->getOperandTypes(), [](Type type) {
-    AxesAttr axes = getAxes(type);
-    return axes && axes.contains(Axis::Chunk);
-  });
-}
-
 LogicalResult Sweep::run(Block &block) {
   SmallVector<Operation *> operations;
   for (Operation &op : block.without_terminator())
@@ -66,11 +58,10 @@ LogicalResult Sweep::run(ArrayRef<Operation *> operations) {
     });
     if (!needed)
       continue;
-    Adjoint adjoint = reducesStream(op) ? nullptr : table.find(op);
+    Adjoint adjoint = table.find(op);
     if (!adjoint)
       return op->emitError()
              << "no gradient is known of " << op->getName()
-             << (reducesStream(op) ? " over chunks" : "")
              << "; rl.detach(x) makes a value a constant to differentiation";
     if (failed(adjoint(op, *this)))
       return failure();
@@ -133,9 +124,11 @@ Value Sweep::getWide(Value value) {
 
 Value Sweep::fill(double number, Type type) {
   auto scalar = b.getF32FloatAttr(static_cast<float>(number));
-  if (auto tensor = dyn_cast<RankedTensorType>(type))
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (tensor && tensor.hasStaticShape())
     return b.create<arith::ConstantOp>(DenseElementsAttr::get(tensor, scalar));
-  return b.create<arith::ConstantOp>(scalar);
+  // Nobody knows yet how long a stream is.
+  return spread(b.create<arith::ConstantOp>(scalar), type);
 }
 
 Value Sweep::spread(Value x, Type type) {

@@ -108,6 +108,9 @@ public:
   mlir::IRMapping &primals;
   mlir::Value chunk;
   Picks picks; ///< where something was taken at slots
+  /// Whether what was taken at slots goes back to the stream as one, since
+  /// other gradients come from all of the stream; else the picks are visited.
+  bool walksBack = false;
   llvm::MapVector<mlir::Value, mlir::Value> cotangents;
   /// Of parameters that belong to query blocks: the block's whole gradient. Of
   /// those that belong to chunks and slots, in a visit: what it adds.

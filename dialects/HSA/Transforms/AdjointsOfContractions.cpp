@@ -143,6 +143,7 @@ static LogicalResult adjointOfSoftmax(Operation *op, Sweep &sweep) {
 void ramify::hsa::addAdjointsOfContractions(AdjointTable &table) {
   table.add<LoadOp>(adjointOfAccess);
   table.add<ChunkOp>(adjointOfAccess);
+  table.add<StreamOp>(adjointOfAccess);
   table.add<AtOp>(adjointOfAt);
   table.add<BroadcastOp>(adjointOfBroadcast);
   table.add<DotOp>(adjointOfDot);

@@ -19,6 +19,11 @@
 //
 // An empty slot is not visited, so nothing is sent back from it.
 //
+// Where gradients come from all of a stream as well (from its log-sum-exp,
+// say), the program walks over the stream anyway, and the adjoint is a stream:
+//
+//     %ds = hsa.put %dt at %slots
+//
 //===----------------------------------------------------------------------===//
 
 #include "Adjoints.h"
@@ -112,10 +117,6 @@ FailureOr<Value> TakeAdjoint::visitOperation(Operation *source, Type type) {
         .getResult();
   if (auto info = dyn_cast<ChunkInfoOp>(source))
     return visitInfo(info);
-  if (isa<SoftmaxOp>(source) &&
-      cast<SoftmaxOp>(source).getOver() == Axis::Chunk)
-    return source->emitError("no gradient is known of what is taken from a "
-                             "softmax over chunks; take the scores");
   SmallVector<Value> operands;
   for (Value operand : source->getOperands()) {
     FailureOr<Value> own = visit(operand);
@@ -232,7 +233,24 @@ LogicalResult TakeAdjoint::emit() {
 }
 
 static LogicalResult adjointOfTake(Operation *op, Sweep &sweep) {
-  return TakeAdjoint(cast<TakeOp>(op), sweep).emit();
+  auto take = cast<TakeOp>(op);
+  if (!sweep.walksBack)
+    return TakeAdjoint(take, sweep).emit();
+  Value dt = sweep.getCotangent(take.getResult());
+  SmallVector<SizedAxis> axes;
+  SmallVector<Axis> over;
+  for (auto [axis, size] : getSizedAxes(dt.getType())) {
+    if (axis == Axis::Slot)
+      continue;
+    axes.push_back({axis, size});
+    if (!hasAxis(take.getStream().getType(), axis))
+      over.push_back(axis);
+  }
+  axes.push_back({Axis::Chunk, ShapedType::kDynamic});
+  Value put = sweep.b.create<PutOp>(getNamedType(axes, sweep.b.getF32Type()),
+                                    dt, sweep.getPrimal(take.getSlots()));
+  sweep.add(take.getStream(), sweep.sum(put, over));
+  return success();
 }
 
 //===----------------------------------------------------------------------===//

@@ -233,8 +233,7 @@ void Gradient::visitPicks() {
 /// The gradient by one parameter, whole.
 Value Gradient::getGradient(Sweep &sweep, BlockArgument parameter) {
   Type role = parameter.getType();
-  if (belongsToVisits(role))
-    return sweep.getSums(parameter);
+  // Outside of visits, what belongs to chunks is read as streams.
   Value part = sweep.parameters.lookup(parameter);
   if (auto query = dyn_cast<QueryType>(role)) {
     Type type = getNamedType({{Axis::Pos, query.getPos()},
@@ -310,6 +309,34 @@ LogicalResult Gradient::checkResults() {
          << ", at which nothing is read of a stream; picks are constants";
 }
 
+/// Whether a cotangent comes from a reduction over all of a stream.
+static bool reducesStreams(ProgramOp program, const Activity &activity) {
+  Block &body = program.getBody().front();
+  llvm::DenseSet<Value> reached;
+  auto reach = [&](ValueRange values) {
+    for (Value value : values)
+      if (activity.contains(value))
+        reached.insert(value);
+  };
+  reach(body.getTerminator()->getOperands());
+  for (Operation &op : llvm::reverse(body.without_terminator())) {
+    auto isReached = [&](Value value) { return reached.contains(value); };
+    if (llvm::none_of(op.getResults(), isReached))
+      continue;
+    bool readsStream = llvm::any_of(op.getOperandTypes(), [](Type type) {
+      AxesAttr axes = getAxes(type);
+      return axes && axes.contains(Axis::Chunk);
+    });
+    AxesAttr axes = getAxes(op.getResult(0).getType());
+    bool isStream = axes && axes.contains(Axis::Chunk);
+    if (isa<SoftmaxOp>(op) ? cast<SoftmaxOp>(op).getOver() == Axis::Chunk
+                           : readsStream && !isStream && !isa<TakeOp>(op))
+      return true;
+    op.walk([&](Operation *inner) { reach(inner->getOperands()); });
+  }
+  return false;
+}
+
 FailureOr<ProgramOp> Gradient::build() {
   FailureOr<Value> found = findSlots(program);
   if (failed(found))
@@ -324,6 +351,7 @@ FailureOr<ProgramOp> Gradient::build() {
   cloneBody();
   Sweep sweep(b, activity, primals, /*chunk=*/Value());
   sweep.picks = picks;
+  sweep.walksBack = reducesStreams(program, activity);
   Block &body = program.getBody().front();
   for (auto [value, cotangent] :
        llvm::zip(body.getTerminator()->getOperands(), cotangents))

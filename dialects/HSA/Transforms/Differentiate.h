@@ -34,11 +34,14 @@
 //
 // A visit is computed again: nothing of the size of scores is saved. What a
 // reduction leaves behind for a row (a sum that something nonlinear reads, the
-// value and lse of a joint softmax) is saved, as a result of the forward
-// program where it is none already: the attribute `hsa.saved` lists, in both
-// programs, the number among the forward program's results of each `saved_<j>`
-// parameter. Parameters of the gradient are those of the program, `d_<i>` for
-// each result and `saved_<j>`.
+// value and lse of a joint softmax, a log-sum-exp of a stream) is saved, as a
+// result of the forward program where it is none already: the attribute
+// `hsa.saved` lists, in both programs, the number among the forward program's
+// results of each `saved_<j>` parameter. Parameters of the gradient are those
+// of the program, `d_<i>` for each result and `saved_<j>`.
+//
+// What all of a stream has a part in sends its gradient back along the stream,
+// which is computed again and never stored either: the gradient walks over it.
 //
 // What operations do to gradients is in Adjoints*.cpp, a function for each;
 // ReduceAdjoint.cpp has the reduction. SimplifyGradients.cpp then takes away

@@ -96,6 +96,16 @@ void ramify::hsa::completeReaders(ProgramOp program) {
   }
 }
 
+/// Whether the operation is a walk over all chunks, which leaves a number for
+/// each row.
+static bool isOfAllChunks(Operation &op) {
+  if (auto lse = dyn_cast<LogSumExpOp>(op))
+    return lse.getOver() == Axis::Chunk;
+  auto fold = dyn_cast<FoldOp>(op);
+  return fold && fold.getMonoid() == Monoid::Sum &&
+         fold.getOver().contains(Axis::Chunk);
+}
+
 SmallVector<Value> ramify::hsa::findCandidates(ProgramOp program, Value slots) {
   SmallVector<Value> candidates;
   if (slots)
@@ -105,7 +115,7 @@ SmallVector<Value> ramify::hsa::findCandidates(ProgramOp program, Value slots) {
         take && getElementTypeOrSelf(take.getType()).isF32())
       candidates.push_back(take.getResult());
     auto reduce = dyn_cast<ReduceOp>(op);
-    if (!reduce && !isa<ValueOp, LseOp>(op))
+    if (!reduce && !isa<ValueOp, LseOp>(op) && !isOfAllChunks(op))
       continue;
     for (auto [index, result] : llvm::enumerate(op.getResults()))
       if (isResultType(result.getType()) &&

@@ -268,6 +268,71 @@ struct SumOverKeysFirst : OpRewritePattern<FoldOp> {
   }
 };
 
+/// A sum over chunks and others to a sum over the others of the sum over
+/// chunks: what is left of a stream has a row for each query.
+struct SumOverChunksFirst : OpRewritePattern<FoldOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(FoldOp op,
+                                PatternRewriter &rewriter) const override {
+    SmallVector<Axis> others;
+    for (Axis axis : op.getOver().getAxes())
+      if (axis != Axis::Chunk)
+        others.push_back(axis);
+    if (op.getMonoid() != Monoid::Sum || others.empty() ||
+        !op.getOver().contains(Axis::Chunk))
+      return failure();
+    Value sums = createSum(rewriter, op.getLoc(), op.getInput(), {Axis::Chunk},
+                           op.getChunk());
+    rewriter.replaceOp(op,
+                       createSum(rewriter, op.getLoc(), sums, others, Value()));
+    return success();
+  }
+};
+
+/// dot (repeated x, y) to repeated dot (x, y), where neither y nor the sum has
+/// the axes that x is repeated along.
+struct RepeatBehindDot : OpRewritePattern<DotOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(DotOp op,
+                                PatternRewriter &rewriter) const override {
+    for (unsigned index : {0, 1}) {
+      Value side = op->getOperand(index), other = op->getOperand(1 - index);
+      auto narrow = side.getDefiningOp<arith::TruncFOp>();
+      Value x = getRepeated(narrow ? narrow.getIn() : side);
+      if (!x || !isNamedTensor(x.getType()) ||
+          !hasAnyOf(side.getType(), {Axis::Chunk}) ||
+          !hasAllAxesOf(x.getType(), op.getOver()))
+        continue;
+      SmallVector<SizedAxis> axes;
+      for (SizedAxis own : getSizedAxes(op.getResult().getType()))
+        if (hasAnyOf(x.getType(), {own.first}) ||
+            hasAnyOf(other.getType(), {own.first}))
+          axes.push_back(own);
+      Type type = getNamedType(axes, getElementTypeOrSelf(op.getResult()));
+      if (type == op.getResult().getType())
+        continue;
+      if (narrow)
+        x = rewriter.create<arith::TruncFOp>(
+            op.getLoc(),
+            cast<RankedTensorType>(x.getType())
+                .clone(getElementTypeOrSelf(side)),
+            x);
+      Value dot = rewriter.create<DotOp>(op.getLoc(), type, index ? other : x,
+                                         index ? x : other, op.getOverAttr(),
+                                         op.getChunk());
+      rewriter.replaceOp(
+          op, repeat(rewriter, op.getLoc(), dot, op.getResult().getType()));
+      return success();
+    }
+    return failure();
+  }
+
+  static bool hasAllAxesOf(Type type, AxesAttr axes) {
+    return llvm::all_of(axes.getAxes(),
+                        [&](Axis axis) { return hasAnyOf(type, {axis}); });
+  }
+};
+
 /// A sum over rows or dim of what each visit yields, once behind the reduction.
 struct SumBehindReduce : OpRewritePattern<ReduceOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -320,7 +385,8 @@ struct SumIntoAdd : OpRewritePattern<AddOp> {
   LogicalResult matchAndRewrite(AddOp op,
                                 PatternRewriter &rewriter) const override {
     auto sum = op.getValue().getDefiningOp<FoldOp>();
-    if (!sum || sum.getMonoid() != Monoid::Sum || sum.getChunk())
+    if (!sum || sum.getMonoid() != Monoid::Sum || sum.getChunk() ||
+        sum.getOver().contains(Axis::Chunk))
       return failure();
     rewriter.modifyOpInPlace(
         op, [&] { op.getValueMutable().assign(sum.getInput()); });
@@ -334,6 +400,6 @@ void ramify::hsa::populateSimplifyGradientsPatterns(
     RewritePatternSet &patterns) {
   patterns.add<RoundingOfWidening, FactorsFirst, FactorOutOfDifference,
                FactorOutOfDot, FactorOutOfSum, SumOfProductWithDot,
-               SumOverKeysFirst, SumBehindReduce, SumIntoAdd>(
-      patterns.getContext());
+               SumOverKeysFirst, SumOverChunksFirst, RepeatBehindDot,
+               SumBehindReduce, SumIntoAdd>(patterns.getContext());
 }

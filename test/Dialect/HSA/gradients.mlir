@@ -83,3 +83,13 @@ hsa.program @scalar(%k: !keys, %x: !hsa.array<f32, []>) -> !hsa.sums<!hsa.array<
   %dx = hsa.add %r into %none : f32, !hsa.sums<!hsa.array<f32, []>>
   hsa.return %dx : !hsa.sums<!hsa.array<f32, []>>
 }
+
+// CHECK-LABEL: @sums_of_streams
+func.func @sums_of_streams(%dl: tensor<?x64xf32, #hsa.axes<chunk, dim>>, %ds: tensor<1x16x?xf32, #hsa.axes<pos, head, chunk>>,
+                           %lm: !hsa.sums<!hsa.landmarks<"kv", bf16, heads = kv, key = 32, dim = 64>>, %b: !hsa.sums<!bias>) {
+  // CHECK: hsa.add %{{.*}} into %{{.*}} : tensor<?x64xf32, #chunk_dim>, !hsa.sums<!hsa.landmarks<"kv", bf16, heads = kv, key = 32, dim = 64>>
+  %0 = hsa.add %dl into %lm : tensor<?x64xf32, #hsa.axes<chunk, dim>>, !hsa.sums<!hsa.landmarks<"kv", bf16, heads = kv, key = 32, dim = 64>>
+  // CHECK: hsa.add %{{.*}} into %{{.*}} : tensor<1x16x?xf32, #pos_head_chunk>, !hsa.sums<!hsa.array<f32, [chunk = ?, head = 16], of "kv">>
+  %1 = hsa.add %ds into %b : tensor<1x16x?xf32, #hsa.axes<pos, head, chunk>>, !hsa.sums<!bias>
+  return
+}

@@ -20,7 +20,7 @@ func.func @f(%x: tensor<8xbf16, #hsa.axes<key>>, %c: !hsa.chunk_id<"kv">) {
 
 // add C1
 func.func @f(%x: tensor<4x8xf32, #hsa.axes<key, dim>>, %s: !hsa.sums<!hsa.chunks<"kv", f32, key = 4, dim = 8>>) {
-  // expected-error @below {{adds to '!hsa.sums<!hsa.chunks<"kv", f32, key = 4, dim = 8>>', but sums of an array without a key or chunk axis were expected}}
+  // expected-error @below {{adds to '!hsa.sums<!hsa.chunks<"kv", f32, key = 4, dim = 8>>', but sums of landmarks or of an array without a key axis were expected}}
   %0 = hsa.add %x into %s : tensor<4x8xf32, #hsa.axes<key, dim>>, !hsa.sums<!hsa.chunks<"kv", f32, key = 4, dim = 8>>
   return
 }
@@ -113,4 +113,34 @@ hsa.program @f(%b: !hsa.array<f32, [head = 4]>) -> (!sums, !sums) attributes {gr
   // expected-error @below {{makes sums that are used more than once}}
   %0 = hsa.add %x into %zero : tensor<4xf32, #hsa.axes<head>>, !sums
   hsa.return %0, %0 : !sums, !sums
+}
+
+// -----
+
+// add C2: landmarks have rows by chunk and dim
+!sums = !hsa.sums<!hsa.landmarks<"kv", f32, heads = kv, key = 4, dim = 8>>
+func.func @f(%x: tensor<?x16xf32, #hsa.axes<chunk, dim>>, %s: !sums) {
+  // expected-error @below {{adds 'tensor<?x16xf32, #hsa.axes<chunk, dim>>', but dim = 8 was expected}}
+  %0 = hsa.add %x into %s : tensor<?x16xf32, #hsa.axes<chunk, dim>>, !sums
+  return
+}
+
+// -----
+
+// add C2: landmarks of query heads
+!sums = !hsa.sums<!hsa.landmarks<"kv", f32, heads = query, key = 4, dim = 8>>
+func.func @f(%x: tensor<?x8xf32, #hsa.axes<chunk, dim>>, %s: !sums) {
+  // expected-error @below {{adds 'tensor<?x8xf32, #hsa.axes<chunk, dim>>', but head = 1 was expected}}
+  %0 = hsa.add %x into %s : tensor<?x8xf32, #hsa.axes<chunk, dim>>, !sums
+  return
+}
+
+// -----
+
+// add C2: an element for each chunk
+!sums = !hsa.sums<!hsa.array<f32, [chunk = ?, head = 4], of "kv">>
+func.func @f(%x: tensor<4xf32, #hsa.axes<head>>, %s: !sums) {
+  // expected-error @below {{adds 'tensor<4xf32, #hsa.axes<head>>', but chunk = ? was expected}}
+  %0 = hsa.add %x into %s : tensor<4xf32, #hsa.axes<head>>, !sums
+  return
 }

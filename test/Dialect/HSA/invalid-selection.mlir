@@ -389,3 +389,43 @@ hsa.program @f() -> tensor<1x8xi1, #hsa.axes<pos, slot>> attributes {group = 1} 
   %0 = arith.constant dense<true> : tensor<1x8xi1, #hsa.axes<pos, slot>>
   hsa.return %0 : tensor<1x8xi1, #hsa.axes<pos, slot>>
 }
+
+// -----
+
+// put C1
+func.func @f(%x: tensor<1x8xbf16, #hsa.axes<pos, slot>>, %k: tensor<1x8xi32, #hsa.axes<pos, slot>>) {
+  // expected-error @below {{works on f32, but its elements are 'bf16'}}
+  %0 = hsa.put %x at %k : tensor<1x8xbf16, #hsa.axes<pos, slot>>, tensor<1x8xi32, #hsa.axes<pos, slot>>
+      -> tensor<1x?xbf16, #hsa.axes<pos, chunk>>
+  return
+}
+
+// -----
+
+// put C2
+func.func @f(%x: tensor<1x8xf32, #hsa.axes<pos, slot>>) {
+  // expected-error @below {{i32}}
+  %0 = hsa.put %x at %x : tensor<1x8xf32, #hsa.axes<pos, slot>>, tensor<1x8xf32, #hsa.axes<pos, slot>>
+      -> tensor<1x?xf32, #hsa.axes<pos, chunk>>
+  return
+}
+
+// -----
+
+// put C3
+func.func @f(%x: tensor<1x4xf32, #hsa.axes<pos, slot>>, %k: tensor<1x8xi32, #hsa.axes<pos, slot>>) {
+  // expected-error @below {{puts 'tensor<1x4xf32, #hsa.axes<pos, slot>>', but slot = 8 was expected}}
+  %0 = hsa.put %x at %k : tensor<1x4xf32, #hsa.axes<pos, slot>>, tensor<1x8xi32, #hsa.axes<pos, slot>>
+      -> tensor<1x?xf32, #hsa.axes<pos, chunk>>
+  return
+}
+
+// -----
+
+// put C4
+func.func @f(%x: tensor<1x8xf32, #hsa.axes<pos, slot>>, %k: tensor<1x8xi32, #hsa.axes<pos, slot>>) {
+  // expected-error @below {{result}}
+  %0 = hsa.put %x at %k : tensor<1x8xf32, #hsa.axes<pos, slot>>, tensor<1x8xi32, #hsa.axes<pos, slot>>
+      -> tensor<?xf32, #hsa.axes<chunk>>
+  return
+}

@@ -59,6 +59,8 @@ func.func @picks(%s: !scores, %each: !stream, %index: tensor<?xi32, #hsa.axes<ch
   %4 = hsa.take %each at %0 : !stream, !slots -> tensor<1x16x8xf32, #hsa.axes<pos, head, slot>>
   // CHECK: hsa.take {{.*}} : tensor<?xi32, #chunk>, tensor<1x8xi32, #pos_slot> -> tensor<1x8xi32, #pos_slot>
   %5 = hsa.take %index at %0 : tensor<?xi32, #hsa.axes<chunk>>, !slots -> !slots
+  // CHECK: hsa.put %{{.*}} at %[[SLOTS]] : tensor<1x16x8xf32, #pos_head_slot>, tensor<1x8xi32, #pos_slot> -> tensor<1x16x?xf32, #pos_head_chunk>
+  %6 = hsa.put %4 at %0 : tensor<1x16x8xf32, #hsa.axes<pos, head, slot>>, !slots -> !stream
   return
 }
 

@@ -91,26 +91,6 @@ hsa.program @picks(%q: !hsa.query<f32, pos = 1, head = 4, dim = 16>, %landmarks:
 
 // -----
 
-!landmarks = !hsa.landmarks<"kv", f32, heads = kv, key = 8, dim = 16>
-!scores    = tensor<1x4x?xf32, #hsa.axes<pos, head, chunk>>
-!score     = tensor<1x?xf32, #hsa.axes<pos, chunk>>
-!picks     = tensor<1x3xi32, #hsa.axes<pos, slot>>
-!taken     = tensor<1x3xf32, #hsa.axes<pos, slot>>
-
-hsa.program @normalised(%q: !hsa.query<f32, pos = 1, head = 4, dim = 16>, %landmarks: !landmarks) -> !taken attributes {group = 4 : i64} {
-  %x = hsa.load %q : !hsa.query<f32, pos = 1, head = 4, dim = 16> -> tensor<1x4x16xf32, #hsa.axes<pos, head, dim>>
-  %l = hsa.stream %landmarks : !landmarks -> tensor<?x16xf32, #hsa.axes<chunk, dim>>
-  %s = hsa.dot %x, %l over dim : tensor<1x4x16xf32, #hsa.axes<pos, head, dim>>, tensor<?x16xf32, #hsa.axes<chunk, dim>> -> !scores
-  %t = hsa.fold sum %s over head : !scores -> !score
-  // expected-error @below {{no gradient is known of what is taken from a softmax over chunks; take the scores}}
-  %p = hsa.softmax %t over chunk off_by 0.0 : !score
-  %slots = hsa.topk %t k 3 order nearest : !score -> !picks
-  %w = hsa.take %p at %slots : !score, !picks -> !taken
-  hsa.return %w : !taken
-}
-
-// -----
-
 !query = !hsa.query<f32, pos = 1, head = 1, dim = 16>
 !keys  = !hsa.chunks<"kv", f32, key = 8, dim = 16>
 !lms   = !hsa.landmarks<"kv", f32, heads = kv, key = 8, dim = 16>
