@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import test_gradient_numerics as gradients
 import test_inverse_index as inverse
+import test_stream_gradients as streams
 import torch
 from emulator import Emulation, FaultError
 from numerics import EPS, Case, bound, make, reference
@@ -181,6 +182,32 @@ def test_select_and_attend(target: str) -> None:
             continue
         size = max(1.0, float(np.abs(other[np.isfinite(other)]).max(initial=0)))
         np.testing.assert_allclose(mine, other, rtol=0, atol=500 * EPS[torch.float32] * size)
+
+
+# ---- gradients of walks over all chunks --------------------------------------------------
+
+STREAMS = ["compressed", "shares_of_picks", "largest_of_the_group", "terms"]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "tolerance", "target"),
+    [(torch.float32, 1e-5, "sm_80"), (torch.bfloat16, 1e-2, "sm_90a")],
+    ids=str,
+)
+@pytest.mark.parametrize("name", STREAMS)
+def test_stream_gradients(name: str, dtype: torch.dtype, tolerance: float, target: str) -> None:
+    function = streams.FUNCTIONS[name]
+    call, more, grads = streams.backward_call(function, dtype, chunks=70)
+    wrt = tuple(n for n in streams.arrays_of(function))
+    program = function.ir("backward", **call, target=target, wrt=wrt)
+    plan, ptx = (_compiler.lower(program, level, {"target": target}) for level in ("plan", "ptx"))
+    lengths = {"num_keys": np.full(2, call["num_keys"], np.int32)}
+    names = re.findall(r"^(?:array|scalar) (\w+)", plan, re.MULTILINE)
+    given = call | more | lengths
+    found = emulate_well(plan, ptx, {n: given[n] for n in names})
+    for mine, right in zip(found, grads, strict=True):
+        error = np.abs(as_tensor(mine).float().numpy() - right).max()
+        assert error <= tolerance * np.abs(right).max()
 
 
 # ---- that the emulator notices ---------------------------------------------------------

@@ -81,25 +81,31 @@ def weighs_what_it_computed(
 
 
 @rf.jit
-def takes_of_a_softmax(q: rl.Query, lm: rl.Landmarks):
-    s = rl.softmax(rl.sum(rl.dot(q, lm), over="head"), over="chunk")
-    return s.at(rl.topk(s, 3))
+def reads_a_term_twice(
+    q: rl.Query,
+    k: rl.Chunks["kv"],
+    lm: rl.Landmarks["kv"],
+    bias: rl.Tensor["kv.chunk", "head"],
+):
+    z = rl.logsumexp(rl.dot(q, lm) + bias, over="chunk")
+    acc = rl.online_softmax(q, k)
+    for c in rl.every(k):
+        acc.merge(rl.dot(q, k[c]) + bias[c], k[c])
+    return acc.value * z
 
 
 @rf.jit
-def sums_up_all_chunks(q: rl.Query, lm: rl.Landmarks):
-    return q * rl.sum(rl.dot(q, lm), over="chunk")
+def reads_landmarks_twice(q: rl.Query, k: rl.Chunks["kv"], lm: rl.Landmarks["kv"]):
+    z = rl.logsumexp(rl.dot(q, lm), over="chunk")
+    acc = rl.online_softmax(q, k)
+    for c in rl.every(k):
+        acc.merge(rl.dot(q, k[c]) + rl.dot(q, lm[c]), k[c])
+    return acc.value * z
 
 
 @rf.jit
-def highest_of_all_chunks(q: rl.Query, lm: rl.Landmarks):
-    return q * rl.max(rl.dot(q, lm), over="chunk")
-
-
-@rf.jit
-def normalises_by_all_chunks(q: rl.Query, lm: rl.Landmarks):
-    s = rl.sum(rl.dot(q, lm), over="head")
-    return s.at(rl.topk(s, 3)) - rl.logsumexp(s, over="chunk")
+def shares(q: rl.Query, lm: rl.Landmarks):
+    return rl.dot(rl.softmax(rl.dot(q, lm), over="chunk"), lm, over="chunk")
 
 
 @rf.jit
@@ -131,15 +137,19 @@ def minimum_that_begins_with_a_value(q: rl.Query, k: rl.Chunks):
 
 OF: list[tuple[rf.JitFunction, str, str]] = [
     (weighs_what_it_computed, "all weights of a row at once", "rl.softmax(weights"),
-    (takes_of_a_softmax, "taken from a softmax over chunks; take the scores", "s = rl.softmax"),
-    (sums_up_all_chunks, r"hsa.fold over chunks; rl.detach\(x\) makes", "return q * rl.sum"),
-    (highest_of_all_chunks, r"hsa.fold over chunks; rl.detach\(x\) makes", "return q * rl.max"),
-    (normalises_by_all_chunks, r"hsa.logsumexp over chunks; rl.detach\(x\)", "rl.logsumexp(s"),
     (only_picks, "picks are constants", "def only_picks"),
     (takes_at_two_selections, "takes values at two different selections", "return s.at"),
     (maximum_that_begins_with_a_value, r"rl.zeros\(..., init=-rl.inf\)", "for c in rl.every"),
     (minimum_that_begins_with_a_value, r"rl.zeros\(..., init=rl.inf\)", "for c in rl.every"),
 ]
+
+
+READ_TWICE: list[tuple[rf.JitFunction, str]] = [
+    (reads_a_term_twice, "bias"),
+    (reads_landmarks_twice, "lm"),
+]
+"""Functions that read a parameter as a stream and at visited chunks: several launches would add to
+its gradient."""
 
 
 def arguments_of(function: rf.JitFunction) -> dict[str, Any]:
@@ -162,8 +172,35 @@ def test_of_what(function: rf.JitFunction, message: str, line: str) -> None:
         assert line in str(caught.value) and "test_gradient_errors.py" in str(caught.value)
 
 
+def run_backward(function: rf.JitFunction, wrt: tuple[str, ...], **more: Any) -> Any:
+    given = {**arguments_of(function), **more}
+    derivative = function.derivative(wrt)
+    out, saved = derivative.forward(**given)
+    return derivative.backward(saved, np.ones_like(out), **given)
+
+
+@pytest.mark.parametrize(("function", "name"), READ_TWICE)
+def test_what_is_read_twice(function: rf.JitFunction, name: str) -> None:
+    with pytest.raises(G, match=f"known of {name}, which is read as a stream") as caught:
+        run_backward(function, ("q", name))
+    assert "pass it as two parameters" in str(caught.value)
+    assert "for c in rl.every" in str(caught.value) and "test_gradient_errors.py" in str(
+        caught.value
+    )
+    for grad in run_backward(function, ("q", "k")):  # others have one
+        assert np.isfinite(grad).all() and grad.any()
+
+
+def test_all_chunks_in_the_same_order() -> None:
+    with pytest.raises(G, match=r"gradient of lm is a sum .* in any order") as caught:
+        run_backward(shares, ("q", "lm"), deterministic=True)
+    assert "return rl.dot(rl.softmax" in str(caught.value)
+    (one,), (other,) = (run_backward(shares, ("q",), deterministic=True) for _ in range(2))
+    np.testing.assert_array_equal(one, other)
+
+
 def test_without_gradients_they_run() -> None:
-    for function in (takes_of_a_softmax, only_picks, maximum_that_begins_with_a_value):
+    for function in (reads_a_term_twice, only_picks, maximum_that_begins_with_a_value):
         assert function(**arguments_of(function)).shape[:2] == (2, 19)
 
 

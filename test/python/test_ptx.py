@@ -14,6 +14,7 @@ import pytest
 import test_frontend as written
 import test_gradients as gradients
 import test_sequences as sequences
+import test_stream_gradients as streams
 import test_variants as variants
 import torch
 from arguments import random_arguments
@@ -133,6 +134,13 @@ SPILLS: dict[tuple[str, str, str], tuple[int, int]] = {
     ("query_major", "moba, D=128", "bfloat16"): (4, 0),
     ("query_major", "hils, D=128", "bfloat16"): (0, 64),
     ("query_major", "hils, D=128", "float32"): (176, 208),
+    ("query_major", "merged, D=64", "float32"): (0, 8),
+    ("query_major", "of_the_group, D=64", "bfloat16"): (36, 0),
+    ("query_major", "of_the_group, D=128", "bfloat16"): (116, 0),
+    ("query_major", "of_the_group, D=128", "float32"): (264, 264),
+    ("query_major", "shares_of_picks, D=64", "float32"): (240, 220),
+    ("query_major", "terms, D=64", "bfloat16"): (20, 0),
+    ("query_major", "terms, D=64", "float32"): (192, 68),
 }
 """Bytes that backward programs still spill for sm_80 and sm_90a, by schedule, name and dtype."""
 
@@ -325,4 +333,31 @@ def test_op_backward(
         given["means"] = given["means"].to(dtype)
     given |= {"scale": 0.1, "chunk_size": 64}
     found = spilled_bytes(function, "query_major", target, tmp_path, given)
+    assert found <= allowed("query_major", f"{name}, D={dim}", dtype, target)
+
+
+STREAMS = {
+    64: [
+        *("sums", "lse", "highest", "compressed", "merged", "squares", "of_the_group", "terms"),
+        *("shares_of_picks", "picks_by_group"),
+    ],
+    128: ["sums", "lse", "compressed", "merged", "of_the_group", "shares_of_picks"],
+}
+"""Functions that reduce all chunks, by their dim."""
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32], ids=str)
+@pytest.mark.parametrize(("name", "dim"), [(name, dim) for dim in STREAMS for name in STREAMS[dim]])
+def test_stream_backward(
+    name: str, dim: int, dtype: torch.dtype, target: str, tmp_path: pathlib.Path
+) -> None:
+    function = streams.FUNCTIONS[name]
+    arrays = streams.arrays_of(function, D=dim)
+    call = streams.call_of(function, arrays)
+    for key, x in arrays.items():
+        tensor = torch.from_numpy(x)
+        call[key] = tensor.to(dtype) if x.ndim == 4 else tensor
+    call["wrt"] = tuple(arrays)
+    found = spilled_bytes(function, "query_major", target, tmp_path, call)
     assert found <= allowed("query_major", f"{name}, D={dim}", dtype, target)

@@ -8,6 +8,7 @@
 #include "StreamEmitter.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace ramify;
@@ -133,6 +134,37 @@ FailureOr<Value> StreamEmitter::emitOp(hsa::TakeOp op, StreamHead head) {
                           b.full((*slots).getType(), 0));
   bool isFloat = isa<FloatType>(getElementTypeOrSelf(type));
   return b.choose(there, values, isFloat ? b.negInf(type) : b.full(type, 0));
+}
+
+/// Slot by slot: its value where the tile has its chunk.
+FailureOr<Value> StreamEmitter::emitOp(hsa::PutOp op, StreamHead head) {
+  Result slots = get(op.getSlots(), head), values = get(op.getValues(), head);
+  if (failed(slots) || failed(values))
+    return failure();
+  Type result = getTile(op.getType()),
+       ids = withElement(result, b.getI32Type());
+  int64_t count = getSize(op.getValues().getType(), Axis::Slot);
+  auto loop = b.create<scf::ForOp>(b.index(0), b.index(count), b.index(1),
+                                   ValueRange{b.full(result, 0)});
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  auto at = [&](Value list, tile::Combine combine, double neutral) {
+    Type type = list.getType();
+    Value columns = b.iota(cast<RankedTensorType>(type).getDimSize(1));
+    Value here = b.compare(arith::CmpIPredicate::eq, columns,
+                           b.toI32(loop.getInductionVar()));
+    return b.reduce(
+        combine, b.choose(b.repeat(here, 0, type), list, b.full(type, neutral)),
+        1);
+  };
+  Value slot = at(*slots, tile::Combine::Max, -1);
+  Value value = at(*values, tile::Combine::Sum, 0);
+  Value hit = b.compare(arith::CmpIPredicate::eq, b.repeat(slot, 1, ids),
+                        b.repeat(tile->ids, 0, ids));
+  Value before = loop.getRegionIterArg(0);
+  Value after = b.addf(before, b.repeat(value, 1, result));
+  b.create<scf::YieldOp>(b.choose(hit, after, before));
+  return loop.getResult(0);
 }
 
 Value StreamEmitter::maskChunks(Value tile, double neutral) {

@@ -33,9 +33,7 @@ FailureOr<Value> StreamEmitter::emitSelection(hsa::LoadOp op, StreamHead head) {
   auto indices = dyn_cast<hsa::IndicesType>(source);
   hsa::Heads heads =
       indices ? indices.getHeads() : cast<hsa::WeightsType>(source).getHeads();
-  Value row = heads == hsa::Heads::One     ? b.index(0)
-              : heads == hsa::Heads::Query ? headIndex(head)
-                                           : body.rows.keyHead;
+  Value row = getLandmarkRow(heads, head);
   Type type = getTile(op.getType());
   if (indices && !indices.getElementType().isInteger(32))
     return op.emitOpError("reads indices of ")
@@ -56,13 +54,17 @@ StreamEmitter::Access StreamEmitter::getAccess(hsa::LoadOp op,
           rows.inside};
 }
 
+/// Which of the rows that an array has for heads.
+Value StreamEmitter::getLandmarkRow(hsa::Heads heads, StreamHead head) {
+  return heads == hsa::Heads::One     ? b.index(0)
+         : heads == hsa::Heads::Query ? headIndex(head)
+                                      : body.rows.keyHead;
+}
+
 StreamEmitter::Access StreamEmitter::getAccess(hsa::StreamOp op,
                                                StreamHead head) {
-  hsa::Heads heads =
-      cast<hsa::LandmarksType>(op.getSource().getType()).getHeads();
-  Value row = heads == hsa::Heads::One     ? b.index(0)
-              : heads == hsa::Heads::Query ? headIndex(head)
-                                           : body.rows.keyHead;
+  auto landmarks = cast<hsa::LandmarksType>(op.getSource().getType());
+  Value row = getLandmarkRow(landmarks.getHeads(), head);
   return {
       body.get(op.getSource()), {body.rows.batch, tile->ids, row}, tile->live};
 }
@@ -134,8 +136,7 @@ FailureOr<Value> StreamEmitter::emitOp(hsa::ChunkInfoOp op) {
 // Products
 //===----------------------------------------------------------------------===//
 
-/// Whether `value` comes straight from memory, streams too.
-static bool isStreamRead(Value value) {
+bool ramify::isStreamRead(Value value) {
   while (value.getDefiningOp<arith::ExtFOp>())
     value = value.getDefiningOp()->getOperand(0);
   return value.getDefiningOp<hsa::LoadOp>() ||
@@ -148,7 +149,9 @@ Value StreamEmitter::maskColumns(Value tile, int64_t count, double neutral) {
     return tile;
   Value inside =
       b.compare(Predicate::slt, b.iota(type.getShape().back()), b.i32(count));
-  return b.choose(b.repeat(inside, 0, type), tile, b.full(type, neutral));
+  if (type.getRank() == 2)
+    inside = b.repeat(inside, 0, type);
+  return b.choose(inside, tile, b.full(type, neutral));
 }
 
 /// Puts `neutral` where a dim axis is padded, unless memory gave zero there.
@@ -158,7 +161,7 @@ Value StreamEmitter::maskDim(Value value, Value tile, double neutral) {
   return maskColumns(tile, getSize(value.getType(), Axis::Dim), neutral);
 }
 
-static Value toElement(TileBuilder &b, Value tile, Type element) {
+Value ramify::toElement(TileBuilder &b, Value tile, Type element) {
   Type type = withElement(tile.getType(), element);
   if (tile.getType() == type)
     return tile;
@@ -270,6 +273,8 @@ FailureOr<Value> StreamEmitter::emitDot(hsa::DotOp op, StreamHead head,
 FailureOr<Value> StreamEmitter::emitOp(hsa::DotOp op, StreamHead head) {
   if (asMatrixProduct(op))
     return emitDot(op, head, b.full(getTile(op.getType()), 0));
+  if (op.getOver().contains(Axis::Pos))
+    return emitProductOfRows(op, head);
   if (getOneAxis(op.getOver()) != Axis::Dim)
     return op.emitOpError()
            << "goes over " << hsa::stringifyAxis(getOneAxis(op.getOver()))
@@ -296,7 +301,9 @@ FailureOr<Value> StreamEmitter::emitOp(hsa::DotOp op, StreamHead head) {
 
 FailureOr<Value> StreamEmitter::emitOp(hsa::FoldOp op, StreamHead head) {
   if (getOneAxis(op.getOver()) == Axis::Head)
-    return foldHeads(op);
+    return foldHeads(op.getMonoid(), op.getInput());
+  if (getOneAxis(op.getOver()) == Axis::Pos)
+    return foldSeveral(op, head);
   Result input = get(op.getInput(), head);
   if (failed(input))
     return failure();
@@ -339,63 +346,71 @@ static bool isForAnyCounter(Value value) {
 }
 
 /// before o input, for one head; a product adds to what is there itself.
-FailureOr<Value> StreamEmitter::combineHead(hsa::FoldOp op, Value input,
+FailureOr<Value> StreamEmitter::combineHead(hsa::Monoid monoid, Value input,
                                             StreamHead head, Value before) {
   auto dot = input.getDefiningOp<hsa::DotOp>();
-  if (op.getMonoid() == hsa::Monoid::Sum && dot && asMatrixProduct(dot))
+  if (monoid == hsa::Monoid::Sum && dot && asMatrixProduct(dot))
     return emitDot(dot, head, before);
   Result tile = get(input, head);
   if (failed(tile))
     return failure();
-  return emitCombine(b, op.getMonoid(), before, *tile);
+  return emitCombine(b, monoid, before, *tile);
 }
 
-FailureOr<Value> StreamEmitter::foldHeadsInLoop(hsa::FoldOp op, Value input,
-                                                Value start) {
-  if (failed(prepare(input, Axis::Head)))
-    return failure();
+/// What `next` makes of `start`, head by head: in a loop if it can be, and if
+/// it is for tiles of chunks. What is made once may be a side of a product,
+/// whose threads hold other elements than those that a loop would carry.
+FailureOr<Value> StreamEmitter::forEachHead(ValueRange inputs, Value start,
+                                            NextHead next) {
+  bool isOnce = llvm::none_of(inputs, [](Value input) {
+    return hasAxis(input.getType(), Axis::Chunk);
+  });
+  if (shape.heads == 1 || isOnce || !llvm::all_of(inputs, isForAnyCounter)) {
+    Result result = start;
+    for (int64_t number = 0; number < shape.heads && succeeded(result);
+         ++number)
+      result = next({number}, *result);
+    return result;
+  }
+  for (Value input : inputs)
+    if (failed(prepare(input, Axis::Head)))
+      return failure();
   auto loop = b.create<scf::ForOp>(b.index(0), b.index(shape.heads), b.index(1),
                                    ValueRange{start});
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
   enter();
   StreamHead head{0, loop.getInductionVar()};
-  Result next = combineHead(op, input, head, loop.getRegionIterArg(0));
+  Result after = next(head, loop.getRegionIterArg(0));
   leave();
-  if (failed(next))
+  if (failed(after))
     return failure();
-  b.create<scf::YieldOp>(*next);
+  b.create<scf::YieldOp>(*after);
   return loop.getResult(0);
 }
 
-FailureOr<Value> StreamEmitter::foldHeads(hsa::FoldOp op) {
-  Value input = op.getInput(), factor;
+FailureOr<Value> StreamEmitter::foldHeads(hsa::Monoid monoid, Value input) {
+  Type type = hsa::getNamedType(
+      hsa::dropAxes(hsa::getSizedAxes(input.getType()),
+                    hsa::AxesAttr::get(b.getContext(), {Axis::Head})),
+      getElementTypeOrSelf(input));
+  Value factor;
   // A factor that all heads share goes behind the sum.
   auto product = input.getDefiningOp<arith::MulFOp>();
-  if (product && op.getMonoid() == hsa::Monoid::Sum) {
+  if (product && monoid == hsa::Monoid::Sum) {
     if (isOfAnyHead(product.getRhs()))
       input = product.getLhs(), factor = product.getRhs();
     else if (isOfAnyHead(product.getLhs()))
       input = product.getRhs(), factor = product.getLhs();
   }
-  Value result = b.full(getTile(op.getType()), getNeutral(op.getMonoid()));
-  if (shape.heads > 1 && isForAnyCounter(input)) {
-    Result all = foldHeadsInLoop(op, input, result);
-    if (failed(all))
-      return failure();
-    result = *all;
-  } else {
-    for (StreamHead head : headsOf(input.getType())) {
-      Result next = combineHead(op, input, head, result);
-      if (failed(next))
-        return failure();
-      result = *next;
-    }
-  }
-  if (!factor)
+  Value start = b.full(getTile(type), getNeutral(monoid));
+  Result result = forEachHead(input, start, [&](StreamHead head, Value before) {
+    return combineHead(monoid, input, head, before);
+  });
+  if (failed(result) || !factor)
     return result;
   Result scale = get(factor, {});
   if (failed(scale))
     return failure();
-  return b.mulf(result, *scale);
+  return b.mulf(*result, *scale);
 }

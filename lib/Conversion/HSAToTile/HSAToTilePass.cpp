@@ -27,7 +27,8 @@ static bool isSelection(hsa::ProgramOp program) {
   program.walk([&](Operation *op) {
     hasStream |= isa<hsa::StreamOp, hsa::ChunkInfoOp>(op) ||
                  llvm::any_of(op->getResultTypes(), [](Type type) {
-                   return hasAxis(type, hsa::Axis::Slot);
+                   return hasAxis(type, hsa::Axis::Slot) ||
+                          hasAxis(type, hsa::Axis::Chunk);
                  });
     hasReduction |= isa<hsa::ReduceOp>(op);
   });

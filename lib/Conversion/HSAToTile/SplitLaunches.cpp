@@ -69,13 +69,11 @@ static bool isOfStreams(Operation *op) {
           llvm::any_of(op->getResultTypes(), hasStream));
 }
 
-/// Whether the operation visits chunks, or adds to a softmax or to sums that
-/// such a visit may go on with. Sums that nothing is added to are returned with
+/// Whether the operation visits chunks, or adds to a softmax that such a visit
+/// may go on with. Sums that nothing is added to are returned with
 /// those of the visits.
 static bool isReduction(Operation *op) {
-  auto isState = [](Type type) {
-    return isa<hsa::SoftmaxStateType, hsa::SumsType>(type);
-  };
+  auto isState = [](Type type) { return isa<hsa::SoftmaxStateType>(type); };
   auto isReturned = [](Operation *user) { return isa<hsa::ReturnOp>(user); };
   return isa<hsa::ReduceOp>(op) ||
          (isa<hsa::ZerosOp>(op) && llvm::any_of(op->getUsers(), isReturned)) ||
@@ -88,13 +86,17 @@ Stages::Stages(hsa::ProgramOp program) {
     int stage = kFree;
     op.walk([&](Operation *inner) {
       for (Value operand : inner->getOperands())
-        stage = std::max(stage, of(operand));
+        if (!operand.getDefiningOp<hsa::ZerosOp>()) // any stage can begin
+          stage = std::max(stage, of(operand));
     });
     // Streams, and constants over slots, are made again where they are wanted.
     bool isAgain = stage == kFree && isMadeAgain(&op);
     if (isOfStreams(&op) && !isAgain)
       stage = stage <= 0 ? 0 : stage + stage % 2;
-    if (isReduction(&op))
+    // Both kinds of stages add to sums: what is there when all is known, or, of
+    // parameters only, what visits chunks.
+    bool isFreeSum = isa<hsa::AddOp>(op) && stage == kFree;
+    if (isReduction(&op) || isFreeSum)
       stage = stage <= 0 ? 1 : stage + 1 - stage % 2;
     for (Value result : op.getResults())
       stages[result] = stage;

@@ -5,6 +5,7 @@
 
 #include "TileShape.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
@@ -36,7 +37,7 @@ void StageProgram::collect(Value value) {
   // Comparisons are cheaper made again than stored, and so is what is spread.
   bool isSpread =
       isa<hsa::BroadcastOp>(op) && !hasAxis(value.getType(), Axis::Slot);
-  bool isAgain = isa<hsa::SelectedOp>(op) || isSpread ||
+  bool isAgain = isa<hsa::SelectedOp, hsa::ZerosOp>(op) || isSpread ||
                  hasAxis(value.getType(), Axis::Chunk) ||
                  getElementTypeOrSelf(value).isInteger(1);
   if (own == stage || own == Stages::kFree || isAgain)
@@ -170,9 +171,23 @@ static StringRef findPartition(hsa::ProgramOp program) {
   return found;
 }
 
+/// An array to which several launches would add.
+LogicalResult StageProgram::refuse(Value value, hsa::SumsType sums) {
+  SmallVector<StringRef> same;
+  for (BlockArgument argument : whole.getBody().getArguments())
+    if (argument.getType() == sums.getRole())
+      same.push_back(whole.getParameterName(argument.getArgNumber()));
+  return emitError(value.getLoc())
+         << "no gradient is known of " << llvm::join(same, " or ")
+         << ", which is read as a stream and at visited chunks, or by visits "
+            "before and after a selection; pass it as two parameters";
+}
+
 FailureOr<Type> StageProgram::getRole(Value value) {
   if (auto weights = getSummedWeights(value))
     return Type(weights);
+  if (auto sums = dyn_cast<hsa::SumsType>(value.getType()))
+    return refuse(value, sums);
   auto type = dyn_cast<RankedTensorType>(value.getType());
   if (!type)
     return emitError(value.getLoc())

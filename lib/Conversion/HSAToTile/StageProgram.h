@@ -59,6 +59,7 @@ private:
   void collectSlots();
   void addParameters();
   bool isImplied(unsigned index) const;
+  mlir::LogicalResult refuse(mlir::Value value, hsa::SumsType sums);
   mlir::FailureOr<mlir::Type> getRole(mlir::Value value);
   std::string getName(mlir::Value value);
   mlir::LogicalResult addCrossing();

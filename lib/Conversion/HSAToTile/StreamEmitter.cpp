@@ -50,10 +50,19 @@ SmallVector<StreamHead> StreamEmitter::headsOf(Type type) const {
 
 bool ramify::hasIndependentHeads(hsa::ProgramOp program) {
   for (Type type : program.getResultTypes())
-    if (!hasAxis(type, Axis::Head))
+    if (!isa<hsa::SumsType>(type) && !hasAxis(type, Axis::Head))
       return false;
   bool meet = false;
   program.walk([&](Operation *op) {
+    // Parts of sums over all query blocks may be of one head each.
+    if (auto add = dyn_cast<hsa::AddOp>(op)) {
+      meet |= !hasAxis(add.getValue().getType(), Axis::Head) &&
+              !isSumOfHeads(add.getValue());
+      return;
+    }
+    if (op->getNumResults() == 1 &&
+        endsInStreamSums(op->getResult(0), {Axis::Pos, Axis::Head}))
+      return;
     for (Value operand : op->getOperands())
       for (Type type : op->getResultTypes())
         meet |= hasAxis(operand.getType(), Axis::Head) &&
@@ -69,6 +78,17 @@ bool ramify::hasIndependentHeads(hsa::ProgramOp program) {
 void StreamEmitter::set(Value value, StreamHead head, Value tile) {
   int64_t key = hasAxis(value.getType(), Axis::Head) ? head.key() : 0;
   frames.back()[{value, key}] = tile;
+}
+
+void StreamEmitter::forgetRows() {
+  for (Frame &frame : frames)
+    for (auto [key, tile] : llvm::to_vector(frame)) {
+      Value value = key.first;
+      auto dot = value.getDefiningOp<hsa::DotOp>();
+      bool isWalked = dot && dot.getOver().contains(Axis::Chunk);
+      if (hasAxis(value.getType(), Axis::Dim) && !isWalked)
+        frame.erase(key);
+    }
 }
 
 FailureOr<Value> StreamEmitter::get(Value value, StreamHead head) {
@@ -92,6 +112,8 @@ FailureOr<Value> StreamEmitter::get(Value value, StreamHead head) {
 
 /// A query that is wanted for several heads is read where it is used.
 static bool isReadWhereUsed(Value value, int64_t heads) {
+  while (auto wide = value.getDefiningOp<arith::ExtFOp>())
+    value = wide.getIn();
   return heads > 1 && value.getDefiningOp<hsa::LoadOp>() &&
          hasAxis(value.getType(), Axis::Head) &&
          hasAxis(value.getType(), Axis::Dim);
@@ -136,7 +158,8 @@ FailureOr<Value> StreamEmitter::emit(Operation *op, StreamHead head) {
   return TypeSwitch<Operation *, Result>(op)
       .Case<hsa::LoadOp, hsa::StreamOp, hsa::DotOp, hsa::FoldOp,
             hsa::BroadcastOp, hsa::SoftmaxOp, hsa::LogSumExpOp, hsa::ScanOp,
-            hsa::TakeOp>([&](auto typed) { return emitOp(typed, head); })
+            hsa::TakeOp, hsa::PutOp>(
+          [&](auto typed) { return emitOp(typed, head); })
       .Case([&](hsa::ChunkInfoOp info) { return emitOp(info); })
       .Case([&](hsa::QueryPositionsOp) -> Result { return body.rows.time; })
       .Case([&](hsa::IdentityOp identity) -> Result {
@@ -221,7 +244,10 @@ Value StreamEmitter::emitBroadcast(Value tile, Type from, Type to) {
     return tile;
   if (narrow.empty())
     return b.splat(tile, type.getShape());
-  return b.repeat(tile, narrow[0] == 0 ? 1 : 0, type);
+  // Chunks are the rows of a tile by chunks and dim.
+  bool isOfRows =
+      narrow[0] == 0 || (wide[0] != 0 && hasAxis(from, Axis::Chunk));
+  return b.repeat(tile, isOfRows ? 1 : 0, type);
 }
 
 FailureOr<Value> StreamEmitter::emitOp(hsa::BroadcastOp op, StreamHead head) {

@@ -78,6 +78,14 @@ public:
   /// The heads of which a value of `type` has a tile each.
   llvm::SmallVector<StreamHead> headsOf(mlir::Type type) const;
 
+  /// Adds a value to sums over all query blocks: its part of the tile of chunks
+  /// that a loop is at, or of the program.
+  mlir::LogicalResult emitAdd(hsa::AddOp op);
+
+  /// Forgets rows over dim that are not results of walks: they are read again
+  /// rather than kept while a walk needs the registers.
+  void forgetRows();
+
   /// Repeats a tile of `from` into the shape of `to`.
   mlir::Value emitBroadcast(mlir::Value tile, mlir::Type from, mlir::Type to);
 
@@ -85,6 +93,9 @@ public:
   mlir::Value maskColumns(mlir::Value tile, int64_t count, double neutral);
   /// `neutral` where there is no chunk.
   mlir::Value maskChunks(mlir::Value tile, double neutral);
+
+  /// The sum of the rows of a tile, or of the elements of a vector.
+  mlir::Value sumDown(mlir::Value tile);
 
   void enter() { frames.emplace_back(); }
   void leave() { frames.pop_back(); }
@@ -129,19 +140,32 @@ private:
   Result emitOp(hsa::DotOp op, StreamHead head);
   Result emitDot(hsa::DotOp op, StreamHead head, mlir::Value start);
   Result emitOp(hsa::FoldOp op, StreamHead head);
-  Result foldHeads(hsa::FoldOp op);
-  Result foldHeadsInLoop(hsa::FoldOp op, mlir::Value input, mlir::Value start);
-  Result combineHead(hsa::FoldOp op, mlir::Value input, StreamHead head,
+  using NextHead = llvm::function_ref<Result(StreamHead, mlir::Value before)>;
+  Result forEachHead(mlir::ValueRange inputs, mlir::Value start, NextHead next);
+  Result foldHeads(hsa::Monoid monoid, mlir::Value input);
+  Result combineHead(hsa::Monoid monoid, mlir::Value input, StreamHead head,
                      mlir::Value before);
   bool isOfAnyHead(mlir::Value value) const;
   Result emitDotInParts(hsa::DotOp op, StreamHead head, mlir::Value start);
   mlir::Value maskDim(mlir::Value value, mlir::Value tile, double neutral);
+  mlir::Value getLandmarkRow(hsa::Heads heads, StreamHead head);
+
+  // EmitStreamSums.cpp
+  mlir::Value sumRows(mlir::Value tile);
+  Result foldSeveral(hsa::FoldOp op, StreamHead head);
+  Result emitProductOfRows(hsa::DotOp op, StreamHead head);
+  Result addProductOfRows(hsa::DotOp op, StreamHead head, mlir::Value before);
+  Result addSumOfProducts(hsa::DotOp op, StreamHead head, mlir::Value before);
+  mlir::LogicalResult checkOwned(hsa::AddOp op);
+  mlir::LogicalResult addTile(hsa::AddOp op, mlir::Value tile, StreamHead head,
+                              bool hasRows, bool hasChunks);
 
   // EmitSlots.cpp
   Result emitOp(hsa::SoftmaxOp op, StreamHead head);
   Result emitOp(hsa::LogSumExpOp op, StreamHead head);
   Result emitOp(hsa::ScanOp op, StreamHead head);
   Result emitOp(hsa::TakeOp op, StreamHead head);
+  Result emitOp(hsa::PutOp op, StreamHead head);
 
   llvm::SmallVector<Frame> frames;
 };
@@ -149,6 +173,21 @@ private:
 /// Whether the heads of a program are independent of each other, so that each
 /// can have a program of its own.
 bool hasIndependentHeads(hsa::ProgramOp program);
+
+/// Whether all that becomes of `value` is added to sums over all query blocks,
+/// and nothing on the way has one of the axes `without`.
+bool endsInStreamSums(mlir::Value value, llvm::ArrayRef<hsa::Axis> without);
+
+/// Whether a value without a head axis is a sum over heads, so that the parts
+/// of single heads add up to it.
+bool isSumOfHeads(mlir::Value value);
+
+/// Whether `value` comes straight from memory, streams too: it is zero where
+/// there is no query or chunk.
+bool isStreamRead(mlir::Value value);
+
+/// The tile with elements of that type.
+mlir::Value toElement(TileBuilder &b, mlir::Value tile, mlir::Type element);
 
 /// The axis that an operation goes over; pos, which no stream is reduced over,
 /// where it goes over several.

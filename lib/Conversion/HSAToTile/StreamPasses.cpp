@@ -68,6 +68,8 @@ FailureOr<int> PassNumbers::getPass(Operation *op) {
     return op->emitOpError("picks by a value at its own slots");
   int pass = 0;
   SmallVector<Value> needed(op->getOperands());
+  if (isa<hsa::AddOp>(op)) // memory takes what comes in any order
+    needed.pop_back();
   for (hsa::TakeOp take : takes.lookup(op))
     needed.push_back(take.getStream());
   for (Value value : needed) {
@@ -139,6 +141,8 @@ static LogicalResult emitPass(StreamEmitter &emitter,
                                    b.index(emitter.shape.chunks), states);
   {
     OpBuilder::InsertionGuard guard(b);
+    if (states.empty()) // the loop ends by itself
+      loop.getBody()->getTerminator()->erase();
     b.setInsertionPointToStart(loop.getBody());
     ChunkTile tile;
     tile.ids =
@@ -194,5 +198,7 @@ FailureOr<unsigned> ramify::emitStreamPasses(StreamEmitter &emitter,
   for (auto &[number, reductions] : passes)
     if (failed(emitPass(emitter, reductions)))
       return failure();
+  if (!program.getBody().front().getOps<hsa::AddOp>().empty())
+    emitter.forgetRows();
   return unsigned(passes.size());
 }

@@ -3,6 +3,7 @@
 
 #include "StreamReductions.h"
 
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 #include <limits>
@@ -20,11 +21,16 @@ bool ramify::isStreamReduction(Operation *op) {
       .Case<hsa::LogSumExpOp, hsa::SoftmaxOp>(
           [](auto typed) { return typed.getOver() == Axis::Chunk; })
       .Case([](hsa::TopKOp) { return true; })
+      .Case([](hsa::AddOp add) {
+        return hasAxis(add.getValue().getType(), Axis::Chunk);
+      })
       .Default([](Operation *) { return false; });
 }
 
 SmallVector<StreamHead> ramify::getReductionHeads(StreamEmitter &emitter,
                                                   Operation *op) {
+  if (isa<hsa::AddOp>(op))
+    return {{}};
   Type dot = isa<hsa::DotOp>(op) ? op->getResult(0).getType() : Type();
   return emitter.headsOf(dot ? dot : op->getOperand(0).getType());
 }
@@ -48,10 +54,15 @@ SmallVector<Value> StreamReduction::getStreams() const {
   return streams;
 }
 
+bool StreamReduction::isShared() const {
+  return isa<hsa::FoldOp, hsa::DotOp>(op) &&
+         !hasAxis(op->getResult(0).getType(), Axis::Pos);
+}
+
 double StreamReduction::getNeutral() const {
   if (auto fold = dyn_cast<hsa::FoldOp>(op))
     return ramify::getNeutral(fold.getMonoid());
-  return isa<hsa::DotOp>(op) ? 0 : kNegInf;
+  return isa<hsa::DotOp, hsa::AddOp>(op) ? 0 : kNegInf;
 }
 
 /// A tile of all rows, though the stream may be the same for them.
@@ -105,11 +116,15 @@ Tiles StreamReduction::start(StreamEmitter &emitter) const {
       states.push_back(
           b.full(list(element), isa<FloatType>(element) ? kNegInf : 0));
     }
+  } else if (isa<hsa::AddOp>(op)) {
+    return states;
   } else if (isa<hsa::DotOp>(op)) {
     states = {b.full(emitter.getTile(op->getResult(0).getType()), 0)};
   } else if (isa<hsa::FoldOp>(op)) {
     Type element = getElementTypeOrSelf(input.getType());
-    states = {b.full(rows(element), getNeutral())};
+    states = {b.full(isShared() ? emitter.getTile(op->getResult(0).getType())
+                                : rows(element),
+                     getNeutral())};
   } else {
     states = {b.negInf(rows(b.getF32Type())), b.full(rows(b.getF32Type()), 0)};
   }
@@ -119,6 +134,8 @@ Tiles StreamReduction::start(StreamEmitter &emitter) const {
 size_t StreamReduction::countStates(StreamEmitter &emitter) const {
   if (isa<hsa::TopKOp>(op))
     return 2 + getCarried(emitter).size();
+  if (isa<hsa::AddOp>(op))
+    return 0;
   return isa<hsa::FoldOp, hsa::DotOp>(op) ? 1 : 2;
 }
 
@@ -130,6 +147,13 @@ FailureOr<Tiles> StreamReduction::advance(StreamEmitter &emitter,
                                           ValueRange before) const {
   TileBuilder &b = emitter.b;
   b.setLoc(op->getLoc());
+  if (auto add = dyn_cast<hsa::AddOp>(op)) {
+    if (failed(emitter.emitAdd(add)))
+      return failure();
+    return Tiles();
+  }
+  if (isShared())
+    return advanceShared(emitter, before[0]);
   FailureOr<Value> tile = getTile(emitter, input, head);
   if (failed(tile))
     return failure();
@@ -154,6 +178,35 @@ FailureOr<Tiles> StreamReduction::advance(StreamEmitter &emitter,
   return Tiles{maximum, sum};
 }
 
+/// Nothing differs between queries: chunks are the rows of the tile.
+FailureOr<Tiles> StreamReduction::advanceShared(StreamEmitter &emitter,
+                                                Value before) const {
+  TileBuilder &b = emitter.b;
+  FailureOr<Value> tile = emitter.get(input, head);
+  if (failed(tile))
+    return failure();
+  if (rows) {
+    FailureOr<Value> values = emitter.get(rows, head);
+    if (failed(values))
+      return failure();
+    Value wide = toElement(b, *values, b.getF32Type());
+    tile =
+        b.mulf(wide, emitter.emitBroadcast(toElement(b, *tile, b.getF32Type()),
+                                           input.getType(), rows.getType()));
+  }
+  auto type = cast<RankedTensorType>((*tile).getType());
+  Value live = emitter.tile->live;
+  Value masked = b.choose(type.getRank() == 2 ? b.repeat(live, 1, type) : live,
+                          *tile, b.full(type, getNeutral()));
+  auto fold = dyn_cast<hsa::FoldOp>(op);
+  if (!fold || fold.getMonoid() == hsa::Monoid::Sum)
+    return Tiles{b.addf(before, emitter.sumDown(masked))};
+  Value one = b.reduce(getCombine(fold.getMonoid()), masked, 0);
+  if (type.getRank() == 1)
+    one = b.create<tensor::ExtractOp>(one, ValueRange());
+  return Tiles{emitCombine(b, fold.getMonoid(), before, one)};
+}
+
 FailureOr<Tiles> StreamReduction::advanceDot(StreamEmitter &emitter, Value tile,
                                              ValueRange before) const {
   FailureOr<Value> values = emitter.get(rows, head);
@@ -162,6 +215,10 @@ FailureOr<Tiles> StreamReduction::advanceDot(StreamEmitter &emitter, Value tile,
   TileBuilder &b = emitter.b;
   if (cast<RankedTensorType>((*values).getType()).getRank() != 2)
     return op->emitOpError("adds up what is not rows of a stream");
+  // Zero times what is computed of no chunk may be any number.
+  if (!isStreamRead(rows))
+    values = b.choose(b.repeat(emitter.tile->live, 1, (*values).getType()),
+                      *values, b.full((*values).getType(), 0));
   Type element = getElementTypeOrSelf(*values);
   if (!element.isF32())
     tile =
@@ -196,6 +253,8 @@ void StreamReduction::finish(StreamEmitter &emitter, ValueRange states) const {
   b.setLoc(op->getLoc());
   if (isa<hsa::TopKOp>(op))
     return finishTopK(emitter, states);
+  if (isa<hsa::AddOp>(op))
+    return;
   if (isa<hsa::FoldOp, hsa::DotOp>(op))
     return emitter.set(op->getResult(0), head, states[0]);
   if (auto softmax = dyn_cast<hsa::SoftmaxOp>(op)) {

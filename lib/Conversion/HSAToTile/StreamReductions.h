@@ -9,6 +9,7 @@
 //     logsumexp, softmax    the maximum m to base 2 and the sum of 2^(x - m)
 //     topk                  scores and indices of the best k, and the values of
 //                           streams at those that are asked for
+//     add                   nothing: what the tile adds goes to memory
 //
 //===----------------------------------------------------------------------===//
 
@@ -20,7 +21,8 @@
 namespace ramify {
 
 /// Whether the operation reduces a stream: a fold, dot, log-sum-exp or softmax
-/// over chunks, or a topk.
+/// over chunks, a topk, or an addition to sums that have an element for each
+/// chunk.
 bool isStreamReduction(mlir::Operation *op);
 
 /// The heads that a reduction is made for.
@@ -50,6 +52,9 @@ public:
   mlir::Value rows; ///< of a dot: what is added up; else null
 
 private:
+  /// Whether the result is one for all rows: a fold, or a dot, of what belongs
+  /// to chunks alone.
+  bool isShared() const;
   /// A value that goes along with the picks: `take` for the head `head`.
   struct Carried {
     hsa::TakeOp take;
@@ -58,6 +63,8 @@ private:
   llvm::SmallVector<Carried> getCarried(StreamEmitter &emitter) const;
   mlir::FailureOr<mlir::Value>
   getTile(StreamEmitter &emitter, mlir::Value stream, StreamHead head) const;
+  mlir::FailureOr<Tiles> advanceShared(StreamEmitter &emitter,
+                                       mlir::Value before) const;
   mlir::FailureOr<Tiles> advanceDot(StreamEmitter &emitter, mlir::Value tile,
                                     mlir::ValueRange before) const;
   mlir::FailureOr<Tiles> advanceTopK(StreamEmitter &emitter, mlir::Value tile,

@@ -96,6 +96,15 @@ static Value clearPadding(StreamEmitter &emitter, Value tile, Type result) {
   return b.choose(b.repeat(padding, 1, type), nothing, tile);
 }
 
+/// What the program adds to sums that do not belong to chunks.
+static LogicalResult emitSums(StreamEmitter &emitter, hsa::ProgramOp program) {
+  for (auto add : program.getBody().front().getOps<hsa::AddOp>())
+    if (!hasAxis(add.getValue().getType(), Axis::Chunk) &&
+        failed(emitter.emitAdd(add)))
+      return failure();
+  return success();
+}
+
 static LogicalResult emitStreamResults(StreamEmitter &emitter,
                                        tile::KernelOp kernel,
                                        hsa::ReturnOp results) {
@@ -104,6 +113,8 @@ static LogicalResult emitStreamResults(StreamEmitter &emitter,
   Block &body = kernel.getBody().front();
   unsigned first = body.getNumArguments() - results.getNumOperands();
   for (auto [index, result] : llvm::enumerate(results.getOperands())) {
+    if (isa<hsa::SumsType>(result.getType()))
+      continue; // in memory already
     Value target = body.getArgument(first + index);
     Type element = cast<MemRefType>(target.getType()).getElementType();
     bool hasHeads = hasAxis(result.getType(), Axis::Head);
@@ -134,17 +145,20 @@ static LogicalResult emitStreamResults(StreamEmitter &emitter,
 /// The partition that the program's streams are of; empty if there are none.
 static FailureOr<StringRef> findPartition(hsa::ProgramOp program) {
   StringRef found;
+  auto getPartition = [](Type role) -> StringRef {
+    if (auto landmarks = dyn_cast<hsa::LandmarksType>(role))
+      return landmarks.getPartition();
+    auto array = dyn_cast<hsa::ArrayType>(role);
+    return array ? array.getPartition() : StringRef();
+  };
   auto result = program.walk([&](Operation *op) {
     StringRef own;
     if (auto info = dyn_cast<hsa::ChunkInfoOp>(op))
       own = info.getPartition();
-    if (auto stream = dyn_cast<hsa::StreamOp>(op)) {
-      Type source = stream.getSource().getType();
-      if (auto landmarks = dyn_cast<hsa::LandmarksType>(source))
-        own = landmarks.getPartition();
-      else
-        own = cast<hsa::ArrayType>(source).getPartition();
-    }
+    if (auto stream = dyn_cast<hsa::StreamOp>(op))
+      own = getPartition(stream.getSource().getType());
+    if (auto add = dyn_cast<hsa::AddOp>(op))
+      own = getPartition(add.getType().getRole());
     if (!own.empty() && !found.empty() && own != found) {
       op->emitOpError() << "is a stream of \"" << own << "\" beside one of \""
                         << found << "\": a function walks over one partition";
@@ -176,6 +190,23 @@ static PartitionSize emitSize(BodyEmitter &body, StringRef partition) {
   return size;
 }
 
+/// How many chunks a tile has: fewer where registers are counted and the long
+/// rows of chunks are added up beside those of queries.
+static int64_t chooseChunks(hsa::ProgramOp program, const TileLimits &limits) {
+  int64_t dim = 0;
+  for (auto add : program.getBody().front().getOps<hsa::AddOp>())
+    if (hasAxis(add.getValue().getType(), Axis::Chunk))
+      dim = std::max(dim, getSize(add.getValue().getType(), Axis::Dim));
+  if (!limits.registers || dim <= 64)
+    return limits.streamChunks;
+  // Products of f32 take twice the registers.
+  bool isWide = llvm::any_of(program.getArgumentTypes(), [](Type type) {
+    auto query = dyn_cast<hsa::QueryType>(type);
+    return query && query.getElementType().isF32();
+  });
+  return std::min<int64_t>(limits.streamChunks, isWide || dim > 128 ? 16 : 32);
+}
+
 static FailureOr<StreamShape> chooseShape(hsa::ProgramOp program,
                                           const TileLimits &limits) {
   int64_t positions = program.getAxisSize(Axis::Pos);
@@ -186,7 +217,6 @@ static FailureOr<StreamShape> chooseShape(hsa::ProgramOp program,
   StreamShape shape;
   shape.rows = limits.streamRows;
   shape.blocks = limits.streamBlocks ? limits.streamBlocks : shape.rows;
-  shape.chunks = limits.streamChunks;
   shape.colsMultiple = limits.colsMultiple;
   // A quad holds eight slots. Products of rows with many dims are cut where
   // registers are counted.
@@ -197,6 +227,7 @@ static FailureOr<StreamShape> chooseShape(hsa::ProgramOp program,
   shape.heads = hasIndependentHeads(program) && !limits.streamBlocks
                     ? 1
                     : std::max<int64_t>(program.getAxisSize(Axis::Head), 1);
+  shape.chunks = chooseChunks(program, limits);
   return shape;
 }
 
@@ -255,8 +286,10 @@ LogicalResult ramify::lowerStreamed(hsa::ProgramOp program,
   if (!partition->empty())
     emitter.size = emitSize(body, *partition);
   auto results = cast<hsa::ReturnOp>(program.getBody().front().getTerminator());
+  body.deterministic = limits.deterministic;
   FailureOr<unsigned> passes = emitStreamPasses(emitter, program);
-  if (failed(passes) || failed(emitStreamResults(emitter, kernel, results)))
+  if (failed(passes) || failed(emitSums(emitter, program)) ||
+      failed(emitStreamResults(emitter, kernel, results)))
     return failure();
   setAlignment(kernel, /*each=*/limits.streamBlocks != 0);
   FailureOr<tile::PlanOp> made = createPlan(

@@ -51,6 +51,26 @@ static bool impliesBehind(Value condition) {
   return false;
 }
 
+/// What is 0 where an operand is: products, and what is linear to it.
+static bool isZeroBehind(Value stream) {
+  Operation *op = stream.getDefiningOp();
+  auto limited = [](Value value) { return isLimitedByPosition(value, 0); };
+  if (isa_and_nonnull<arith::MulFOp>(op))
+    return llvm::any_of(op->getOperands(), limited);
+  if (auto dot = dyn_cast_or_null<hsa::DotOp>(op))
+    return !dot.getOver().contains(hsa::Axis::Chunk) &&
+           llvm::any_of(op->getOperands(), limited);
+  if (auto fold = dyn_cast_or_null<hsa::FoldOp>(op))
+    return fold.getMonoid() == hsa::Monoid::Sum &&
+           !fold.getOver().contains(hsa::Axis::Chunk) &&
+           limited(fold.getInput());
+  if (isa_and_nonnull<arith::AddFOp, arith::SubFOp>(op))
+    return llvm::all_of(op->getOperands(), limited);
+  return isa_and_nonnull<arith::ExtFOp, arith::TruncFOp, arith::NegFOp,
+                         arith::DivFOp>(op) &&
+         limited(op->getOperand(0));
+}
+
 bool ramify::isLimitedByPosition(Value stream, double neutral) {
   stream = skipBroadcasts(stream);
   APFloat number(0.0f);
@@ -59,6 +79,8 @@ bool ramify::isLimitedByPosition(Value stream, double neutral) {
   auto limited = [&](Value value) {
     return isLimitedByPosition(value, neutral);
   };
+  if (neutral == 0 && isZeroBehind(stream))
+    return true;
   // -inf stays -inf.
   if (auto sum = stream.getDefiningOp<arith::AddFOp>())
     return neutral != 0 && (limited(sum.getLhs()) || limited(sum.getRhs()));

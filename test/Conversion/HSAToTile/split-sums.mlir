@@ -2,9 +2,10 @@
 // RUN: ramify-opt %s --hsa-split-launches --canonicalize | FileCheck %s
 // RUN: ramify-opt %s --hsa-split-launches --canonicalize --hsa-to-tile --canonicalize --cse | FileCheck %s --check-prefix=TILE
 //
-// What is made of slots is one program, and what adds to sums another: of the
-// row that the first hands on, spread over keys or not. Sums come with the
-// parameter whose shape they have, those to which nothing is added too.
+// What is made of slots is one program, and what visits chunks another: with the
+// row that the first hands on, spread over keys. A value is added to sums where
+// it is made. Sums come with the parameter whose shape they have, those to which
+// nothing is added too: with those of the visits.
 
 !query = !hsa.query<f32, pos = 1, head = 2, dim = 16>
 !keys = !hsa.chunks<"kv", f32, key = 16, dim = 16>
@@ -15,16 +16,17 @@
 
 // CHECK-LABEL: hsa.program @f_0(
 // CHECK-SAME:    %w: !hsa.weights<
+// CHECK-SAME:    %lse: !hsa.array<f32, [pos = 1, head = 2], batch>)
 // CHECK:         %[[Z:.*]] = hsa.fold sum %{{.*}} over slot
-// CHECK-NEXT:    hsa.return %[[Z]]
+// CHECK:         %[[D:.*]] = hsa.add %[[Z]] into
+// CHECK-NEXT:    hsa.return %[[Z]], %[[D]]
 // CHECK-LABEL: hsa.program @f_1(
-// CHECK-SAME:    %lse: !hsa.array<f32, [pos = 1, head = 2], batch>
 // CHECK-SAME:    %bias: !hsa.array<f32, [chunk = ?, head = 2], of "kv", batch>
 // CHECK-SAME:    %rows0: !hsa.array<f32, [pos = 1, head = 2], batch>)
 // CHECK-DAG:     %[[ROW:.*]] = hsa.load %rows0
 // CHECK-DAG:     hsa.broadcast %[[ROW]] : {{.*}} to tensor<1x2x16xf32, #pos_head_key>
-// CHECK:         %[[D:.*]] = hsa.add %[[ROW]] into
-// CHECK:         hsa.return %{{.*}}, %[[D]], %{{.*}}
+// CHECK-NOT:     hsa.add
+// CHECK:         hsa.return %{{.*}}, %{{.*}}
 // CHECK-LABEL: hsa.program @f(
 // CHECK:         hsa.launch @f_0
 // CHECK-NEXT:    hsa.launch @f_1

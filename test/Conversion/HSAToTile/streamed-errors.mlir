@@ -50,3 +50,20 @@ hsa.program @positions(%r: !hsa.query<f32, pos = 4, head = 1, dim = 16>,
   %slots = hsa.topk %s k 8 order score : tensor<4x?xf32, #hsa.axes<pos, chunk>> -> tensor<4x8xi32, #hsa.axes<pos, slot>>
   hsa.return %slots : tensor<4x8xi32, #hsa.axes<pos, slot>>
 }
+
+// -----
+
+// A sum over positions is one of all query blocks of the tile.
+hsa.program @of_all_blocks(%r: !hsa.query<f32, pos = 1, head = 2, dim = 16>,
+                           %landmarks: !hsa.landmarks<"kv", f32, heads = kv, key = 64, dim = 16>)
+    -> tensor<1x2xf32, #hsa.axes<pos, head>> attributes {group = 2 : i64} {
+  %q = hsa.load %r : !hsa.query<f32, pos = 1, head = 2, dim = 16> -> tensor<1x2x16xf32, #hsa.axes<pos, head, dim>>
+  %l = hsa.stream %landmarks : !hsa.landmarks<"kv", f32, heads = kv, key = 64, dim = 16> -> tensor<?x16xf32, #hsa.axes<chunk, dim>>
+  // expected-error @below {{sums over the positions of a query block, which a schedule over streams does for gradients of what query blocks share only}}
+  %x = hsa.fold sum %q over pos : tensor<1x2x16xf32, #hsa.axes<pos, head, dim>> -> tensor<2x16xf32, #hsa.axes<head, dim>>
+  %xs = hsa.broadcast %x : tensor<2x16xf32, #hsa.axes<head, dim>> to tensor<1x2x16xf32, #hsa.axes<pos, head, dim>>
+  %s = hsa.dot %xs, %l over dim : tensor<1x2x16xf32, #hsa.axes<pos, head, dim>>, tensor<?x16xf32, #hsa.axes<chunk, dim>>
+      -> tensor<1x2x?xf32, #hsa.axes<pos, head, chunk>>
+  %z = hsa.fold sum %s over chunk : tensor<1x2x?xf32, #hsa.axes<pos, head, chunk>> -> tensor<1x2xf32, #hsa.axes<pos, head>>
+  hsa.return %z : tensor<1x2xf32, #hsa.axes<pos, head>>
+}
