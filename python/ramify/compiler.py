@@ -214,7 +214,8 @@ def compiler_options(
         target,
         derivative,
         keys_per_row=keys_per_row(signature, request),
-        adds_in_place=narrow or query_dtypes(signature, request) == {"f32"},
+        is_f32=query_dtypes(signature, request) == {"f32"},
+        may_round=narrow,
     )
     if options.schedule == "auto":
         chosen |= asdict(choose(situation))

@@ -55,9 +55,10 @@ class Situation:
         Many queries, and long sequences: `MANY_QUERIES`, `LONG`.
     keys_per_row : float
         Keys of the shortest chunks for each row of a query block.
-    adds_in_place : bool
-        Whether a sum over chunks may have the type of the result after each of them: it is f32, or
-        bf16 and there are few.
+    is_f32 : bool
+        Whether results are f32, as sums over chunks are.
+    may_round : bool
+        Whether such a sum may be rounded to the bf16 of its result after each chunk.
     """
 
     target: str
@@ -70,7 +71,8 @@ class Situation:
     is_large: bool = False
     is_long: bool = False
     keys_per_row: float = 0.0
-    adds_in_place: bool = False
+    is_f32: bool = False
+    may_round: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,8 @@ def choose(situation: Situation) -> Choice:
     workspace and gives the same bits each time, unless a chunk has many more keys than the block
     has rows. Then it is cheaper to read rows of queries and to add rows of results for each chunk,
     where these sums may have the results' type: in 0.25 to 0.65 of the time with 8 keys a row or
-    more, and in 0.9 with 4 where sequences are long, if each query has picks of its own.
+    more, and in 0.75 to 0.9 with 4 where sequences are long or f32, if each query has picks of its
+    own.
     `deterministic=True` keeps to `query_major`.
     """
     on_cpu = situation.target == "cpu"
@@ -115,9 +118,10 @@ def _pays_by_chunk(situation: Situation) -> bool:
     """Whether visits chunk by chunk are the faster ones for what is no gradient."""
     if situation.target == "cpu" or situation.derivative == "backward":
         return False
-    if situation.deterministic or not situation.adds_in_place or not situation.is_large:
+    adds_in_place = situation.is_f32 or situation.may_round
+    if situation.deterministic or not adds_in_place or not situation.is_large:
         return False
-    return situation.keys_per_row >= (4 if situation.is_long else 8)
+    return situation.keys_per_row >= (4 if situation.is_f32 or situation.is_long else 8)
 
 
 def wants_one_launch(situation: Situation) -> bool:

@@ -33,7 +33,7 @@ DECODING = Situation(
 )
 BACKWARD = replace(DECODING, derivative="backward", is_decoding=False)
 BY_CHUNK = Choice("chunk_major", otherwise="query_major")
-MANY = replace(DECODING, is_decoding=False, is_large=True, adds_in_place=True, keys_per_row=8.0)
+MANY = replace(DECODING, is_decoding=False, is_large=True, may_round=True, keys_per_row=8.0)
 IN_PLACE = Choice("chunk_major", otherwise="query_major", in_place=True)
 STEP = Case(B=1, L=1, N=4096, H=1, G=16, K=MANY_SLOTS)
 
@@ -58,16 +58,18 @@ def test_what_selects_and_attends_in_one_launch() -> None:
 def test_large_chunks_of_small_groups_go_by_the_chunk() -> None:
     assert choose(MANY) == choose(replace(MANY, derivative="forward")) == IN_PLACE
     long = replace(MANY, keys_per_row=4.0, is_long=True)
-    assert choose(long) == IN_PLACE
+    wide = replace(MANY, keys_per_row=4.0, may_round=False, is_f32=True)
+    assert choose(long) == choose(wide) == IN_PLACE
     for reason in (
         {"target": "cpu"},
         {"deterministic": True},
-        {"adds_in_place": False},
+        {"may_round": False},
         {"is_large": False},
         {"keys_per_row": 4.0},
     ):
         assert choose(replace(MANY, **reason)) == Choice("query_major")
-    assert choose(replace(long, keys_per_row=2.0)) == Choice("query_major")
+    for few in (replace(long, keys_per_row=2.0), replace(wide, keys_per_row=2.0)):
+        assert choose(few) == Choice("query_major")
 
 
 @pytest.mark.parametrize(
@@ -80,7 +82,7 @@ def test_large_chunks_of_small_groups_go_by_the_chunk() -> None:
         (Case(B=1, L=LONG, N=64, H=1, G=16), "bfloat16", {}, True),
         (Case(B=1, L=MANY_QUERIES, N=64, H=1, G=8, K=9), "bfloat16", {}, False),
         (Case(B=1, L=MANY_QUERIES, N=64, H=1, G=8), "float16", {}, False),
-        (Case(B=1, L=MANY_QUERIES, N=64, H=1, G=8, K=9), "float32", {}, True),
+        (Case(B=1, L=MANY_QUERIES, N=64, H=1, G=16, K=9), "float32", {}, True),
         (Case(B=1, L=MANY_QUERIES, N=64, H=1, G=8), "bfloat16", {"deterministic": True}, False),
     ],
     ids=str,
