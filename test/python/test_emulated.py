@@ -186,7 +186,7 @@ def test_select_and_attend(target: str) -> None:
 
 # ---- gradients of walks over all chunks --------------------------------------------------
 
-STREAMS = ["compressed", "shares_of_picks", "largest_of_the_group", "terms"]
+STREAMS = ["compressed", "shares_of_picks", "largest_of_the_group", "terms", "temperatures"]
 
 
 @pytest.mark.parametrize(

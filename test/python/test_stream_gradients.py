@@ -87,6 +87,12 @@ def terms(
 
 
 @rf.jit
+def temperatures(q: rl.Query, lm: rl.Landmarks, t: rl.Tensor["pos"]):
+    """All heads of a query share a number, to whose gradient each key head's program adds."""
+    return q * rl.logsumexp(rl.dot(q, lm) * t, over="chunk")
+
+
+@rf.jit
 def shares_of_picks(q: rl.Query, lm: rl.Landmarks, *, scale: float):
     """Weights that all visible chunks have a part in, as of NSA and InfLLM."""
     s = rl.where(rl.end(lm) <= rl.query_position(), rl.dot(q, lm) * scale, -rl.inf)
@@ -157,6 +163,7 @@ FUNCTIONS = {
         squares,
         normalised,
         terms,
+        temperatures,
         shares_of_picks,
         picks_by_group,
         selects_and_attends,
@@ -193,6 +200,7 @@ def arrays_of(
         "gate": (HQ,),
         "own": (2, L, HQ),
         "factor": (),
+        "t": (2, L),
     }
     names = function.signature.parameters
     if "k" in names:
@@ -344,6 +352,15 @@ def test_chunks_that_nobody_sees_and_no_chunks() -> None:
         out, saved = derivative.forward(**call)
         dq, dlm = derivative.backward(saved, np.ones_like(out), **call)
         assert not dq.any() and not dlm.any() and dlm.shape == call["lm"].shape
+
+
+@pytest.mark.parametrize("sizes", ["a head each", "grouped"])
+def test_heads_that_share_a_number_add_in_any_order(sizes: str) -> None:
+    call = call_of(temperatures, arrays_of(temperatures, **SIZES[sizes]))
+    derivative = temperatures.derivative("t")
+    out, saved = derivative.forward(**call)
+    with pytest.raises(rf.GradientError, match="gradient of t is a sum to which several programs"):
+        derivative.backward(saved, np.ones_like(out), **call, deterministic=True)
 
 
 def test_what_is_detached_has_none() -> None:

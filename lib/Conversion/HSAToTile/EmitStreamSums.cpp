@@ -244,19 +244,18 @@ static SmallVector<Axis> getAxesOfSums(Type role) {
   return SmallVector<Axis>(cast<hsa::ArrayType>(role).getAxes());
 }
 
-/// Whether no other program adds to the same elements.
-static bool isOwned(const StreamEmitter &emitter, Type role) {
+/// Whether no other program adds to the same elements: there is a program for
+/// each sequence, query block and key head at least.
+static bool isOwned(Type role) {
   auto array = dyn_cast<hsa::ArrayType>(role);
-  if (!array || !array.getBatch() ||
-      !llvm::is_contained(array.getAxes(), Axis::Pos))
-    return false;
-  return llvm::is_contained(array.getAxes(), Axis::Head) ||
-         emitter.shape.heads == int64_t(emitter.body.program.getGroup());
+  return array && array.getBatch() &&
+         llvm::is_contained(array.getAxes(), Axis::Pos) &&
+         llvm::is_contained(array.getAxes(), Axis::Head);
 }
 
 LogicalResult StreamEmitter::checkOwned(hsa::AddOp op) {
   Type role = op.getType().getRole();
-  if (!body.deterministic || isOwned(*this, role))
+  if (!body.deterministic || isOwned(role))
     return success();
   SmallVector<StringRef> names;
   for (BlockArgument parameter : body.program.getBody().getArguments())
