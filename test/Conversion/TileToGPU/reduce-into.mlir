@@ -152,6 +152,30 @@ tile.kernel @runs(%x: !F, %c: !C, %n: i32, %out: !R) {
       : (tensor<64xf32>, !R, tensor<64xi32>, tensor<64xi1>) -> ()
 }
 
+// What one warp has added another may add to: they meet in between.
+// CHECK-LABEL: .entry again(
+// CHECK-NOT: bar.sync
+// CHECK: st.global.f32
+// CHECK: bar.sync
+// CHECK: ld.global.f32
+// CHECK: st.global.f32
+// CHECK-NOT: bar.sync
+// CHECK: ret
+tile.kernel @again(%x: !F, %y: !F, %c: !C, %out: !R) {
+  %i = tile.iota : tensor<64xi32>
+  %at = tile.lookup %c[%i] : (!C, tensor<64xi32>) -> tensor<64xi32>
+  %a = tile.gather %x[%i] : (!F, tensor<64xi32>) -> tensor<64x64xf32>
+  %s = tile.reduce sum %a along 1 : tensor<64x64xf32> -> tensor<64xf32>
+  %j = tile.iota : tensor<16xi32>
+  %to = tile.lookup %c[%j] : (!C, tensor<16xi32>) -> tensor<16xi32>
+  %b = tile.gather %y[%j] : (!F, tensor<16xi32>) -> tensor<16x64xf32>
+  %t = tile.reduce sum %b along 1 : tensor<16x64xf32> -> tensor<16xf32>
+  tile.reduce_into sum %s into %out[%at] order owner {run = 16 : i64}
+      : (tensor<64xf32>, !R, tensor<64xi32>) -> ()
+  tile.reduce_into sum %t into %out[%to] order owner {run = 16 : i64}
+      : (tensor<16xf32>, !R, tensor<16xi32>) -> ()
+}
+
 //--- rows.mlir
 !F = memref<?x64xf32, strided<[?, 1]>>
 !C = memref<?xi32, strided<[1]>>

@@ -65,3 +65,26 @@ tile.kernel @arrays(%counts: !C, %other: !C, %x: tensor<64xi32>, %i: tensor<64xi
   %b = memref.load %other[%c0] : !C
   memref.store %none, %counts[%c0] : !C
 }
+
+// -----
+
+!R = memref<?xf32, strided<[1]>>
+
+// An owner's floats are read and written back, maybe by other threads than last
+// time: also when a loop comes round.
+// CHECK-LABEL: tile.kernel @owner
+// CHECK-NEXT: tile.reduce_into sum %{{.*}} : (tensor<64xf32>
+// CHECK-NEXT: tile.barrier
+// CHECK-NEXT: tile.reduce_into sum %{{.*}} : (tensor<16xf32>
+// CHECK-NEXT: scf.for
+// CHECK-NEXT:   tile.barrier
+// CHECK-NEXT:   tile.reduce_into sum %{{.*}} : (tensor<16xf32>
+// CHECK-NOT:  tile.barrier
+// CHECK:      tile.end
+tile.kernel @owner(%sums: !R, %x: tensor<64xf32>, %i: tensor<64xi32>, %y: tensor<16xf32>, %j: tensor<16xi32>, %from: index, %to: index, %step: index) {
+  tile.reduce_into sum %x into %sums[%i] order owner {run = 16 : i64} : (tensor<64xf32>, !R, tensor<64xi32>) -> ()
+  tile.reduce_into sum %y into %sums[%j] order owner {run = 16 : i64} : (tensor<16xf32>, !R, tensor<16xi32>) -> ()
+  scf.for %n = %from to %to step %step {
+    tile.reduce_into sum %y into %sums[%j] order owner {run = 16 : i64} : (tensor<16xf32>, !R, tensor<16xi32>) -> ()
+  }
+}
