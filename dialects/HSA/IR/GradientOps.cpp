@@ -51,9 +51,8 @@ OpFoldResult MaskOp::fold(FoldAdaptor) {
 // add
 //===----------------------------------------------------------------------===//
 
-/// The axes that a value has which is added to sums of `role`, but for the size
-/// of a head axis, which landmarks do not tell; none where nothing can be
-/// added.
+/// The axes that a value has which is added to sums of `role`; none where
+/// nothing can be added. How many heads have landmarks the program checks.
 static std::optional<SmallVector<SizedAxis>> getAddedAxes(Type role,
                                                           Type value) {
   if (auto landmarks = dyn_cast<LandmarksType>(role)) {

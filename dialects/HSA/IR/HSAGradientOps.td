@@ -81,8 +81,9 @@ def HSA_AddOp : HSA_Op<"add", [Pure, AllTypesMatch<["sums", "result"]>]> {
 
     Constraints:
     - (C1) The sums are of landmarks, or of an array without a key axis.
-    - (C2) The value is f32 and has each axis of the array, with the same size;
-      of landmarks it has chunk and dim, and head where each query head has a row.
+    - (C2) The value is f32 and has each axis of the array, with the same size. Of
+      landmarks it has chunk, and dim with the same size; where each query head
+      has a row also head, whose size is not told by landmarks but by the program.
   }];
   let arguments = (ins HSA_NamedOrScalar:$value, HSA_SumsType:$sums);
   let results = (outs HSA_SumsType:$result);

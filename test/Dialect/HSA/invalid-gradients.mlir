@@ -137,6 +137,18 @@ func.func @f(%x: tensor<?x8xf32, #hsa.axes<chunk, dim>>, %s: !sums) {
 
 // -----
 
+// add C2, program C8: the program tells how many query heads have rows
+!lm = !hsa.landmarks<"kv", f32, heads = query, key = 4, dim = 8>
+hsa.program @f(%q: !hsa.query<f32, pos = 1, head = 4, dim = 8>, %lm: !lm) -> !hsa.sums<!lm> attributes {group = 4 : i64} {
+  // expected-error @below {{makes head = 2, but the program's parameters have 4}}
+  %x = hsa.stream %lm : !lm -> tensor<2x?x8xf32, #hsa.axes<head, chunk, dim>>
+  %none = hsa.zeros : !hsa.sums<!lm>
+  %0 = hsa.add %x into %none : tensor<2x?x8xf32, #hsa.axes<head, chunk, dim>>, !hsa.sums<!lm>
+  hsa.return %0 : !hsa.sums<!lm>
+}
+
+// -----
+
 // add C2: an element for each chunk
 !sums = !hsa.sums<!hsa.array<f32, [chunk = ?, head = 4], of "kv">>
 func.func @f(%x: tensor<4xf32, #hsa.axes<head>>, %s: !sums) {

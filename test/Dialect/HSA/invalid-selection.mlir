@@ -404,7 +404,7 @@ func.func @f(%x: tensor<1x8xbf16, #hsa.axes<pos, slot>>, %k: tensor<1x8xi32, #hs
 
 // put C2
 func.func @f(%x: tensor<1x8xf32, #hsa.axes<pos, slot>>) {
-  // expected-error @below {{i32}}
+  // expected-error @below {{slots are 'tensor<1x8xf32, #hsa.axes<pos, slot>>', but i32 over slot, with pos and head if at all, was expected}}
   %0 = hsa.put %x at %x : tensor<1x8xf32, #hsa.axes<pos, slot>>, tensor<1x8xf32, #hsa.axes<pos, slot>>
       -> tensor<1x?xf32, #hsa.axes<pos, chunk>>
   return
@@ -424,7 +424,7 @@ func.func @f(%x: tensor<1x4xf32, #hsa.axes<pos, slot>>, %k: tensor<1x8xi32, #hsa
 
 // put C4
 func.func @f(%x: tensor<1x8xf32, #hsa.axes<pos, slot>>, %k: tensor<1x8xi32, #hsa.axes<pos, slot>>) {
-  // expected-error @below {{result}}
+  // expected-error @below {{result is 'tensor<?xf32, #hsa.axes<chunk>>', but 'tensor<1x?xf32, #hsa.axes<pos, chunk>>' was expected}}
   %0 = hsa.put %x at %k : tensor<1x8xf32, #hsa.axes<pos, slot>>, tensor<1x8xi32, #hsa.axes<pos, slot>>
       -> tensor<?xf32, #hsa.axes<chunk>>
   return
