@@ -162,10 +162,11 @@ def Tile_WgmmaOp : Tile_Op<"wgmma", [AllTypesMatch<["acc", "result"]>]> {
   let summary = "start acc + a b, with operands in shared memory";
   let description = [{
     result = acc + lhs rhs, with each side as it is or `transposed`, as
-    `tile.dot`, by a warpgroup for each 64 rows, which are all warps. The rhs is in shared memory, the lhs there or in
-    registers. An accumulator that is a constant zero is not read. The result is
-    under way: only `tile.wgmma` as an accumulator and `tile.wgmma_wait` may take
-    it.
+    `tile.dot`. Warpgroups of four warps have 64 rows each, so there are 16 rows
+    for each warp of the kernel; the lowering refuses others. The rhs is in shared
+    memory, the lhs there or in registers. An accumulator that is a constant zero
+    is not read. The result is under way: only `tile.wgmma` as an accumulator and
+    `tile.wgmma_wait` may take it.
 
     ```mlir
     %s = tile.wgmma %a[%i], transposed %b[%i], %acc

@@ -7,7 +7,8 @@
 //
 //     if begin == first and behind - first > most
 //       %sum = tile.gather %result[chunk]
-//       scf.for %p = first / most to (behind - 1) / most
+//       %from = first / most
+//       scf.for %p = %from to %from + (behind - first - 1) / most
 //         %sum += tile.gather %parts[%p]
 //       tile.scatter %sum into %result[chunk]
 //
