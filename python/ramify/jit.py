@@ -98,7 +98,7 @@ class JitFunction(_runtime.Callable):
         functions[self._number] = self
         self._derivatives: dict[tuple[str, ...], Derivative] = {}
         self._sharing: dict[tuple[str, ...], _runtime.Dispatcher] = {}
-        self.own_gradient: Callable[..., Mapping[str, Any]] | None = None
+        self._own_gradient: Callable[..., Mapping[str, Any]] | None = None
         functools.update_wrapper(self, function)
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
@@ -204,6 +204,7 @@ class JitFunction(_runtime.Callable):
         chosen = Options(**(asdict(self._options) | changes))
         function = JitFunction(self.__ramify_function__, chosen)
         function._chosen_from = self._chosen_from or self
+        function._own_gradient = self._own_gradient
         return function
 
     def __copy__(self) -> JitFunction:
@@ -214,14 +215,15 @@ class JitFunction(_runtime.Callable):
         return self
 
     def __reduce__(self) -> str | tuple[Any, ...]:
-        """Pickled by name, as Python pickles its own functions, with the options chosen since."""
+        """Pickled by name, as Python pickles its own functions, with the options chosen since and
+        the gradient decorated since."""
         name: str = vars(self)["__qualname__"]
         found: Any = sys.modules.get(self.__module__)
         for part in name.split("."):
             found = getattr(found, part, None)
         if self._chosen_from is None or found is self:
             return name
-        return _with_options, (self._chosen_from, asdict(self._options))
+        return _with_options, (self._chosen_from, asdict(self._options), self._own_gradient)
 
     @property
     def operator(self) -> Operator:
@@ -283,8 +285,15 @@ class JitFunction(_runtime.Callable):
             raise ArgumentTypeError(
                 f"{self.signature.name}.gradient(): expected a function, found {function!r}."
             )
-        self.own_gradient = function
+        self._own_gradient = function
         return function
+
+    @property
+    def own_gradient(self) -> Callable[..., Mapping[str, Any]] | None:
+        """What `gradient` decorated, here or of the function that this one is by other options."""
+        if self._own_gradient is None and self._chosen_from is not None:
+            return self._chosen_from.own_gradient
+        return self._own_gradient
 
     @functools.cached_property
     def _dispatcher(self) -> _runtime.Dispatcher:
@@ -377,8 +386,15 @@ def _default_target(level: str, request: Mapping[str, Any]) -> str:
     return "sm_90a" if target == "cpu" and level in ("placed", "ptx") else target
 
 
-def _with_options(function: JitFunction, options: dict[str, Any]) -> JitFunction:
-    return function.options(**options)
+def _with_options(
+    function: JitFunction,
+    options: dict[str, Any],
+    own_gradient: Callable[..., Mapping[str, Any]] | None,
+) -> JitFunction:
+    chosen = function.options(**options)
+    if own_gradient is not None:
+        chosen.gradient(own_gradient)
+    return chosen
 
 
 _NOTHING: Any = object()
