@@ -54,8 +54,8 @@ class Options:
     launches : str
         How a function that selects and then attends is launched. "several": one launch for each
         step, each by a schedule of its own. "one": each program makes all steps for its query
-        block, where they can be made so; `explain` tells where they cannot, and why. "auto": one
-        on the CPU where each sequence has a single query block, as in decoding.
+        block, where they can be made so; `explain` tells where they cannot, and why. "auto": as
+        `ramify.schedules.wants_one_launch` says, on the CPU and on a GPU.
     stages : int
         Stages of the shared-memory rings on a GPU, 1 to 4; 0 lets the compiler choose.
     key_tile : int

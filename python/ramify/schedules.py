@@ -25,9 +25,12 @@ MANY_QUERIES = 8192
 """Queries from which on an inverse index costs little beside the visits."""
 LONG = 32768
 """Queries of a sequence, from which on its keys and values are too much for a GPU's L2."""
-MANY_BLOCKS, FEW_WALKS = 8, 512
-"""Query blocks of a sequence, and of a call, between which each may as well walk over all chunks by
-itself: fewer do not fill a tile of queries, more do."""
+MANY_BLOCKS = 8
+"""Query blocks of a sequence from which on a GPU selects and attends in one launch, as long as
+there are few of them in all, `FEW_WALKS`. With fewer, several launches are as fast or faster."""
+FEW_WALKS = 512
+"""Query blocks of a call, of all sequences and heads, up to which each may as well walk over all
+chunks by itself: a GPU has room for all at once. With more it pays to share landmarks in tiles."""
 
 
 @dataclass(frozen=True)
