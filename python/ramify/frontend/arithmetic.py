@@ -19,6 +19,9 @@ from .values import Constant, Tensor
 
 Operand = Constant | Tensor
 
+MAX_CONSTANT = 1 << 14
+"""Bits of an integer, or elements of a text or tuple, that an operator on constants may give."""
+
 
 class MismatchError(Exception):
     """Operands that do not fit; becomes a LanguageError where the source is known."""
@@ -240,10 +243,6 @@ def fold(kind: type[ast.AST], *values: Any) -> Constant:
         return Constant(FOLDS[kind](*values))
     except (TypeError, ValueError, ArithmeticError, MemoryError) as cause:
         raise MismatchError(f"{cause}") from cause
-
-
-MAX_CONSTANT = 1 << 14
-"""Bits of an integer, or elements of a text or tuple, that an operator on constants may give."""
 
 
 def _size_of_fold(kind: type[ast.AST], *values: Any) -> int:
