@@ -152,7 +152,7 @@ def query_dtypes(signature: Signature, request: Mapping[str, Any]) -> set[str]:
 def keys_per_row(signature: Signature, request: Mapping[str, Any]) -> float:
     """Keys of the shortest chunks for each row of a query block, a query of one head."""
     known, chunks = request["sizes"], chunk_sizes(signature, request["constants"])
-    rows = (
+    rows: int = (
         known["HQ"] // max(key_heads(signature, known), 1) * request["keys"][block_key(signature)]
     )
     return min(chunks.values(), default=0) / max(rows, 1)
