@@ -27,7 +27,8 @@ LONG = 32768
 """Queries of a sequence, from which on its keys and values are too much for a GPU's L2."""
 MANY_BLOCKS = 8
 """Query blocks of a sequence from which on a GPU selects and attends in one launch, as long as
-there are few of them in all, `FEW_WALKS`. With fewer, several launches are as fast or faster."""
+there are few of them in all, `FEW_WALKS`. Over 64K keys an H200 took 0.119 ms in one launch against
+0.111 ms in several for a single query, 0.119 against 0.139 for 16, 0.128 against 0.161 for 512."""
 FEW_WALKS = 512
 """Query blocks of a call, of all sequences and heads, up to which each may as well walk over all
 chunks by itself: a GPU has room for all at once. With more it pays to share landmarks in tiles."""
