@@ -441,10 +441,11 @@ def keys_of_each(
 ) -> dict[str, Any]:
     """`num_keys` as an array, where no argument's length tells it.
 
-    Landmarks without keys say how many chunks there are, but not how long the last one is.
+    Arrays of chunks without keys, landmarks and others, say how many chunks there are, but not how
+    long the last one is.
     """
     keyed = {p.partition for p in signature.arrays if p.role is Role.CHUNKS or "key" in p.axes}
-    open_ended = [p.partition for p in signature.of_role(Role.LANDMARKS)]
+    open_ended = [p.partition for p in signature.arrays if "chunk" in _axes(p)]
     open_ended = [name for name in open_ended if name not in keyed]
     sizes = chunk_sizes(signature, kwargs) if open_ended else {}
     if not any(keys % sizes[name or ""] for name in open_ended):

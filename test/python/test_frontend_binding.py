@@ -154,6 +154,89 @@ def test_wrong_tensors(changes: dict[str, Any], message: str) -> None:
         call(tensors, **{**right, **changes, "options": options})
 
 
+@rf.jit
+def chunks_first(q: rl.Query, per_chunk: rl.Tensor["kv.chunk"], per_key: rl.Tensor["kv.key"]):
+    return q + rl.query_position()
+
+
+@rf.jit
+def keys_first(q: rl.Query, per_key: rl.Tensor["kv.key"], per_chunk: rl.Tensor["kv.chunk"]):
+    return q + rl.query_position()
+
+
+@rf.jit
+def landmarks_first(q: rl.Query, marks: rl.Landmarks, per_key: rl.Tensor["kv.key"]):
+    return q + rl.query_position()
+
+
+@rf.jit
+def landmarks_last(q: rl.Query, per_key: rl.Tensor["kv.key"], marks: rl.Landmarks):
+    return q + rl.query_position()
+
+
+@rf.jit
+def chunks_only(q: rl.Query, per_chunk: rl.Tensor["kv.chunk"]):
+    return q + rl.query_position()
+
+
+@rf.jit
+def two_partitions(q: rl.Query, per_chunk: rl.Tensor["far.chunk"], k: rl.Chunks["near"]):
+    return q + rl.query_position()
+
+
+@pytest.mark.parametrize(
+    ("options", "first"),
+    [
+        ({}, 5 * 16 - 4),
+        ({"num_keys": 70}, 70 - 4),
+        ({"num_keys": np.array([70], np.int32)}, 70 - 4),
+        ({"q_start": 3}, 3),
+    ],
+    ids=["alone", "num_keys", "num_keys of each", "q_start"],
+)
+def test_chunks_alone_say_how_many_keys_there_are(options: dict[str, Any], first: int) -> None:
+    q, per_chunk = np.zeros((1, 4, 2, 16), np.float32), np.zeros(5, np.float32)
+    found = chunks_only.reference(q, per_chunk, chunk_size=16, **options)
+    assert found[0, :, 0, 0].tolist() == list(range(first, first + 4))
+    assert np.array_equal(chunks_only(q, per_chunk, chunk_size=16, **options), found)
+    derivative = chunks_only.derivative("q")
+    out, saved = derivative.forward(q, per_chunk, chunk_size=16, **options)
+    assert np.array_equal(out, found)
+    (dq,) = derivative.backward(saved, np.ones_like(out), q, per_chunk, chunk_size=16, **options)
+    assert np.array_equal(dq, np.ones_like(q))
+
+
+def test_queries_stand_among_the_keys_of_the_first_partition() -> None:
+    q, per_chunk = np.zeros((1, 4, 2, 16), np.float32), np.zeros(5, np.float32)
+    k, chunks = np.zeros((1, 70, 2, 16), np.float32), {"far": 16, "near": 32}
+    found = two_partitions.reference(q, per_chunk, k, chunks=chunks)
+    assert found[0, :, 0, 0].tolist() == [76, 77, 78, 79]
+    assert np.array_equal(two_partitions(q, per_chunk, k, chunks=chunks), found)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [chunks_first, keys_first, landmarks_first, landmarks_last],
+    ids=lambda function: function.signature.name,
+)
+def test_keys_are_counted_before_chunks(function: Any) -> None:
+    """75 keys in chunks of 16 are 5 chunks, whichever parameter comes first."""
+    q, per_key = np.zeros((1, 4, 2, 16), np.float32), np.zeros(75, np.float32)
+
+    def arrays(chunks: int) -> dict[str, Any]:
+        own: dict[str, Any] = {"q": q, "per_key": per_key}
+        if "marks" in function.signature.parameters:
+            return {**own, "marks": np.zeros((1, chunks, 2, 16), np.float32)}
+        return {**own, "per_chunk": np.zeros((chunks,), np.float32)}
+
+    found = function.reference(**arrays(5), chunk_size=16)
+    assert found[0, :, 0, 0].tolist() == [71, 72, 73, 74]
+    assert np.array_equal(function(**arrays(5), chunk_size=16), found)
+    for run in (function, function.reference):
+        with pytest.raises(rf.ArgumentError, match="5"):
+            run(**arrays(4), chunk_size=16)
+
+
 def test_an_int_parameter_takes_no_float() -> None:
     with pytest.raises(rf.ArgumentTypeError, match=r"`last`: expected an int, found float 3\.0"):
         call(tensors, gate=(7, 6), bias=(4, 6), options={"scale": ..., "last": 3.0})

@@ -118,10 +118,18 @@ static LogicalResult verifyAxes(EmitError emitError, ArrayRef<Axis> axes,
 LogicalResult ramify::hsa::ArrayType::verify(EmitError emitError, Type element,
                                              ArrayRef<Axis> axes,
                                              ArrayRef<int64_t> shape,
-                                             StringRef partition, bool batch) {
+                                             StringRef partition, bool batch,
+                                             int64_t key) {
   if (failed(verifyFloat(emitError, element)) ||
       failed(verifyAxes(emitError, axes, shape)))
     return failure();
+  if (!ShapedType::isDynamic(key)) {
+    if (failed(verifySize(emitError, "key", key)))
+      return failure();
+    if (!llvm::is_contained(axes, Axis::Chunk))
+      return emitError() << "array has key = " << key
+                         << " for its chunks, but no chunk axis";
+  }
   int64_t partitioned =
       llvm::count(axes, Axis::Chunk) + llvm::count(axes, Axis::Key);
   if (partitioned == (partition.empty() ? 0 : 1))
@@ -161,7 +169,7 @@ LogicalResult SumsType::verify(EmitError emitError, Type role) {
 }
 
 //===----------------------------------------------------------------------===//
-// Assembly of arrays: <f32, [chunk = ?, head = 16], of "kv", batch>
+// Assembly of arrays: <f32, [chunk = ?, head = 16], of "kv", key = 64, batch>
 //===----------------------------------------------------------------------===//
 
 static ParseResult parseSizedAxis(AsmParser &parser, SmallVector<Axis> &axes,
@@ -183,6 +191,7 @@ Type ramify::hsa::ArrayType::parse(AsmParser &parser) {
   SmallVector<int64_t> shape;
   std::string partition;
   bool batch = false;
+  int64_t key = ShapedType::kDynamic;
   if (parser.parseLess() || parser.parseType(element) || parser.parseComma() ||
       parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&] {
         return parseSizedAxis(parser, axes, shape);
@@ -191,14 +200,17 @@ Type ramify::hsa::ArrayType::parse(AsmParser &parser) {
   while (succeeded(parser.parseOptionalComma())) {
     if (succeeded(parser.parseOptionalKeyword("batch")))
       batch = true;
-    else if (parser.parseKeyword("of", " or `batch`") ||
-             parser.parseString(&partition))
+    else if (succeeded(parser.parseOptionalKeyword("key"))) {
+      if (parser.parseEqual() || parser.parseInteger(key))
+        return {};
+    } else if (parser.parseKeyword("of", ", `key` or `batch`") ||
+               parser.parseString(&partition))
       return {};
   }
   if (parser.parseGreater())
     return {};
   return parser.getChecked<ArrayType>(loc, parser.getContext(), element, axes,
-                                      shape, partition, batch);
+                                      shape, partition, batch, key);
 }
 
 void ramify::hsa::ArrayType::print(AsmPrinter &printer) const {
@@ -215,6 +227,8 @@ void ramify::hsa::ArrayType::print(AsmPrinter &printer) const {
     printer << ", of ";
     printer.printString(getPartition());
   }
+  if (!ShapedType::isDynamic(getKey()))
+    printer << ", key = " << getKey();
   if (getBatch())
     printer << ", batch";
   printer << ">";

@@ -143,12 +143,14 @@ def HSA_ArrayType : HSA_Type<"Array", "array", "any other array, its axes in the
     Axes carry their size in a block or chunk, except `chunk`, whose size is `?`.
     `of` names the partition of a key or chunk axis; `batch` says that a batch
     axis comes first. A head axis spans all query heads in memory and `head` of
-    them in a block.
+    them in a block. `key` is the number of keys in a chunk of a chunk axis, where
+    the array tells it: another parameter of its partition may.
 
     ```mlir
     !hsa.array<f32, []>
     !hsa.array<f32, [head = 16]>
     !hsa.array<f32, [chunk = ?, head = 16], of "kv", batch>
+    !hsa.array<f32, [chunk = ?], of "kv", key = 64>
     ```
 
     Constraints:
@@ -157,10 +159,18 @@ def HSA_ArrayType : HSA_Type<"Array", "array", "any other array, its axes in the
     - (C3) Sizes are positive; the size of chunk, and no other, is `?`.
     - (C4) It has a key or a chunk axis, not both, if and only if it names a
       partition.
+    - (C5) `key` is positive, and stands only with a chunk axis.
   }];
   let parameters = (ins "::mlir::Type":$elementType, ArrayRefParameter<"Axis">:$axes,
                         ArrayRefParameter<"int64_t">:$shape,
-                        StringRefParameter<"", [{""}]>:$partition, "bool":$batch);
+                        StringRefParameter<"", [{""}]>:$partition, "bool":$batch,
+                        "int64_t":$key);
+  let builders = [TypeBuilder<(ins "::mlir::Type":$elementType,
+      "::llvm::ArrayRef<Axis>":$axes, "::llvm::ArrayRef<int64_t>":$shape,
+      "::llvm::StringRef":$partition, "bool":$batch), [{
+    return $_get($_ctxt, elementType, axes, shape, partition, batch,
+                 ::mlir::ShapedType::kDynamic);
+  }]>];
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
 }

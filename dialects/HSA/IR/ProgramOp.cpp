@@ -109,7 +109,9 @@ static int64_t chunkSize(Type type, StringRef partition) {
   if (auto landmarks = dyn_cast<LandmarksType>(type))
     return landmarks.getPartition() == partition ? landmarks.getKey() : 0;
   if (auto array = dyn_cast<ramify::hsa::ArrayType>(type))
-    return array.getPartition() == partition ? axisSize(type, Axis::Key) : 0;
+    if (array.getPartition() == partition)
+      return ShapedType::isDynamic(array.getKey()) ? axisSize(type, Axis::Key)
+                                                   : array.getKey();
   return 0;
 }
 

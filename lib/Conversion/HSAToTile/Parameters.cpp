@@ -211,24 +211,51 @@ void Parameters::addParameter(BlockArgument argument) {
   attributes.push_back(attrs.getDictionary(program.getContext()));
 }
 
-/// The keys that landmarks stand for, as a size times a number; empty if the
-/// program has none.
-std::string Parameters::getKeysOfLandmarks() {
-  for (Type type : program.getArgumentTypes())
-    if (auto landmarks = dyn_cast<hsa::LandmarksType>(type))
-      return (cast<StringAttr>(getDim("C")).getValue() + " * " +
-              Twine(landmarks.getKey()))
-          .str();
-  return "";
+/// The dimension of the array that counts the partition's keys or chunks.
+static std::optional<std::pair<Axis, int64_t>> findSize(Type role,
+                                                        StringRef partition) {
+  if (auto chunks = dyn_cast<hsa::ChunksType>(role))
+    if (chunks.getPartition() == partition)
+      return std::pair(Axis::Key, 1);
+  if (auto landmarks = dyn_cast<hsa::LandmarksType>(role))
+    if (landmarks.getPartition() == partition)
+      return std::pair(Axis::Chunk, 1);
+  auto array = dyn_cast<hsa::ArrayType>(role);
+  if (!array || array.getPartition() != partition)
+    return std::nullopt;
+  for (auto [index, axis] : llvm::enumerate(array.getAxes()))
+    if (axis == Axis::Key || axis == Axis::Chunk)
+      return std::pair(axis, index + (array.getBatch() ? 1 : 0));
+  return std::nullopt;
 }
 
-/// The keys that an array has a number for each of; empty if there is none.
-static std::string getKeysOfArrays(hsa::ProgramOp program) {
+/// The partition of a parameter; empty if it has none.
+static StringRef getPartition(Type role) {
+  return llvm::TypeSwitch<Type, StringRef>(role)
+      .Case<hsa::ChunksType, hsa::LandmarksType, hsa::IndicesType,
+            hsa::ArrayType>([](auto type) { return type.getPartition(); })
+      .Default(StringRef());
+}
+
+std::string Parameters::getKeys() {
+  StringRef partition;
   for (Type type : program.getArgumentTypes())
-    if (auto array = dyn_cast<hsa::ArrayType>(type);
-        array && llvm::is_contained(array.getAxes(), Axis::Key))
-      return getSizeName(program, "N", array.getPartition());
-  return "";
+    if (partition.empty())
+      partition = getPartition(type);
+  std::string chunks;
+  for (Type type : program.getArgumentTypes()) {
+    auto found = partition.empty() ? std::nullopt : findSize(type, partition);
+    if (!found)
+      continue;
+    std::string size =
+        getSizeName(program, found->first == Axis::Key ? "N" : "C", partition);
+    StringRef name = cast<StringAttr>(getDim(size)).getValue();
+    if (found->first == Axis::Key)
+      return name.str();
+    chunks = name.str();
+  }
+  int64_t size = program.getChunkSize(partition);
+  return chunks.empty() || !size ? "" : (chunks + " * " + Twine(size)).str();
 }
 
 void Parameters::addStart() {
@@ -238,18 +265,9 @@ void Parameters::addStart() {
   NamedAttrList attrs;
   attrs.set("ramify.name", b.getStringAttr("q_start"));
   attrs.set("ramify.role", b.getStringAttr("q_start"));
-  bool hasKeys = llvm::any_of(program.getArgumentTypes(), [](Type type) {
-    return isa<hsa::ChunksType>(type);
-  });
-  if (hasKeys)
-    attrs.set("ramify.default", b.getArrayAttr({getDim("N"), getDim("L")}));
-  else if (std::string keys = getKeysOfLandmarks(); !keys.empty())
-    attrs.set("ramify.default",
-              b.getArrayAttr({b.getStringAttr(keys), getDim("L")}));
-  else if (std::string keys = getKeysOfArrays(program); !keys.empty())
-    attrs.set("ramify.default", b.getArrayAttr({getDim(keys), getDim("L")}));
-  else // without keys, the queries stand from 0 on
-    attrs.set("ramify.default", b.getArrayAttr({getDim("L"), getDim("L")}));
+  std::string keys = getKeys();
+  Attribute end = keys.empty() ? getDim("L") : b.getStringAttr(keys);
+  attrs.set("ramify.default", b.getArrayAttr({end, getDim("L")}));
   attributes.push_back(attrs.getDictionary(program.getContext()));
 }
 
@@ -294,24 +312,6 @@ SmallVector<Attribute> Parameters::getKernelAttributes() const {
 //===----------------------------------------------------------------------===//
 // Sizes of partitions
 //===----------------------------------------------------------------------===//
-
-/// The dimension of the array that counts the partition's keys or chunks.
-static std::optional<std::pair<Axis, int64_t>> findSize(Type role,
-                                                        StringRef partition) {
-  if (auto chunks = dyn_cast<hsa::ChunksType>(role))
-    if (chunks.getPartition() == partition)
-      return std::pair(Axis::Key, 1);
-  if (auto landmarks = dyn_cast<hsa::LandmarksType>(role))
-    if (landmarks.getPartition() == partition)
-      return std::pair(Axis::Chunk, 1);
-  auto array = dyn_cast<hsa::ArrayType>(role);
-  if (!array || array.getPartition() != partition)
-    return std::nullopt;
-  for (auto [index, axis] : llvm::enumerate(array.getAxes()))
-    if (axis == Axis::Key || axis == Axis::Chunk)
-      return std::pair(axis, index + (array.getBatch() ? 1 : 0));
-  return std::nullopt;
-}
 
 PartitionSize ramify::getWholeSize(TileBuilder &b, hsa::ProgramOp program,
                                    StringRef partition,

@@ -64,7 +64,10 @@ public:
 private:
   void addParameter(mlir::BlockArgument argument);
   void addStart();
-  std::string getKeysOfLandmarks();
+  /// The keys that queries stand among unless told otherwise, those of the
+  /// first partition: a size, or one times a number; empty without a partition,
+  /// whose queries stand from 0 on.
+  std::string getKeys();
   void addResults();
   mlir::Attribute getDim(llvm::StringRef name);
 

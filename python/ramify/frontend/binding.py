@@ -167,13 +167,15 @@ def measure(
             f"{sizes.query_heads}."
         )
     sizes.chunk_sizes = partition_sizes(signature, options)
+    for parameter in signature.of_role(Role.TENSOR):
+        _measure_keys(sizes, parameter, arrays[parameter.name].shape)
     for parameter in signature.of_role(Role.LANDMARKS):
         _measure_landmarks(sizes, parameter, arrays[parameter.name].shape)
     for parameter in (*signature.of_role(Role.INDICES), *signature.of_role(Role.WEIGHTS)):
         _measure_selection(sizes, parameter, arrays[parameter.name].shape)
     _check_slots(signature, arrays)
     for parameter in signature.of_role(Role.TENSOR):
-        _measure_keys(sizes, parameter, arrays[parameter.name].shape)
+        _measure_chunk_axis(sizes, parameter, arrays[parameter.name].shape)
     for parameter in signature.of_role(Role.TENSOR):
         _check_tensor(sizes, parameter, arrays[parameter.name].shape)
     sizes.q_block = query_block(sizes.length, sizes.rows, options.get("q_block"))
@@ -373,13 +375,21 @@ def _check_slots(signature: Signature, arrays: Mapping[str, ArrayInfo]) -> None:
 
 
 def _measure_keys(sizes: Sizes, parameter: Parameter, shape: tuple[int, ...]) -> None:
-    """Where a partition has neither keys nor landmarks, its other arrays say how long it is."""
+    """Where a partition has no `rl.Chunks`, another array of its keys says how many there are."""
+    if parameter.partition is not None and "key" in parameter.axes:
+        sizes.num_keys.setdefault(parameter.partition, _axis_size(parameter, "key", shape))
+
+
+def _measure_chunk_axis(sizes: Sizes, parameter: Parameter, shape: tuple[int, ...]) -> None:
+    """Where a partition has neither keys nor landmarks, an array of its chunks says how many."""
     partition = parameter.partition
-    if partition is None or partition in sizes.num_keys:
-        return
-    own = dict(zip(reversed(parameter.axes), reversed(shape), strict=False))
-    size = sizes.chunk_sizes[partition]
-    sizes.num_keys[partition] = own["key"] if "key" in own else own["chunk"] * size
+    if partition is not None and "chunk" in parameter.axes:
+        keys = _axis_size(parameter, "chunk", shape) * sizes.chunk_sizes[partition]
+        sizes.num_keys.setdefault(partition, keys)
+
+
+def _axis_size(parameter: Parameter, axis: str, shape: tuple[int, ...]) -> int:
+    return shape[parameter.axes.index(axis) - len(parameter.axes)]
 
 
 def _check_tensor(sizes: Sizes, parameter: Parameter, shape: tuple[int, ...]) -> None:

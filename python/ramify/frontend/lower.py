@@ -113,7 +113,7 @@ def _lower(signature: Signature, specialisation: Specialisation) -> Lowered:
     body.calls = (signature.function,)
     for array in names.values():
         if isinstance(array, Array) and array.parameter.role is Role.TENSOR:
-            array.ssa.type = _array_type(body, array)
+            array.ssa.type = _array_type(body, array, signature)
     body.run(source.tree.body)
     _name_unread_weights(signature, specialisation, names)
     tensors, is_tuple = _results(body, signature)
@@ -183,11 +183,20 @@ def _role_type(parameter: Parameter, specialisation: Specialisation) -> str:
     return ""
 
 
-def _array_type(body: Statements, array: Array) -> str:
+def _array_type(body: Statements, array: Array, signature: Signature) -> str:
+    partition = array.parameter.partition
     spec = body.specialisation.arrays[array.parameter.name]
     sizes = (f"{axis} = {size}" for axis, size in body.tensor_axes(array))
-    of = f', of "{array.parameter.partition}"' if array.parameter.partition else ""
+    of = f', of "{partition}"' if partition else ""
+    if partition and not _tells_chunk_size(signature, partition):
+        of += f", key = {body.specialisation.chunk_sizes[partition]}"
     return f"!hsa.array<{spec.dtype}, [{', '.join(sizes)}]{of}{', batch' if spec.batch else ''}>"
+
+
+def _tells_chunk_size(signature: Signature, partition: str) -> bool:
+    """Whether a parameter of the partition has the number of keys in a chunk in its type anyway."""
+    own = [p for p in signature.arrays if p.partition == partition]
+    return any(p.role in (Role.CHUNKS, Role.LANDMARKS) or "key" in p.axes for p in own)
 
 
 def _name_unread_weights(

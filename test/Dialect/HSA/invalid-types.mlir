@@ -129,6 +129,18 @@ func.func private @f(!hsa.array<f32, [chunk = ?, key = 64], of "kv">)
 
 // -----
 
+// array C5
+// expected-error @below {{key is 0, but a positive size was expected}}
+func.func private @f(!hsa.array<f32, [chunk = ?], of "kv", key = 0>)
+
+// -----
+
+// array C5
+// expected-error @below {{array has key = 64 for its chunks, but no chunk axis}}
+func.func private @f(!hsa.array<f32, [key = 64], of "kv", key = 64>)
+
+// -----
+
 // softmax_state C1
 // expected-error @below {{the value is 'tensor<8xf32, #hsa.axes<dim>>', but an f32 tensor over pos, head, dim was expected}}
 func.func private @f(!hsa.softmax_state<tensor<8xf32, #hsa.axes<dim>>>)

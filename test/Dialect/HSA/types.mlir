@@ -18,10 +18,12 @@ func.func private @roles(!hsa.query<bf16, pos = 1, head = 16, dim = 64>,
 
 // CHECK: @arrays(!hsa.array<f32, []>, !hsa.array<f32, [head = 16], batch>,
 // CHECK-SAME: !hsa.array<f32, [key = 64], of "kv">,
-// CHECK-SAME: !hsa.array<bf16, [head = 16, chunk = ?], of "kv", batch>)
+// CHECK-SAME: !hsa.array<bf16, [head = 16, chunk = ?], of "kv", batch>,
+// CHECK-SAME: !hsa.array<f16, [chunk = ?], of "kv", key = 64, batch>)
 func.func private @arrays(!hsa.array<f32, []>, !hsa.array<f32, [head = 16], batch>,
                           !hsa.array<f32, [key = 64], of "kv">,
-                          !hsa.array<bf16, [head = 16, chunk = ?], of "kv", batch>)
+                          !hsa.array<bf16, [head = 16, chunk = ?], of "kv", batch>,
+                          !hsa.array<f16, [chunk = ?], of "kv", key = 64, batch>)
 
 // CHECK: @sequences(!hsa.num_keys, !hsa.num_keys<from_end>, !hsa.q_start, !hsa.q_positions,
 // CHECK-SAME: !hsa.q_positions<batch>)
