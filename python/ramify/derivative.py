@@ -22,6 +22,7 @@ from .compiler import known_program, plan_for
 from .errors import ArgumentError, ArgumentTypeError, CompileError, GradientError, mismatch
 from .explain import explain_plan
 from .frontend import Lowered, Result, Role, Signature
+from .own_gradient import own_backward
 from .selection import array_parameters, fits, shared_names, without_arrays
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ class Derivative:
         """
         own = self.function
         if own.own_gradient is not None:
-            return self._own_backward(saved, d_outs, args, kwargs)
+            return own_backward(own, self.wrt, saved, d_outs, args, kwargs)
         given = d_outs if isinstance(d_outs, tuple | list) else (d_outs,)
         args, kwargs = own._reserved(args, kwargs)
         dispatcher, more = self._bind(saved, given, args, kwargs)
@@ -139,26 +140,6 @@ class Derivative:
         except (ArgumentError, ArgumentTypeError) as error:
             raise type(error)(_in_words_of_backward(str(error))) from None
         return results if isinstance(results, tuple) else (results,)
-
-    def _own_backward(
-        self, outs: Sequence[Any], d_outs: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> tuple[Any, ...]:
-        """The gradients that a function of the user's returns, checked."""
-        own = self.function
-        given = d_outs if isinstance(d_outs, tuple | list) else (d_outs,)
-        if len(given) != len(outs):
-            raise ArgumentError(
-                f"{own.signature.name}: backward: expected gradients of {len(outs)} "
-                f"result{'s' * (len(outs) != 1)}, found {len(given)}."
-            )
-        filled = [_zeros_like(out) if d is None else d for d, out in zip(given, outs, strict=True)]
-        assert own.own_gradient is not None
-        if len(outs) == 1:
-            gradients = own.own_gradient(filled[0], outs[0], *args, **kwargs)
-        else:
-            gradients = own.own_gradient(tuple(filled), tuple(outs), *args, **kwargs)
-        arrays = {**dict(zip(own.signature.parameters, args, strict=False)), **kwargs}
-        return tuple(_take(own, gradients, name, arrays[name]) for name in self.wrt)
 
     def explain(self, /, *args: Any, **kwargs: Any) -> str:
         """What the forward and the backward run will do: schedules, launches, bytes.
@@ -478,42 +459,3 @@ def _zeros(like: Any, shape: list[int], dtype: str) -> Any:
         zeros = like.new_zeros(shape)
         return {"f32": zeros.float, "i32": zeros.int}.get(dtype, lambda: zeros)()
     return np.zeros(shape, {"f32": np.float32, "i32": np.int32}.get(dtype, like.dtype))
-
-
-def _zeros_like(array: Any) -> Any:
-    if hasattr(array, "new_zeros"):
-        return array.new_zeros(array.shape)
-    return np.zeros(array.shape, array.dtype)
-
-
-def _take(function: JitFunction, gradients: Any, name: str, parameter: Any) -> Any:
-    """The gradient by a parameter among those that a function of the user's returned."""
-    what = f"{function.signature.name}(): its own gradient"
-    if not isinstance(gradients, Mapping):
-        raise GradientError(
-            mismatch(what, "a mapping from names of parameters", type(gradients).__name__)
-        )
-    found = gradients.get(name)
-    if found is None:
-        others = ", ".join(str(other) for other, x in gradients.items() if x is not None)
-        raise GradientError(f"{what} returns none by {name}, only by {others or 'nothing'}.")
-    for kind, of in (("shape", _shape_text), ("dtype", _dtype_text), ("library", _library)):
-        if of(found) != of(parameter):
-            raise GradientError(
-                mismatch(f"{what} by {name}", f"the {kind} {of(parameter)}", str(of(found)))
-            )
-    return found
-
-
-def _shape_text(array: Any) -> str:
-    return str(list(getattr(array, "shape", ())))
-
-
-def _dtype_text(array: Any) -> str:
-    return str(getattr(array, "dtype", type(array).__name__)).rpartition(".")[2]
-
-
-def _library(array: Any) -> str:
-    if hasattr(array, "new_zeros"):
-        return "torch"  # subclasses included
-    return type(array).__module__.partition(".")[0]
