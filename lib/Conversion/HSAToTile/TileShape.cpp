@@ -21,9 +21,10 @@ using llvm::divideCeil;
 
 /// Keys of a tile below which nothing is won by another pass.
 static constexpr int64_t kLeastKeyTile = 16;
-/// Registers of a thread that are rather spilled than anything else done. Of
-/// f32 the split factors would be spilled, too, each time.
-static constexpr int64_t kFewSpills = 24;
+/// Registers of a thread, by an estimate that is high for wide tiles, that are
+/// rather spilled than twice the rows taken, and than scores computed again in
+/// passes. Of f32 the split factors would be spilled, too, each time.
+static constexpr int64_t kFewSpills = 24, kSpillsInsteadOfPasses = 100;
 
 bool ramify::hasAxis(Type type, Axis axis) {
   hsa::AxesAttr axes = hsa::getAxes(type);
@@ -118,29 +119,31 @@ void TileShape::makePasses(llvm::function_ref<bool(int64_t)> fits) {
     limits.maxKeyTile /= 2;
 }
 
-/// Twice the rows are twice the warps, which share the sums. Passes come last:
-/// they compute scores again and add to memory at each visit, which costs more
-/// than to spill a little.
+/// Twice the rows are twice the warps, which share the sums but leave an SM one
+/// program, that none stands in for while it waits. Passes come last: they
+/// compute scores again and add to memory at each visit.
 void TileShape::fitOwner(hsa::ProgramOp program, int64_t keys) {
   auto estimate = [&](int64_t rows) {
     return estimateOwnerRegisters(program, keys, rows, /*inPasses=*/false);
   };
   if (keys <= limits.maxKeyTile) {
-    if (estimate(limits.chunkRows) <= limits.registers)
+    bool isF32 = hasF32Chunks(program);
+    auto most = [&](int64_t spills) {
+      return limits.registers + (isF32 ? 0 : spills);
+    };
+    if (estimate(limits.chunkRows) <= most(kFewSpills))
       return;
     int64_t more = 2 * limits.chunkRows;
     bool hasEntries = kItemEntries * positions * heads >= more;
     bool hasRoom =
         !limits.sharedBytes ||
         estimateOwnerSharedBytes(program, keys, more) <= limits.sharedBytes;
-    int64_t most = limits.registers + (hasF32Chunks(program) ? 0 : kFewSpills);
-    if (hasEntries && hasRoom && estimate(more) <= most) {
+    if (hasEntries && hasRoom &&
+        estimate(more) <= most(kSpillsInsteadOfPasses)) {
       limits.chunkRows = more;
       limits.maxRows = std::max(limits.maxRows, more);
       return;
     }
-    if (estimate(limits.chunkRows) <= most)
-      return;
   }
   makePasses([&](int64_t keysAtOnce) {
     return estimateOwnerRegisters(program, keysAtOnce, limits.chunkRows,

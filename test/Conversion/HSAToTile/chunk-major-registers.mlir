@@ -5,12 +5,11 @@
 // What the owner of a chunk carries through its visits has to fit the registers
 // of its warps.
 
-// At 64 rows four warps would have 128 sums a thread: a tile of 128 rows has
-// eight warps. That takes more shared memory, of which a small GPU has not
-// enough; there, a few registers are spilled.
+// Four warps have 128 sums a thread, which leaves too few registers for the
+// rest. A few are spilled: with twice the warps an SM had one program only.
 // CHECK-LABEL: tile.kernel @f_visits(
-// CHECK:         scf.for {{.*}} step %c8 iter_args({{.*}}) -> (tensor<64x128xf32>, tensor<64x128xf32>)
-// CHECK:           tile.gather %q{{.*}} -> tensor<128x128xbf16>
+// CHECK:         scf.for {{.*}} step %c4 iter_args({{.*}}) -> (tensor<64x128xf32>, tensor<64x128xf32>)
+// CHECK:           tile.gather %q{{.*}} -> tensor<64x128xbf16>
 // SMALL-LABEL: tile.kernel @f_visits(
 // SMALL:         scf.for {{.*}} step %c4 iter_args({{.*}}) -> (tensor<64x128xf32>, tensor<64x128xf32>)
 // SMALL:           tile.gather %q{{.*}} -> tensor<64x128xbf16>
@@ -51,15 +50,18 @@ hsa.program @f(%q: !query, %k: !keys, %v: !keys, %d: !query, %indices: !hsa.indi
 
 // -----
 
-// Nor would eight warps have the room: a pass over tiles of 16 keys, in which
-// each adds its sums to memory.
+// Of twice as many sums much more would be spilled: a tile of 128 rows has
+// eight warps. That takes more shared memory, of which a small GPU has not
+// enough: a pass over tiles of 16 keys, in which each adds its sums to memory.
 // CHECK-LABEL: tile.kernel @f_visits(
-// CHECK:         scf.for {{.*}} step %c4 {
-// CHECK:           tile.gather %q{{.*}} -> tensor<64x256xbf16>
-// CHECK:           scf.for {{.*}} to %c4 step %c1 iter_args({{.*}}) -> (tensor<64x256xf32>)
-// CHECK:             tile.gather %k{{.*}} -> tensor<16x256xbf16>
-// CHECK-COUNT-2:     tile.reduce_into sum {{.*}}(tensor<16x256xf32>
+// CHECK:         scf.for {{.*}} step %c8 iter_args({{.*}}) -> (tensor<64x256xf32>, tensor<64x256xf32>)
+// CHECK:           tile.gather %q{{.*}} -> tensor<128x256xbf16>
 // SMALL-LABEL: tile.kernel @f_visits(
+// SMALL:         scf.for {{.*}} step %c4 {
+// SMALL:           tile.gather %q{{.*}} -> tensor<64x256xbf16>
+// SMALL:           scf.for {{.*}} to %c4 step %c1 iter_args({{.*}}) -> (tensor<64x256xf32>)
+// SMALL:             tile.gather %k{{.*}} -> tensor<16x256xbf16>
+// SMALL-COUNT-2:     tile.reduce_into sum {{.*}}(tensor<16x256xf32>
 
 #query  = #hsa.axes<pos, head, dim>
 #scores = #hsa.axes<pos, head, key>
