@@ -47,7 +47,9 @@ late = clipped.options(stages=2)
 late.gradient(five)
 
 
-@pytest.mark.parametrize("function", [doubled, chosen, rf.torch_op(doubled)], ids=repr)
+@pytest.mark.parametrize(
+    "function", [doubled, chosen, rf.torch_op(doubled)], ids=["function", "options", "operator"]
+)
 def test_copies_are_the_function(function: Any) -> None:
     assert copy.deepcopy({"f": function})["f"] is function
     assert pickle.loads(pickle.dumps(function)) is function
