@@ -65,11 +65,13 @@ def _child(what: str, device: str, folder: str, *more: str) -> float:
 
 def row(what: str, device: str, *more: str, repeats: int = 5) -> dict[str, object]:
     """Medians of the time in ms: compiled from Python, and read from the disk."""
-    cold = []
+    cold: list[float] = []
+    disk: list[float] = []
     for _ in range(repeats):
         with tempfile.TemporaryDirectory() as folder:
             cold.append(_child(what, device, folder, *more))
-            disk = [_child(what, device, folder, *more) for _ in range(0 if more else repeats)]
+            if not more:
+                disk.append(_child(what, device, folder))
     return {
         "plans": what,
         "device": device,
