@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import _runtime
-from .call import is_array
+from .call_arguments import is_array
 from .frontend import Lowered, Role, Signature
 from .frontend.ir import Block, Operation, TensorType
 

@@ -14,14 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _runtime
-from .call import (
-    check_indices,
-    check_options,
-    is_array,
-    keys_of_each,
-    limit_keys,
-    runtime_signature,
-)
+from .call import runtime_signature
+from .call_arguments import check_indices, check_options, is_array, keys_of_each, limit_keys
 from .compiler import Options, Statistics, compiler_options, plan_for, program, target_of, translate
 from .derivative import Derivative, differentiable, explained, parameter_names
 from .errors import ArgumentError, ArgumentTypeError, CompileError, LanguageError, mismatch

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from .call import chunk_sizes, heads_name, is_array
+from .call import chunk_sizes, heads_name
+from .call_arguments import is_array
 from .errors import ArgumentError, ArgumentTypeError, mismatch
 from .frontend import Parameter, Role, Signature
 

@@ -249,6 +249,15 @@ struct SumOfProductWithDot : OpRewritePattern<FoldOp> {
   }
 };
 
+/// Replaces a sum by one over the axes `rest` of the sums over `first`, in the
+/// chunk that the sum has.
+static void sumInTurn(PatternRewriter &rewriter, FoldOp op,
+                      ArrayRef<Axis> first, ArrayRef<Axis> rest) {
+  Value sums =
+      createSum(rewriter, op.getLoc(), op.getInput(), first, op.getChunk());
+  rewriter.replaceOp(op, createSum(rewriter, op.getLoc(), sums, rest, Value()));
+}
+
 /// A sum over keys and rows to a sum over rows of the sums over keys.
 struct SumOverKeysFirst : OpRewritePattern<FoldOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -260,10 +269,7 @@ struct SumOverKeysFirst : OpRewritePattern<FoldOp> {
           .push_back(axis);
     if (op.getMonoid() != Monoid::Sum || !op.getChunk() || rows.empty())
       return failure();
-    Value sums =
-        createSum(rewriter, op.getLoc(), op.getInput(), columns, op.getChunk());
-    rewriter.replaceOp(op,
-                       createSum(rewriter, op.getLoc(), sums, rows, Value()));
+    sumInTurn(rewriter, op, columns, rows);
     return success();
   }
 };
@@ -281,10 +287,7 @@ struct SumOverChunksFirst : OpRewritePattern<FoldOp> {
     if (op.getMonoid() != Monoid::Sum || others.empty() ||
         !op.getOver().contains(Axis::Chunk))
       return failure();
-    Value sums = createSum(rewriter, op.getLoc(), op.getInput(), {Axis::Chunk},
-                           op.getChunk());
-    rewriter.replaceOp(op,
-                       createSum(rewriter, op.getLoc(), sums, others, Value()));
+    sumInTurn(rewriter, op, {Axis::Chunk}, others);
     return success();
   }
 };

@@ -190,6 +190,8 @@ private:
                  llvm::ArrayRef<Value> words);
   void addOwnedElements(tile::ReduceIntoOp op);
   void addOwnedRuns(tile::ReduceIntoOp op, llvm::ArrayRef<unsigned> lanes);
+  /// Adds a term to the target's element at `address`, which nobody else does.
+  void addAtAddress(tile::ReduceIntoOp op, Value address, Value term);
   std::pair<Value, Value> sumOfRun(tile::ReduceIntoOp op,
                                    llvm::ArrayRef<unsigned> registersOfRun,
                                    llvm::ArrayRef<unsigned> lanes,

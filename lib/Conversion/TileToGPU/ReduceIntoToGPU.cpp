@@ -314,6 +314,14 @@ std::pair<Value, Value> Expander::sumOfEqual(const Deposit &deposit,
   return {loop.getResult(0), loop.getResult(1)};
 }
 
+void Expander::addAtAddress(ReduceIntoOp op, Value address, Value term) {
+  Value pointer = builder.create<LLVM::IntToPtrOp>(
+      loc, arrays[op.getTarget()].pointer.getType(), address);
+  Value old = builder.create<LLVM::LoadOp>(loc, builder.getF32Type(), pointer);
+  builder.create<LLVM::StoreOp>(
+      loc, builder.create<arith::AddFOp>(loc, old, term), pointer);
+}
+
 void Expander::addOwnedElements(ReduceIntoOp op) {
   Deposit deposit = depositElements(op);
   Type i64 = builder.getI64Type();
@@ -332,12 +340,7 @@ void Expander::addOwnedElements(ReduceIntoOp op) {
   whereTrue(wanted, {}, [&] {
     auto [sum, first] = sumOfEqual(deposit, number, address);
     whereTrue(first, {}, [&, sum = sum] {
-      Value pointer = builder.create<LLVM::IntToPtrOp>(
-          loc, arrays[op.getTarget()].pointer.getType(), address);
-      Value old =
-          builder.create<LLVM::LoadOp>(loc, builder.getF32Type(), pointer);
-      builder.create<LLVM::StoreOp>(
-          loc, builder.create<arith::AddFOp>(loc, old, sum), pointer);
+      addAtAddress(op, address, sum);
       return Registers();
     });
     return Registers();
@@ -423,12 +426,7 @@ void Expander::addOwnedRuns(ReduceIntoOp op, ArrayRef<unsigned> lanes) {
     Value exists = builder.create<arith::CmpIOp>(loc, arith::CmpIPredicate::ne,
                                                  address, constant64(0));
     whereTrue(conjunction(adds, exists), {}, [&, sum = sum, address = address] {
-      Value pointer = builder.create<LLVM::IntToPtrOp>(
-          loc, arrays[op.getTarget()].pointer.getType(), address);
-      Value old =
-          builder.create<LLVM::LoadOp>(loc, builder.getF32Type(), pointer);
-      builder.create<LLVM::StoreOp>(
-          loc, builder.create<arith::AddFOp>(loc, old, sum), pointer);
+      addAtAddress(op, address, sum);
       return Registers();
     });
   }
