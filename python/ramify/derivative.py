@@ -45,15 +45,20 @@ class Recorded:
     ----------
     results : tuple of Result
         What the function returns.
-    saved : tuple of Result
-        What is saved.
+    kept : tuple of Result or int
+        What is saved: a result's number, or what is saved besides the results.
     heads : tuple of int
         Query heads, and heads of the keys.
     """
 
     results: tuple[Result, ...]
-    saved: tuple[Result, ...]
+    kept: tuple[Result | int, ...]
     heads: tuple[int, int]
+
+    @functools.cached_property
+    def saved(self) -> tuple[Result, ...]:
+        """What each of the saved arrays is."""
+        return tuple(self.results[x] if isinstance(x, int) else x for x in self.kept)
 
 
 class Derivative:
@@ -194,9 +199,8 @@ class Derivative:
         if executable not in self._recorded:
             request = forward.describe(*args, **kwargs)
             lowered = known_program(signature, request)
-            kept = (lowered.results[x] if isinstance(x, int) else x for x in self._kept(lowered))
             heads = request["sizes"]["HQ"], key_heads(signature, request["sizes"])
-            self._recorded[executable] = Recorded(lowered.results, tuple(kept), heads)
+            self._recorded[executable] = Recorded(lowered.results, self._kept(lowered), heads)
         return self._recorded[executable]
 
     def _gradients(
@@ -236,12 +240,9 @@ class Derivative:
         )
 
     def saved_results(self, /, *args: Any, **kwargs: Any) -> tuple[Result | int, ...]:
-        """What `forward` saves, without running or compiling code: a result's number, or what is
-        saved besides the results."""
-        own = self.function
-        args, kwargs = own._reserved(args, kwargs)
-        request = self._forward_of(kwargs).describe(*args, **kwargs)
-        return self._kept(known_program(own.signature, request))
+        """What `forward` of these arguments saves, without running it: a result's number, or what
+        is saved besides the results."""
+        return self._recorded_of(*self.function._reserved(args, kwargs)).kept
 
     def _kept(self, lowered: Lowered) -> tuple[Result | int, ...]:
         try:

@@ -170,7 +170,8 @@ class Recorded(torch.autograd.Function):  # type: ignore[misc]
         saved = ctx.saved_tensors  # read once: checkpointing computes them then
         tensors, results = saved[: len(names)], saved[len(names) :]
         given = {**others, **dict(zip(names, tensors, strict=True))}
-        found = gradients.backward(list(results), list(d_outs), **given, wrt=",".join(wrt))
+        with torch._C._AutoDispatchBelowAutograd():
+            found = gradients.backward(list(results), list(d_outs), **given, wrt=",".join(wrt))
         if torch.is_grad_enabled():
             depends = [x for x in (*tensors, *d_outs) if x is not None]
             found = Once.apply(gradients.function.signature.name, len(found), *found, *depends)
