@@ -106,6 +106,8 @@ void ramify::buildSchedulePipeline(OpPassManager &passes,
   options.chunkRows = 32;
   // All of a CPU counts as one SM: enough programs for the cores of most.
   options.programsPerSM = 16;
+  // Rows are multiplied one by one: one product instead of one for each head.
+  passes.addPass(hsa::createSumHeadsFirst());
   ::buildSchedulePipeline(passes, options, choices);
 }
 

@@ -52,18 +52,12 @@
 #ifndef RAMIFY_DIALECTS_HSA_TRANSFORMS_DIFFERENTIATE_H
 #define RAMIFY_DIALECTS_HSA_TRANSFORMS_DIFFERENTIATE_H
 
-#include "mlir/Pass/Pass.h"
+#include "dialects/HSA/Transforms/Passes.h"
 
 namespace ramify::hsa {
 
 /// The attribute of a differentiated program that lists what is saved.
 inline constexpr llvm::StringLiteral kSavedAttrName = "hsa.saved";
-
-#define GEN_PASS_DECL
-#include "dialects/HSA/Transforms/Passes.h.inc"
-
-#define GEN_PASS_REGISTRATION
-#include "dialects/HSA/Transforms/Passes.h.inc"
 
 } // namespace ramify::hsa
 

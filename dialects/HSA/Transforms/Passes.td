@@ -21,4 +21,12 @@ def Differentiate : Pass<"hsa-differentiate", "::mlir::ModuleOp"> {
            "forward (save what the gradient needs) or backward">];
 }
 
+def SumHeadsFirst : Pass<"hsa-sum-heads-first"> {
+  let summary = "sums over heads of products become products of sums";
+  let description = [{
+    See SumHeadsFirst.cpp.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 #endif // RAMIFY_HSA_PASSES_TD

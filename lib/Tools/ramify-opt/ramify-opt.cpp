@@ -4,7 +4,7 @@
 // the result: the tool for lit tests and for trying a pass by hand.
 
 #include "dialects/HSA/IR/HSA.h"
-#include "dialects/HSA/Transforms/Differentiate.h"
+#include "dialects/HSA/Transforms/Passes.h"
 #include "dialects/Tile/IR/Tile.h"
 #include "dialects/Tile/Transforms/AssignLayouts.h"
 #include "dialects/Tile/Transforms/InsertBarriers.h"
@@ -44,6 +44,7 @@ int main(int argc, char **argv) {
   ramify::registerTileToCPUPasses();
   mlir::registerLoopInvariantCodeMotionPass();
   ramify::hsa::registerDifferentiatePass();
+  ramify::hsa::registerSumHeadsFirstPass();
   ramify::registerFoldRowScalesPass();
   ramify::registerMergeRowScalesPass();
   ramify::registerHSASplitLaunchesPass();
