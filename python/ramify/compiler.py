@@ -32,7 +32,7 @@ from .call import (
 )
 from .errors import ArgumentError, UnsupportedError
 from .frontend import Lowered, Signature, captured, lower
-from .schedules import LAUNCHES, SCHEDULES, choose, situation_of, wants_one_launch
+from .schedules import FORWARD_ONLY, LAUNCHES, SCHEDULES, choose, situation_of, wants_one_launch
 from .selection import shared_names
 
 
@@ -43,7 +43,8 @@ class Options:
     Parameters
     ----------
     schedule : str
-        How the work is cut into programs. "auto": as `ramify.schedules.choose` says.
+        How the work is cut into programs. "auto": as `ramify.schedules.choose` says, as always
+        for gradients of a function by one of `ramify.schedules.FORWARD_ONLY`.
         "query_major": one program per query block, which
         gathers its chunks. "chunk_major": one program for some of the queries that selected one
         chunk, whose keys are read once; needs selected chunks, and a workspace of at most
@@ -217,7 +218,9 @@ def compiler_options(
         is_f32=query_dtypes(signature, request) == {"f32"},
         may_round=narrow,
     )
-    if options.schedule == "auto":
+    if options.schedule == "auto" or (
+        derivative == "backward" and options.schedule in FORWARD_ONLY
+    ):
         chosen |= asdict(choose(situation))
     if (launches := chosen.pop("launches")) == "auto":
         launches = "one" if wants_one_launch(situation) else "several"

@@ -15,6 +15,9 @@ from typing import Any
 from .frontend import Role, Signature
 
 SCHEDULES = ("query_major", "chunk_major", "union", "split_kv", "inverse_index", "auto")
+FORWARD_ONLY = ("union", "split_kv")
+"""Schedules of runs whose results are rows of queries; gradients of their functions are chosen as
+with "auto"."""
 LAUNCHES = ("one", "several", "auto")
 
 FEW_PROGRAMS = 128

@@ -54,6 +54,8 @@ STEPS: dict[str, Step] = {
     "eager": torch.compile(hsa, fullgraph=True, backend="eager"),
     "aot_eager": torch.compile(hsa, fullgraph=True, backend="aot_eager"),
     "aot_eager, any shape": torch.compile(hsa, fullgraph=True, backend="aot_eager", dynamic=True),
+    "union": lambda x: rf.ops.hsa_kernel.options(schedule="union")(**x, **OPTIONS),
+    "split_kv": lambda x: rf.ops.hsa_kernel.options(schedule="split_kv")(**x, **OPTIONS),
     "checkpoint": lambda x: checkpoint(hsa, x, use_reentrant=False),
 }
 
