@@ -64,11 +64,18 @@ static CompileDiagnostic describe(Diagnostic &diagnostic) {
 //===----------------------------------------------------------------------===//
 
 namespace {
+/// What is tried.
+struct Attempt {
+  CompileOptions options;
+  /// Why it is launched several times, where that was found out by trying.
+  std::string severalSince;
+};
+
 /// A module on its way down. Each step returns false after an error, which the
 /// handler has collected.
 class Compilation {
 public:
-  explicit Compilation(const CompileOptions &options);
+  explicit Compilation(const Attempt &attempt);
 
   bool parse(std::string_view text);
   /// Down to each level.
@@ -105,6 +112,7 @@ private:
   bool checkNumbers();
 
   const CompileOptions &options;
+  const std::string &severalSince;
   MLIRContext context;
   std::vector<CompileDiagnostic> errors;
   ScopedDiagnosticHandler handler;
@@ -117,8 +125,9 @@ private:
 };
 } // namespace
 
-Compilation::Compilation(const CompileOptions &options)
-    : options(options), context(MLIRContext::Threading::DISABLED),
+Compilation::Compilation(const Attempt &attempt)
+    : options(attempt.options), severalSince(attempt.severalSince),
+      context(MLIRContext::Threading::DISABLED),
       handler(&context, [this](Diagnostic &diagnostic) {
         if (diagnostic.getSeverity() == DiagnosticSeverity::Error)
           errors.push_back(describe(diagnostic));
@@ -248,8 +257,8 @@ bool Compilation::takePlan() {
         std::pair{kLaunchesAttrName, "launches"}})
     if (auto text = op->getAttrOfType<StringAttr>(attribute))
       plan.notes.emplace_back(note, text.str());
-  if (!options.severalSince.empty())
-    plan.notes.emplace_back("launches", "several\t" + options.severalSince);
+  if (!severalSince.empty())
+    plan.notes.emplace_back("launches", "several\t" + severalSince);
   op.erase();
   return true;
 }
@@ -373,21 +382,21 @@ bool Compilation::emitText(StringRef level, std::string &text) {
 // The interface
 //===----------------------------------------------------------------------===//
 
-/// The options without what was tried first, if there is another way.
-static std::optional<CompileOptions>
-getOtherwise(const Compilation &compilation, const CompileOptions &options) {
+/// What to try next, without what was too large, if there is another way.
+static std::optional<Attempt> getNext(const Compilation &compilation,
+                                      const Attempt &attempt) {
   if (!compilation.isTooLarge())
     return std::nullopt;
-  CompileOptions others = options;
+  Attempt next = attempt;
   if (compilation.isOneLaunch()) {
-    others.oneLaunch = false;
-    others.severalSince = compilation.getLastError();
-    return others;
+    next.options.oneLaunch = false;
+    next.severalSince = compilation.getLastError();
+    return next;
   }
-  if (options.otherwise.empty())
+  if (attempt.options.otherwise.empty())
     return std::nullopt;
-  others.schedule = std::exchange(others.otherwise, "");
-  return others;
+  next.options.schedule = std::exchange(next.options.otherwise, "");
+  return next;
 }
 
 static CompileResult finish(Compilation &compilation, std::string output,
@@ -400,14 +409,13 @@ static CompileResult finish(Compilation &compilation, std::string output,
   return result;
 }
 
-CompileResult ramify::compile(std::string_view text,
-                              const CompileOptions &options) {
-  Compilation compilation(options);
+static CompileResult compile(std::string_view text, const Attempt &attempt) {
+  Compilation compilation(attempt);
   runtime::Code code;
   bool done = compilation.parse(text) && compilation.toLLVM() &&
               compilation.emitCode(code);
-  if (auto others = getOtherwise(compilation, options))
-    return compile(text, *others);
+  if (auto next = getNext(compilation, attempt))
+    return ::compile(text, *next);
   if (!done)
     return finish(compilation, "", false);
   runtime::Plan &plan = compilation.getPlan();
@@ -415,9 +423,9 @@ CompileResult ramify::compile(std::string_view text,
   return finish(compilation, plan.serialize(), true);
 }
 
-CompileResult ramify::lower(std::string_view text, std::string_view level,
-                            const CompileOptions &options) {
-  Compilation compilation(options);
+static CompileResult lower(std::string_view text, std::string_view level,
+                           const Attempt &attempt) {
+  Compilation compilation(attempt);
   std::string output;
   bool done = compilation.parse(text);
   if (level == "hsa" || level == "tile" || level == "placed") {
@@ -427,10 +435,20 @@ CompileResult ramify::lower(std::string_view text, std::string_view level,
     return finish(compilation, done ? compilation.print() : "", done);
   }
   done = done && compilation.toLLVM();
-  if (auto others = getOtherwise(compilation, options))
-    return lower(text, level, *others);
+  if (auto next = getNext(compilation, attempt))
+    return ::lower(text, level, *next);
   if (level == "plan")
     return finish(compilation, done ? compilation.getPlan().text() : "", done);
   done = done && compilation.emitText(level, output);
   return finish(compilation, output, done);
+}
+
+CompileResult ramify::compile(std::string_view text,
+                              const CompileOptions &options) {
+  return ::compile(text, Attempt{options, ""});
+}
+
+CompileResult ramify::lower(std::string_view text, std::string_view level,
+                            const CompileOptions &options) {
+  return ::lower(text, level, Attempt{options, ""});
 }

@@ -42,8 +42,6 @@ struct CompileOptions {
   /// A function that selects and attends is launched once, if it can be: one
   /// program for each query block makes all steps.
   bool oneLaunch = false;
-  /// Why it is launched several times where that has been found out before.
-  std::string severalSince;
   /// Sums are added in the same order each time: the same bits.
   bool deterministic = false;
   /// Sums of so few terms that they may be rounded to 16 bits in between.
