@@ -125,9 +125,15 @@ struct FactorOutOfDifference : OpRewritePattern<arith::SubFOp> {
   }
 };
 
-/// The factor of a side that is otherwise as in memory leaves the product.
+/// The factor of a side that is otherwise as in memory, or the same in each
+/// visit, leaves the product.
 struct FactorOutOfDot : OpRewritePattern<DotOp> {
   using OpRewritePattern::OpRewritePattern;
+
+  static bool isGiven(DotOp op, Value value) {
+    Region *visit = op->getParentRegion();
+    return isRead(value) || !visit->isAncestor(value.getParentRegion());
+  }
 
   /// The side without its factor, in its element type.
   static Value strip(PatternRewriter &rewriter, DotOp op, Value side,
@@ -145,14 +151,14 @@ struct FactorOutOfDot : OpRewritePattern<DotOp> {
       Value side = op->getOperand(index), other = op->getOperand(1 - index);
       auto narrow = side.getDefiningOp<arith::TruncFOp>();
       Scaled scaled = splitFactor(narrow ? narrow.getIn() : side);
-      if (!scaled || !isRead(scaled.rest))
+      if (!scaled || !isGiven(op, scaled.rest))
         continue;
       Type factor = scaled.factor.getType();
       bool overRows = hasAnyOf(side.getType(), {Axis::Pos, Axis::Head}) &&
                       llvm::any_of(op.getOver().getAxes(), [](Axis axis) {
                         return axis == Axis::Pos || axis == Axis::Head;
                       });
-      bool toOther = overRows && !isRead(other) &&
+      bool toOther = overRows && !isGiven(op, other) &&
                      hasAllAxesOf(other.getType(), factor) &&
                      getElementTypeOrSelf(other).isF32();
       if (!toOther && hasAnyOf(factor, op.getOver().getAxes()))
