@@ -36,6 +36,7 @@ class Step:
     tiles: str = ""
 
     def owns(self, kernel: str) -> bool:
+        """Whether the kernel is of this program: its own, or one with a suffix to its name."""
         return kernel == self.name or kernel.startswith(f"{self.name}_")
 
 

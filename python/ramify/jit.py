@@ -108,14 +108,56 @@ class JitFunction(_runtime.Callable):
     def reference(self, /, *args: Any, **kwargs: Any) -> Any:
         """Execute the source itself in NumPy float64, one query block at a time.
 
-        Slow and exact; `print` and `breakpoint()` inside the function work. Takes what a call
-        takes and returns float64 arrays.
+        Slow and exact; `print` and `breakpoint()` inside the function work.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            What a call takes, of any dtype and head dimension.
+
+        Returns
+        -------
+        ndarray or tuple of ndarray
+            float64 in the shapes of a call's results, int32 for slots.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            If a shape, a dtype, a length or an option does not fit, or what the source passes to a
+            function of the language.
+        LanguageError
+            If no call can have the function's parameters: without queries, say.
         """
         args, kwargs = tuple(map(plain, args)), {n: plain(x) for n, x in kwargs.items()}
         return reference.run(self.signature, args, kwargs)
 
     def compile(self, /, *args: Any, **kwargs: Any) -> _runtime.Executable:
-        """Compile and load what a call with these arguments would run, without running it."""
+        """Compile and load what a call with these arguments would run, without running it.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            Those of the call. Shapes, dtypes and the device count, values of arrays do not, unless
+            `validate=True`.
+
+        Returns
+        -------
+        Executable
+            The plan, `plan`, with its kernels loaded; also that of each call of the same kind.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            If a shape, a dtype, a device, a scalar or an option does not fit.
+        LanguageError
+            If the source says something that the language does not have, at its line.
+        UnsupportedError
+            If the device is too old, or no kernel exists for a head dimension.
+        CompileError
+            If the compiler refuses the program, by the schedule that was chosen, say.
+        CaptureError, DeviceError
+            If it has to compile while a CUDA graph is captured, or the driver reports an error.
+        """
         args, kwargs = self._reserved(args, kwargs)
         dispatcher, kwargs = self._dispatcher_of(args, kwargs)
         return dispatcher.prepare(*args, **kwargs)
@@ -141,6 +183,25 @@ class JitFunction(_runtime.Callable):
             needed.
         wrt : iterable of str
             Parameters, for "forward" and "backward"; all float arrays unless given.
+        *args, **kwargs
+            The arguments of the call.
+
+        Returns
+        -------
+        str
+            Text that `ramify-opt`, `ramify-translate`, or a tool of the target reads.
+
+        Raises
+        ------
+        ArgumentError, ArgumentTypeError
+            If there is no such level, `wrt` does not go with it or names no parameter, or an
+            argument of the call does not fit.
+        GradientError
+            If a parameter of `wrt` has no gradient.
+        LanguageError, UnsupportedError
+            As in `compile`.
+        CompileError
+            If the target is unknown, has no such level, or the compiler refuses the program.
 
         Notes
         -----
@@ -179,7 +240,23 @@ class JitFunction(_runtime.Callable):
             raise explained(self, error) from None
 
     def explain(self, /, *args: Any, **kwargs: Any) -> str:
-        """What a call will do, before it runs: schedule, launches, arithmetic, bytes."""
+        """What a call will do, before it runs: schedule, launches, arithmetic, bytes.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            Those of the call, which is compiled as by `compile`.
+
+        Returns
+        -------
+        str
+            Lines of text.
+
+        Raises
+        ------
+        Error
+            As in `compile`.
+        """
         args, kwargs = self._reserved(args, kwargs)
         dispatcher, kwargs = self._dispatcher_of(args, kwargs)
         executable = dispatcher.prepare(*args, **kwargs)
@@ -188,7 +265,23 @@ class JitFunction(_runtime.Callable):
         return explain(self.signature, executable, program(self.signature, request), given)
 
     def options(self, **changes: Any) -> JitFunction:
-        """The same function with other choices about compilation, see `Options`."""
+        """The same function with other choices about compilation.
+
+        Parameters
+        ----------
+        **changes
+            Fields of `Options`; the others stay as they are.
+
+        Returns
+        -------
+        JitFunction
+            A new one, with the gradient of one's own that this one has, if any.
+
+        Raises
+        ------
+        ArgumentError
+            If there is no such choice, or a value is out of its range.
+        """
         unknown = set(changes) - set(asdict(self._options))
         if unknown:
             raise ArgumentError(

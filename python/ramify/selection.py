@@ -141,6 +141,7 @@ def plain(value: Any) -> Any:
 
 
 def holds_selection(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+    """Whether an argument of a call is a `Selection`."""
     return any(isinstance(x, Selection) for x in (*args, *kwargs.values()))
 
 

@@ -95,7 +95,7 @@ def test_a_signature_prints_roles_and_layouts() -> None:
         "  k: chunks of 'kv' [B, N, H, D]",
         "  v: chunks of 'kv' [B, N, H, D]",
         "  weights: weights [B, rows, 1 or H or HQ, K]",
-        "  indices: indices of 'kv' [B, rows, H or HQ, K]",
+        "  indices: indices of 'kv' [B, rows, 1 or H or HQ, K]",
         "  scale: float",
         "  softmax_n: constexpr = 0.0",
     ]

@@ -57,7 +57,7 @@ LAYOUTS = {
     Role.QUERY: "[B, L, HQ, D]",
     Role.CHUNKS: "[B, N, H, D]",
     Role.LANDMARKS: "[B, C, 1 or H or HQ, Dr]",
-    Role.INDICES: "[B, rows, H or HQ, K]",
+    Role.INDICES: "[B, rows, 1 or H or HQ, K]",
     Role.WEIGHTS: "[B, rows, 1 or H or HQ, K]",
 }
 """Dimensions of whole arrays."""

@@ -5,6 +5,12 @@ A function states the work of one query block: the query heads that share a key/
 position or at `q_block` consecutive ones. Axes have names, `pos`, `head`, `chunk`, `slot`, `key`,
 `dim`; broadcasting and contraction go by name. The body of each function here is its definition in
 NumPy, and what `fn.reference(...)` executes.
+
+What does not fit is a `ramify.LanguageError` when a call compiles the function, with the user's
+file, line and column, and a `ramify.ArgumentError` where the body here finds it while the reference
+runs. What only the compiler asks for, such as a constant, the reference does not check. Beside what
+each function lists, values meet by name: axes of one name have one size, keys are of one chunk, and
+streams of one partition.
 """
 
 from ..reference.named_array import NamedArray as Array

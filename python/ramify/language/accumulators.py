@@ -23,6 +23,11 @@ def zeros(q: Query, v: Chunks | Query | None = None, *, init: float = 0.0) -> Na
         Gives `dim`.
     init : constexpr float
         The value to start from: -rl.inf for `maximum`, rl.inf for `minimum`.
+
+    Raises
+    ------
+    LanguageError
+        If `q` or `v` is no parameter of that kind, or `init` no constant number.
     """
     rows = q.data.shape[:2]
     if v is None:
@@ -38,6 +43,11 @@ def online_softmax(q: Query, v: Chunks) -> OnlineSoftmax:
     OnlineSoftmax
         `acc.merge(scores, values)` and `acc.push(logit, value)` add to it; `acc.value` is
         `[pos, head, dim]`, `acc.lse` is `[pos, head]`.
+
+    Raises
+    ------
+    LanguageError
+        If `q` or `v` is no parameter of that kind.
     """
     return OnlineSoftmax(q.data.shape[0], q.data.shape[1], v.data.shape[-1])
 
@@ -56,6 +66,14 @@ class OnlineSoftmax:
         A score of -inf excludes its key; so does a key that is not valid. Outside of loops, a
         stream of scores `[pos, head, chunk]` adds one element per chunk, with landmarks
         `[chunk, dim]` or `[head, chunk, dim]` as values.
+
+        Raises
+        ------
+        LanguageError, ArgumentError
+            If scores or values have no `key` axis, nor both a `chunk` axis.
+        LanguageError
+            If they have other axes, or another `dim`, than these; outside of loops, if they are no
+            streams; in a loop, if the softmax is made or read there, or already added to.
         """
         if "chunk" in scores.axes and "chunk" in values.axes:
             shares = softmax(scores, over="chunk")
@@ -76,6 +94,12 @@ class OnlineSoftmax:
         """Add one element: a logit (scalar, `[head]` or `[pos, head]`) with its value.
 
         The value is `[dim]` or `[pos, head, dim]`.
+
+        Raises
+        ------
+        LanguageError
+            If logit or value has other axes, or another `dim`, than these; in a loop, if a softmax
+            that is made before it is read there, or already added to.
         """
         s = np.broadcast_to(expand(named(logit), ("pos", "head")), self._max.shape)
         p = self._rescale(s, s[..., None])

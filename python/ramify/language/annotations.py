@@ -112,7 +112,7 @@ class Landmarks(NamedArray):
 
 
 class ChunkIndices(Slots):
-    """Selected chunks: int32 or int64 `[B, rows, H or HQ, K]`, one row per query block.
+    """Selected chunks: int32 or int64 `[B, rows, 1 or H or HQ, K]`, one row per query block.
 
     -1, and whatever else is no index of a chunk, means an empty slot, which is skipped. A stream
     is read at them by `s.at(indices)`.

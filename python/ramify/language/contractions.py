@@ -37,6 +37,14 @@ def dot(a: NamedArray, b: NamedArray, over: str | None = None) -> NamedArray:
         With the axes of either but `over`. A sum over `key` leaves out keys that are not valid:
         past the end of the sequence, or not in the loop's domain.
 
+    Raises
+    ------
+    LanguageError, ArgumentError
+        If they share no such axis, or several and `over` names none, or not both have `over`.
+    LanguageError
+        If `a` or `b` is no array of floats, both are of 16 bits and not of one dtype, or no other
+        axis is left.
+
     Examples
     --------
     >>> s = rl.dot(q, k[c])     # [pos, head, dim] . [key, dim] -> [pos, head, key]
@@ -70,6 +78,14 @@ def softmax(x: NamedArray, n: float = 0.0, over: str = "key") -> NamedArray:
     -------
     array, float32
         With the axes of `x`. If every score is -inf, or no key is valid, it is 0.
+
+    Raises
+    ------
+    LanguageError, ArgumentError
+        If `x` has no axis `over`, `n` is below 0, or `over` is `head` in a function that selects
+        for each query head.
+    LanguageError
+        If `x` is a condition, or `n` no finite constant.
     """
     if over not in ("key", "slot", "chunk", "head") or over not in x.axes:
         raise ArgumentError(

@@ -26,6 +26,11 @@ def selected(indices: ChunkIndices | Slots) -> SelectedDomain:
         is visited. Slots with a `head` axis are a selection for each query head: then a block has
         one head, and nothing is reduced over `head`. Empty slots (-1, or no index of a chunk) are
         skipped. A chunk in two slots is visited twice.
+
+    Raises
+    ------
+    LanguageError, ArgumentError
+        If `indices` are no slots, or slots for each of several positions.
     """
     if not isinstance(indices, Slots):
         raise ArgumentError(
@@ -53,20 +58,34 @@ def window(
         Start the window at the start of the chunk that holds its first key.
     outside : range domain, optional
         Keys of that domain are not valid here, since another loop covers them.
+
+    Raises
+    ------
+    LanguageError
+        If `k` is no rl.Chunks parameter, `last` no int or a constant outside 0 to 2^31 - 1, or
+        `outside` no range of keys of the same partition.
+    LanguageError, ArgumentError
+        If `align` is neither None nor "chunk".
     """
     return domains.window(k.partition, int(last), align, outside)
 
 
 def own(k: Chunks, *, outside: RangeDomain | None = None) -> RangeDomain:
-    """The chunk in which the query stands, later keys included. Parameters as in `window`."""
+    """The chunk in which the query stands, later keys included.
+
+    Parameters and errors as in `window`.
+    """
     return domains.own(k.partition, outside)
 
 
 def first(k: Chunks, *, keys: int | NamedArray, outside: RangeDomain | None = None) -> RangeDomain:
-    """The first `keys` keys of the sequence. Parameters as in `window`."""
+    """The first `keys` keys of the sequence.
+
+    Parameters and errors as in `window`, with `keys` in place of `last`.
+    """
     return domains.first(k.partition, int(keys), outside)
 
 
 def every(k: Chunks, *, outside: RangeDomain | None = None) -> RangeDomain:
-    """Every chunk. Parameters as in `window`."""
+    """Every chunk. Parameters and errors as in `window`."""
     return domains.every(k.partition, outside)

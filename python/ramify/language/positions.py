@@ -22,17 +22,35 @@ Place: TypeAlias = "ChunkId | Landmarks | Chunks"
 
 
 def positions(k: Chunks, c: ChunkId) -> NamedArray:
-    """Positions of the keys of chunk `c`: int32 `[key]`."""
+    """Positions of the keys of chunk `c`: int32 `[key]`.
+
+    Raises
+    ------
+    LanguageError
+        If `k` is no rl.Chunks parameter, or `c` no chunk of a loop over the partition of `k`.
+    """
     return NamedArray(c.keys, ("key",), c)
 
 
 def query_position() -> NamedArray:
-    """Positions of the block's queries among the keys: int32 `[pos]`."""
+    """Positions of the block's queries among the keys: int32 `[pos]`.
+
+    Raises
+    ------
+    Error
+        If it is called outside of a function of the language.
+    """
     return NamedArray(current().positions, ("pos",))
 
 
 def index(c: Place) -> NamedArray:
-    """Number of the chunk in its partition, from 0: int32."""
+    """Number of the chunk in its partition, from 0: int32.
+
+    Raises
+    ------
+    LanguageError, ArgumentError
+        If `c` is neither the chunk of a loop nor an rl.Landmarks or rl.Chunks parameter.
+    """
     if isinstance(c, ChunkId):
         return named(c.index)
     partition = _partition(c)
@@ -40,7 +58,7 @@ def index(c: Place) -> NamedArray:
 
 
 def start(c: Place) -> NamedArray:
-    """Position of the first key of the chunk: int32."""
+    """Position of the first key of the chunk: int32. Errors as in `index`."""
     size = c.partition.size if isinstance(c, ChunkId) else _partition(c).size
     return index(c) * size
 
@@ -49,6 +67,7 @@ def end(c: Place) -> NamedArray:
     """One past the last key of the chunk: int32.
 
     Of a stream, a partial last chunk ends at N; of a loop's chunk, it ends as a whole one would.
+    Errors as in `index`.
     """
     if isinstance(c, ChunkId):
         return named((c.index + 1) * c.partition.size)
@@ -56,7 +75,13 @@ def end(c: Place) -> NamedArray:
 
 
 def length(c: Landmarks | Chunks) -> NamedArray:
-    """Keys in each chunk, a stream: int32. A partial last chunk has fewer than the others."""
+    """Keys in each chunk, a stream: int32. A partial last chunk has fewer than the others.
+
+    Raises
+    ------
+    LanguageError, ArgumentError
+        If `c` is no rl.Landmarks or rl.Chunks parameter.
+    """
     if isinstance(c, ChunkId):
         raise ArgumentError("rl.length is of all chunks: rl.length(landmarks)")
     partition = _partition(c)
@@ -66,7 +91,10 @@ def length(c: Landmarks | Chunks) -> NamedArray:
 
 
 def distance(c: Place) -> NamedArray:
-    """How far the query stands behind the first key of the chunk: `query_position() - start(c)`."""
+    """How far the query stands behind the first key of the chunk: `query_position() - start(c)`.
+
+    Errors as in `index`.
+    """
     return query_position() - start(c)
 
 

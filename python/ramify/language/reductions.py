@@ -21,24 +21,38 @@ def sum(x: NamedArray, over: str) -> NamedArray:
     x : array
     over : {"key", "head", "dim", "chunk", "slot"}
         The axis that goes. Over `chunk` a stream is walked through once more.
+
+    Raises
+    ------
+    LanguageError, ArgumentError
+        If `over` is no such axis of `x`, or is `head` in a function that selects for each query
+        head.
+    LanguageError
+        If `x` is a condition.
     """
     return _reduce(np.sum, x, over, 0.0)
 
 
 def max(x: NamedArray, over: str) -> NamedArray:
-    """Take the largest element over an axis; over nothing it is -inf. Parameters as in `sum`."""
+    """Take the largest element over an axis; over nothing it is -inf.
+
+    Parameters and errors as in `sum`.
+    """
     return _reduce(np.max, x, over, -np.inf)
 
 
 def min(x: NamedArray, over: str) -> NamedArray:
-    """Take the smallest element over an axis; over nothing it is inf. Parameters as in `sum`."""
+    """Take the smallest element over an axis; over nothing it is inf.
+
+    Parameters and errors as in `sum`.
+    """
     return _reduce(np.min, x, over, np.inf)
 
 
 def logsumexp(x: NamedArray, over: str) -> NamedArray:
     """Log of the sum of exp(x) over an axis, without overflow; -inf if all of x is -inf.
 
-    Parameters as in `sum`.
+    Parameters and errors as in `sum`.
     """
     return _reduce(_logsumexp, x, over, -np.inf)
 

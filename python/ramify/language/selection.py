@@ -33,6 +33,11 @@ def topk(s: NamedArray, k: int, order: str = "nearest") -> Slots:
         int32, with `slot` in place of `chunk`. Of equal scores the higher index wins; with fewer
         than k chunks the last slots are -1.
 
+    Raises
+    ------
+    LanguageError, ArgumentError
+        If `s` is no such stream, or `k` or `order` none of these constants.
+
     Examples
     --------
     >>> slots = rl.topk(rl.where(rl.end(landmarks) <= rl.query_position(), s, -rl.inf), 8)
@@ -83,6 +88,13 @@ def cumsum(
         Leave out the element itself.
     reverse : constexpr bool
         Sum from the last slot.
+
+    Raises
+    ------
+    LanguageError, ArgumentError
+        If `x` has no `slot` axis, or `over` is another one.
+    LanguageError
+        If `x` is a condition, or a flag no constant.
     """
     if over != "slot" or "slot" not in x.axes:
         raise ArgumentError(f"cumsum goes over 'slot'; the array has {x.axes}, found {over!r}")
@@ -96,5 +108,11 @@ def cumsum(
 
 
 def detach(x: NamedArray) -> NamedArray:
-    """Give the value itself; no gradient flows through it."""
+    """Give the value itself; no gradient flows through it.
+
+    Raises
+    ------
+    LanguageError
+        If `x` is no value, such as keys as a whole.
+    """
     return x

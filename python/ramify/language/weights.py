@@ -9,7 +9,13 @@ from .selection import cumsum
 
 
 def softplus(x: NamedArray) -> NamedArray:
-    """log(1 + exp(x)), without overflow; the gradient is sigmoid(x) everywhere."""
+    """log(1 + exp(x)), without overflow; the gradient is sigmoid(x) everywhere.
+
+    Raises
+    ------
+    LanguageError
+        If `x` is no number, such as a condition.
+    """
     small = where(x > 0, -x, x)
     return where(x > 0, x, 0.0) + log(1.0 + exp(small))
 
@@ -29,6 +35,11 @@ def stick_breaking(s: NamedArray) -> NamedArray:
     -------
     array, float32
         With the axes of `s`; over the slots they sum to less than 1.
+
+    Raises
+    ------
+    LanguageError, ArgumentError
+        If `s` has no `slot` axis.
 
     Notes
     -----

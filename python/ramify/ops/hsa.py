@@ -65,7 +65,7 @@ def hsa(
         Values, in the dtype of `q`.
     weights : array `[B, rows, 1 or H or HQ, K]`
         Weight of each slot, float32 or the dtype of `q`, of any sign.
-    indices : array `[B, rows, H or HQ, K]`
+    indices : array `[B, rows, 1 or H or HQ, K]`
         int32 or int64. A slot of -1, or any index outside [0, ceil(N / chunk_size)), is skipped,
         whatever its weight. A chunk in two slots counts twice. There is one row for each query
         block, rows = ceil(L / q_block). Layers that share them pass a `ramify.Selection`.

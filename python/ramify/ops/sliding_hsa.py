@@ -72,7 +72,7 @@ def sliding_hsa(
         Values, in the dtype of `q`.
     weights : array `[B, rows, 1 or H or HQ, K]`
         Weight of each slot, float32 or the dtype of `q`, of any sign.
-    indices : array `[B, rows, H or HQ, K]`
+    indices : array `[B, rows, 1 or H or HQ, K]`
         int32 or int64; -1, or any index of no chunk, is skipped.
     chunk_size : int
         Keys in a chunk: a multiple of 16 from 16 to 256.

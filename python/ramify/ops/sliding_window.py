@@ -84,7 +84,7 @@ def sliding_window(
         Keys, in the dtype of `q`; HQ is a multiple of H.
     v : array `[B, N, H, Dv]`
         Values, in the dtype of `q`.
-    indices : array `[B, rows, H or HQ, K]`, optional
+    indices : array `[B, rows, 1 or H or HQ, K]`, optional
         Further chunks of each query block, int32 or int64: stripes, dilated or cascaded windows,
         patterns that depend on the length. -1, or any index of no chunk, is skipped.
     chunk_size : int
