@@ -8,6 +8,7 @@
 #include "dialects/Tile/IR/Tile.h"
 #include "dialects/Tile/Transforms/AssignLayouts.h"
 #include "dialects/Tile/Transforms/InsertBarriers.h"
+#include "dialects/Tile/Transforms/StageComputedOperands.h"
 #include "dialects/Tile/Transforms/StageLeftOperands.h"
 #include "dialects/Tile/Transforms/StageThroughShared.h"
 #include "dialects/Tile/Transforms/StageTransposes.h"
@@ -156,11 +157,15 @@ void ramify::buildPlacementPipeline(OpPassManager &passes,
   // Before layouts: the copies it makes want layouts of their own.
   passes.addNestedPass<tile::KernelOp>(
       tile::createStageThroughSharedPass(staging));
+  // What is computed of keys and landmarks is computed once for all warps.
+  passes.addNestedPass<tile::KernelOp>(
+      tile::createStageComputedOperandsPass(target.sharedPerCTA));
   // What warps transpose between them goes there too; what is there already is
   // only read the other way.
   passes.addNestedPass<tile::KernelOp>(tile::createStageTransposesPass());
   // Large queries are read again from shared memory rather than kept.
-  passes.addNestedPass<tile::KernelOp>(tile::createStageLeftOperandsPass());
+  passes.addNestedPass<tile::KernelOp>(
+      tile::createStageLeftOperandsPass(target.sharedPerCTA));
   // Rings bring conditions and indices that are often constant or the same.
   passes.addPass(createCanonicalizerPass());
   passes.addPass(createCSEPass());

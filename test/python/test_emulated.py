@@ -186,7 +186,12 @@ def test_select_and_attend(target: str) -> None:
 
 # ---- gradients of walks over all chunks --------------------------------------------------
 
-STREAMS = ["compressed", "shares_of_picks", "largest_of_the_group", "terms", "temperatures"]
+STREAMS = {
+    **dict.fromkeys(("compressed", "shares_of_picks", "terms", "temperatures"), (16, 70)),
+    "largest_of_the_group": (64, 33),
+    "normalised": (128, 17),
+}
+"""Functions that reduce all chunks, their dim, and chunks of more than one tile."""
 
 
 @pytest.mark.parametrize(
@@ -197,7 +202,8 @@ STREAMS = ["compressed", "shares_of_picks", "largest_of_the_group", "terms", "te
 @pytest.mark.parametrize("name", STREAMS)
 def test_stream_gradients(name: str, dtype: torch.dtype, tolerance: float, target: str) -> None:
     function = streams.FUNCTIONS[name]
-    call, more, grads = streams.backward_call(function, dtype, chunks=70)
+    dim, chunks = STREAMS[name]
+    call, more, grads = streams.backward_call(function, dtype, D=dim, chunks=chunks)
     wrt = tuple(n for n in streams.arrays_of(function))
     program = function.ir("backward", **call, target=target, wrt=wrt)
     plan, ptx = (_compiler.lower(program, level, {"target": target}) for level in ("plan", "ptx"))

@@ -93,19 +93,13 @@ struct ProductRows {
 };
 
 /// Whether warps can share the columns of products that have fewer rows than
-/// others: if these are only summed up and written. Reducing a row of them,
-/// transposing or multiplying them would move elements between warps, and so
-/// would sums over the rows that are then dealt.
+/// others: if these are only summed up, reduced and written. Transposing or
+/// multiplying them would move tiles between warps.
 static bool sharesColumnsOfFewRows(KernelOp kernel, const ProductRows &rows) {
   if (rows.common == rows.most || rows.most % kRowsPerWarp)
     return false;
   WalkResult result = kernel.walk([&](Operation *op) -> WalkResult {
-    if (auto reduce = dyn_cast<ReduceOp>(op)) {
-      RankedTensorType type = tensorType(reduce.getInput());
-      return failure(type.getRank() == 2 &&
-                     (reduce.getAxis() == 0 || rows.isFew(reduce.getInput())));
-    }
-    if (isa<ScanOp, SortOp, TopKOp, TransposeOp, StoreSharedOp>(op))
+    if (isa<ScanOp, SortOp, TopKOp, TransposeOp>(op))
       return failure(llvm::any_of(
           op->getOperands(), [&](Value value) { return rows.isFew(value); }));
     auto dot = dyn_cast<DotOp>(op);

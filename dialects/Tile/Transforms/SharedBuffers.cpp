@@ -19,6 +19,23 @@ int64_t SharedBuffers::getBytes(RankedTensorType tile) {
   return SharedLayout(getBufferType(tile, 1, chooseShared(tile))).bytes();
 }
 
+/// For vectors that warps exchange, and rows of f32 that are padded.
+static constexpr int64_t kSmallBytes = 8 * 1024;
+
+bool SharedBuffers::hasRoom(KernelOp kernel, RankedTensorType tile,
+                            int64_t sharedBytes) {
+  int64_t bytes = getBytes(tile) + kSmallBytes;
+  kernel.walk([&](AllocSharedOp op) {
+    auto type = cast<MemRefType>(op.getType());
+    bytes += type.getDimSize(0) * SharedLayout(type).bytes();
+  });
+  kernel.walk([&](TransposeOp op) {
+    if (!op.getInput().getDefiningOp<LoadSharedOp>())
+      bytes += getBytes(op.getInput().getType());
+  });
+  return bytes <= sharedBytes;
+}
+
 Value SharedBuffers::get(RankedTensorType tile, int64_t stages,
                          Operation *owner) {
   return get(getBufferType(tile, stages, chooseShared(tile)), owner);

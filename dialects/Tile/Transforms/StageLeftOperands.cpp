@@ -4,6 +4,8 @@
 #include "dialects/Tile/Transforms/StageLeftOperands.h"
 
 #include "dialects/Tile/IR/Layout.h"
+#include "dialects/Tile/Transforms/SharedBuffers.h"
+#include "dialects/Tile/Transforms/StageThroughShared.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Builders.h"
@@ -15,8 +17,7 @@ using namespace ramify::tile;
 static constexpr int64_t kManyRegisters16 = 48;
 static constexpr int64_t kManyRegisters32 = 32;
 
-/// Of one thread, when a warp has 16 rows.
-static bool takesManyRegisters(RankedTensorType type) {
+bool ramify::tile::takesManyRegisters(RankedTensorType type) {
   int64_t bytes = type.getElementTypeBitWidth() / 8;
   int64_t registers = 16 * type.getDimSize(1) * bytes / (32 * 4);
   return registers >= (bytes == 4 ? kManyRegisters32 : kManyRegisters16);
@@ -77,6 +78,11 @@ struct StageLeftOperandsPass
     : PassWrapper<StageLeftOperandsPass, OperationPass<KernelOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(StageLeftOperandsPass)
 
+  StageLeftOperandsPass() = default;
+  StageLeftOperandsPass(const StageLeftOperandsPass &other)
+      : PassWrapper(other) {}
+  explicit StageLeftOperandsPass(int64_t bytes) { sharedBytes = bytes; }
+
   StringRef getArgument() const final { return "tile-stage-left-operands"; }
   StringRef getDescription() const final {
     return "Leave large left operands of products in shared memory";
@@ -88,15 +94,24 @@ struct StageLeftOperandsPass
         gathers.push_back(gather);
     });
     for (GatherOp gather : gathers)
-      stage(gather);
+      if (SharedBuffers::hasRoom(getOperation(),
+                                 cast<RankedTensorType>(gather.getType()),
+                                 sharedBytes))
+        stage(gather);
   }
+
+  Option<int64_t> sharedBytes{
+      *this, "shared-bytes",
+      llvm::cl::desc("Shared memory that a program may use"),
+      llvm::cl::init(StagingOptions().sharedBytes)};
 };
 } // namespace
 
-std::unique_ptr<Pass> ramify::tile::createStageLeftOperandsPass() {
-  return std::make_unique<StageLeftOperandsPass>();
+std::unique_ptr<Pass>
+ramify::tile::createStageLeftOperandsPass(int64_t sharedBytes) {
+  return std::make_unique<StageLeftOperandsPass>(sharedBytes);
 }
 
 void ramify::tile::registerStageLeftOperandsPass() {
-  registerPass([] { return createStageLeftOperandsPass(); });
+  PassRegistration<StageLeftOperandsPass>();
 }

@@ -35,12 +35,18 @@
 #ifndef RAMIFY_DIALECTS_TILE_TRANSFORMS_STAGELEFTOPERANDS_H
 #define RAMIFY_DIALECTS_TILE_TRANSFORMS_STAGELEFTOPERANDS_H
 
+#include "mlir/IR/BuiltinTypes.h"
 #include "mlir/Pass/Pass.h"
 
 namespace ramify::tile {
 
-/// `tile-stage-left-operands`, on every tile.kernel.
-std::unique_ptr<mlir::Pass> createStageLeftOperandsPass();
+/// Whether a thread has better uses for the registers that a left operand
+/// takes, when a warp has 16 rows.
+bool takesManyRegisters(mlir::RankedTensorType type);
+
+/// `tile-stage-left-operands`, on every tile.kernel: a program may use so many
+/// bytes of shared memory.
+std::unique_ptr<mlir::Pass> createStageLeftOperandsPass(int64_t sharedBytes);
 void registerStageLeftOperandsPass();
 
 } // namespace ramify::tile

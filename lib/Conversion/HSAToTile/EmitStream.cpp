@@ -357,13 +357,18 @@ FailureOr<Value> StreamEmitter::combineHead(hsa::Monoid monoid, Value input,
   return emitCombine(b, monoid, before, *tile);
 }
 
+/// Columns of the rows of all heads that are read at once where something is
+/// made once for a program.
+static constexpr int64_t kColumnsAtOnce = 256;
+
 /// What `next` makes of `start`, head by head: in a loop if it can be, and if
-/// it is for tiles of chunks. What is made once may be a side of a product,
-/// whose threads hold other elements than those that a loop would carry.
+/// it is for tiles of chunks, or if the rows of all heads are many.
 FailureOr<Value> StreamEmitter::forEachHead(ValueRange inputs, Value start,
                                             NextHead next) {
-  bool isOnce = llvm::none_of(inputs, [](Value input) {
-    return hasAxis(input.getType(), Axis::Chunk);
+  bool isOnce = llvm::none_of(inputs, [&](Value input) {
+    return hasAxis(input.getType(), Axis::Chunk) ||
+           (shape.depth &&
+            shape.heads * getSize(input.getType(), Axis::Dim) > kColumnsAtOnce);
   });
   if (shape.heads == 1 || isOnce || !llvm::all_of(inputs, isForAnyCounter)) {
     Result result = start;

@@ -90,25 +90,8 @@ static Value toScalar(TileBuilder &b, Value tile) {
              : tile;
 }
 
-/// Where threads hold the rows, a product adds them up: of the tile, turned,
-/// with a column of ones.
 Value StreamEmitter::sumDown(Value tile) {
-  auto type = cast<RankedTensorType>(tile.getType());
-  if (!shape.depth || type.getRank() != 2)
-    return toScalar(b, b.reduce(tile::Combine::Sum, tile, 0));
-  int64_t rows = type.getDimSize(0), columns = type.getDimSize(1);
-  auto f32 = [&](int64_t height, int64_t width) {
-    return RankedTensorType::get({height, width}, b.getF32Type());
-  };
-  Type ones = f32(rows, shape.slotMultiple);
-  Value first = b.compare(Predicate::eq, b.iota(shape.slotMultiple), b.i32(0));
-  Value column =
-      b.choose(b.repeat(first, 0, ones), b.full(ones, 1), b.full(ones, 0));
-  Value turned = b.create<tile::TransposeOp>(f32(columns, rows), tile);
-  Type result = f32(columns, shape.slotMultiple);
-  Value sums = b.create<tile::DotOp>(result, turned, /*transposed=*/false,
-                                     column, b.full(result, 0));
-  return b.reduce(tile::Combine::Sum, sums, 1);
+  return toScalar(b, b.reduce(tile::Combine::Sum, tile, 0));
 }
 
 /// The sum of the rows that stand for a query.

@@ -3,6 +3,8 @@
 
 #include "StreamEmitter.h"
 
+#include "StreamReductions.h"
+
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -80,6 +82,22 @@ void StreamEmitter::set(Value value, StreamHead head, Value tile) {
   frames.back()[{value, key}] = tile;
 }
 
+bool StreamEmitter::isKnown(Value value, StreamHead head) const {
+  Operation *op = value.getDefiningOp();
+  int64_t key = hasAxis(value.getType(), Axis::Head) ? head.key() : 0;
+  for (const Frame &frame : frames)
+    if (!op || frame.contains({value, key}))
+      return true;
+  if (isStreamReduction(op) || isa<hsa::TakeOp>(op))
+    return false;
+  return llvm::all_of(op->getOperands(), [&](Value operand) {
+    if (hasAxis(value.getType(), Axis::Head))
+      return isKnown(operand, head);
+    return llvm::all_of(headsOf(operand.getType()),
+                        [&](StreamHead one) { return isKnown(operand, one); });
+  });
+}
+
 void StreamEmitter::forgetRows() {
   for (Frame &frame : frames)
     for (auto [key, tile] : llvm::to_vector(frame)) {
@@ -117,6 +135,13 @@ static bool isReadWhereUsed(Value value, int64_t heads) {
   return heads > 1 && value.getDefiningOp<hsa::LoadOp>() &&
          hasAxis(value.getType(), Axis::Head) &&
          hasAxis(value.getType(), Axis::Dim);
+}
+
+void StreamEmitter::forgetRowsOfHeads() {
+  for (Frame &frame : frames)
+    for (auto [key, tile] : llvm::to_vector(frame))
+      if (isReadWhereUsed(key.first, shape.heads))
+        frame.erase(key);
 }
 
 LogicalResult StreamEmitter::prepare(Value value, Axis loop) {
@@ -200,6 +225,11 @@ FailureOr<Value> StreamEmitter::emitElementwise(Operation *op,
   if (!OpTrait::hasElementwiseMappableTraits(op) || op->getNumResults() != 1)
     return op->emitOpError("is not an operation that a schedule over streams "
                            "can lower");
+  // What all heads share stands there for the others as well: what is of one
+  // head should not wait for it.
+  for (Value operand : op->getOperands())
+    if (shape.heads > 1 && isOfAnyHead(operand) && failed(get(operand, head)))
+      return failure();
   IRMapping mapping;
   SmallVector<Value> operands;
   for (Value operand : op->getOperands()) {

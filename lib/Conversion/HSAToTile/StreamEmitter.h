@@ -64,6 +64,8 @@ public:
 
   /// The tile of `value` for `head`.
   mlir::FailureOr<mlir::Value> get(mlir::Value value, StreamHead head);
+  /// Whether all reductions of streams that `value` is made of are known.
+  bool isKnown(mlir::Value value, StreamHead head) const;
   /// Says what a value is that was made elsewhere.
   void set(mlir::Value value, StreamHead head, mlir::Value tile);
 
@@ -85,6 +87,8 @@ public:
   /// Forgets rows over dim that are not results of walks: they are read again
   /// rather than kept while a walk needs the registers.
   void forgetRows();
+  /// The same of queries that are read for each head where they are used.
+  void forgetRowsOfHeads();
 
   /// Repeats a tile of `from` into the shape of `to`.
   mlir::Value emitBroadcast(mlir::Value tile, mlir::Type from, mlir::Type to);

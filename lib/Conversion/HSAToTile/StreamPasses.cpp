@@ -136,6 +136,7 @@ static LogicalResult emitPass(StreamEmitter &emitter,
         return failure();
     llvm::append_range(states, one.start(emitter));
   }
+  emitter.forgetRowsOfHeads();
   Value visible = countVisible(emitter, reductions);
   auto loop = b.create<scf::ForOp>(b.index(0), b.toIndex(visible),
                                    b.index(emitter.shape.chunks), states);
@@ -177,8 +178,71 @@ static LogicalResult emitPass(StreamEmitter &emitter,
 // All of them
 //===----------------------------------------------------------------------===//
 
-FailureOr<unsigned> ramify::emitStreamPasses(StreamEmitter &emitter,
-                                             hsa::ProgramOp program) {
+/// Registers of a thread for the sums that one walk keeps and for tiles of
+/// scores: those that are computed for each head, and those of all heads.
+static constexpr int64_t kSumsAndScores = 256, kScores = 4;
+
+/// What `columns` of 32 bits take, when a warp has 16 rows.
+static int64_t countRegisters(int64_t columns) { return columns / 2; }
+
+/// Tiles of scores that all heads share while those of one head are computed.
+static int64_t countSharedScores(hsa::ProgramOp program) {
+  llvm::DenseSet<Value> shared;
+  program.walk([&](hsa::BroadcastOp op) {
+    Type input = op.getInput().getType();
+    if (hasAxis(input, Axis::Pos) && hasAxis(input, Axis::Chunk) &&
+        !hasAxis(input, Axis::Head) && hasAxis(op.getType(), Axis::Head))
+      shared.insert(op.getInput());
+  });
+  return shared.size();
+}
+
+int64_t ramify::countSumsOfWalk(hsa::ProgramOp program, int64_t chunks,
+                                int64_t dim) {
+  int64_t scores = kScores + countSharedScores(program);
+  int64_t most = kSumsAndScores - scores * countRegisters(chunks);
+  return std::max<int64_t>(most / countRegisters(dim), 1);
+}
+
+/// Those that one walk makes. Sums with a column for each dim are many where a
+/// program has many heads: a few at a time, each with a walk that computes what
+/// they are summed of again, and one for what goes to memory unless little
+/// stands beside the sums.
+static SmallVector<SmallVector<StreamReduction>>
+cutPass(const StreamEmitter &emitter, ArrayRef<StreamReduction> reductions) {
+  auto isSum = [](const StreamReduction &one) {
+    return isa<hsa::DotOp>(one.op);
+  };
+  int64_t sums = llvm::count_if(reductions, isSum), dim = 1;
+  for (const StreamReduction &one : llvm::make_filter_range(reductions, isSum))
+    dim = std::max(dim, getSize(one.op->getResult(0).getType(), Axis::Dim));
+  int64_t walks = 1;
+  if (emitter.shape.depth && sums > 1)
+    walks = llvm::divideCeil(
+        sums, countSumsOfWalk(emitter.body.program, emitter.shape.chunks, dim));
+  int64_t ofWalk = llvm::divideCeil(std::max<int64_t>(sums, 1), walks);
+  SmallVector<SmallVector<StreamReduction>> cut(walks);
+  int64_t number = 0;
+  for (const StreamReduction &one : reductions)
+    cut[isSum(one) ? number++ / ofWalk : 0].push_back(one);
+  bool isFull = emitter.shape.depth && sums > 1 &&
+                countSharedScores(emitter.body.program);
+  if (walks == 1 && !isFull)
+    return cut;
+  auto isAdd = [](const StreamReduction &one) {
+    return isa<hsa::AddOp>(one.op);
+  };
+  SmallVector<StreamReduction> added;
+  llvm::copy_if(cut[0], std::back_inserter(added), isAdd);
+  llvm::erase_if(cut[0], isAdd);
+  if (!added.empty())
+    cut.push_back(added);
+  return cut;
+}
+
+FailureOr<unsigned>
+ramify::emitStreamPasses(StreamEmitter &emitter, hsa::ProgramOp program,
+                         llvm::function_ref<LogicalResult()> between) {
   PassNumbers numbers(program);
   std::map<int, SmallVector<StreamReduction>> passes;
   for (Operation &op : program.getBody().front()) {
@@ -195,10 +259,20 @@ FailureOr<unsigned> ramify::emitStreamPasses(StreamEmitter &emitter,
     for (StreamHead head : getReductionHeads(emitter, &op))
       passes[*pass].emplace_back(&op, head, numbers.takes.lookup(&op));
   }
-  for (auto &[number, reductions] : passes)
-    if (failed(emitPass(emitter, reductions)))
-      return failure();
-  if (!program.getBody().front().getOps<hsa::AddOp>().empty())
+  bool isGradient = !program.getBody().front().getOps<hsa::AddOp>().empty();
+  unsigned walks = 0;
+  for (auto &[number, reductions] : passes) {
+    auto cut = cutPass(emitter, reductions);
+    for (ArrayRef<StreamReduction> walk : cut) {
+      if (failed(emitPass(emitter, walk)) ||
+          (cut.size() > 1 && failed(between())))
+        return failure();
+      if (isGradient && emitter.shape.heads > 1)
+        emitter.forgetRows();
+    }
+    walks += cut.size();
+  }
+  if (isGradient)
     emitter.forgetRows();
-  return unsigned(passes.size());
+  return walks;
 }

@@ -24,9 +24,15 @@
 namespace ramify {
 
 /// Emits all reductions of streams of the program; the emitter knows their
-/// results afterwards.
-mlir::FailureOr<unsigned> emitStreamPasses(StreamEmitter &emitter,
-                                           hsa::ProgramOp program);
+/// results afterwards. Where sums need several walks, `between` is called after
+/// each of these. Returns how many walks there are.
+mlir::FailureOr<unsigned>
+emitStreamPasses(StreamEmitter &emitter, hsa::ProgramOp program,
+                 llvm::function_ref<mlir::LogicalResult()> between);
+
+/// How many sums with `dim` columns a thread has registers for in one walk over
+/// tiles of so many chunks; one at least.
+int64_t countSumsOfWalk(hsa::ProgramOp program, int64_t chunks, int64_t dim);
 
 /// The topk whose picks `slots` are, all or a part of them, in its order; null
 /// if there is none.

@@ -105,36 +105,61 @@ static LogicalResult emitSums(StreamEmitter &emitter, hsa::ProgramOp program) {
   return success();
 }
 
-static LogicalResult emitStreamResults(StreamEmitter &emitter,
-                                       tile::KernelOp kernel,
-                                       hsa::ReturnOp results) {
-  TileBuilder &b = emitter.b;
-  const Rows &rows = emitter.body.rows;
-  Block &body = kernel.getBody().front();
-  unsigned first = body.getNumArguments() - results.getNumOperands();
+namespace {
+/// Writes the results, each as soon as it is known where walks are many: no
+/// later walk has to keep it.
+class StreamResults {
+public:
+  StreamResults(StreamEmitter &emitter, tile::KernelOp kernel,
+                hsa::ReturnOp results)
+      : emitter(emitter), results(results),
+        arrays(kernel.getBody().front().getArguments().take_back(
+            results.getNumOperands())) {}
+
+  /// Those that no reduction is lacking for, or all.
+  LogicalResult emitKnown(bool all);
+
+private:
+  LogicalResult emit(Value result, Value array, StreamHead head);
+
+  StreamEmitter &emitter;
+  hsa::ReturnOp results;
+  ArrayRef<BlockArgument> arrays;
+  llvm::DenseSet<std::pair<unsigned, int64_t>> written;
+};
+} // namespace
+
+LogicalResult StreamResults::emitKnown(bool all) {
   for (auto [index, result] : llvm::enumerate(results.getOperands())) {
     if (isa<hsa::SumsType>(result.getType()))
       continue; // in memory already
-    Value target = body.getArgument(first + index);
-    Type element = cast<MemRefType>(target.getType()).getElementType();
-    bool hasHeads = hasAxis(result.getType(), Axis::Head);
-    for (StreamHead head : emitter.headsOf(result.getType())) {
-      FailureOr<Value> tile = emitter.get(result, head);
-      if (failed(tile))
+    for (StreamHead head : emitter.headsOf(result.getType()))
+      if ((all || emitter.isKnown(result, head)) &&
+          written.insert({index, head.number}).second &&
+          failed(emit(result, arrays[index], head)))
         return failure();
-      b.setLoc(results.getLoc());
-      Value value = clearPadding(emitter, *tile, result.getType());
-      if (element != getElementTypeOrSelf(value))
-        value = b.create<arith::TruncFOp>(withElement(value.getType(), element),
-                                          value);
-      Value row = hasHeads ? b.createOrFold<arith::AddIOp>(rows.firstHead,
-                                                           b.index(head.number))
-                           : rows.keyHead;
-      b.create<tile::ScatterOp>(
-          value, target, ValueRange{rows.batch, rows.query, row}, rows.stored);
-    }
   }
-  b.create<tile::EndOp>();
+  return success();
+}
+
+LogicalResult StreamResults::emit(Value result, Value array, StreamHead head) {
+  TileBuilder &b = emitter.b;
+  const Rows &rows = emitter.body.rows;
+  FailureOr<Value> tile = emitter.get(result, head);
+  if (failed(tile))
+    return failure();
+  b.setLoc(results.getLoc());
+  Type element = cast<MemRefType>(array.getType()).getElementType();
+  Value value = clearPadding(emitter, *tile, result.getType());
+  if (element != getElementTypeOrSelf(value))
+    value =
+        b.create<arith::TruncFOp>(withElement(value.getType(), element), value);
+  Value row =
+      hasAxis(result.getType(), Axis::Head)
+          ? b.createOrFold<arith::AddIOp>(rows.firstHead, b.index(head.number))
+          : rows.keyHead;
+  b.create<tile::ScatterOp>(
+      value, array, ValueRange{rows.batch, rows.query, row}, rows.stored);
   return success();
 }
 
@@ -190,21 +215,56 @@ static PartitionSize emitSize(BodyEmitter &body, StringRef partition) {
   return size;
 }
 
-/// How many chunks a tile has: fewer where registers are counted and the long
-/// rows of chunks are added up beside those of queries.
-static int64_t chooseChunks(hsa::ProgramOp program, const TileLimits &limits) {
-  int64_t dim = 0;
-  for (auto add : program.getBody().front().getOps<hsa::AddOp>())
-    if (hasAxis(add.getValue().getType(), Axis::Chunk))
-      dim = std::max(dim, getSize(add.getValue().getType(), Axis::Dim));
-  if (!limits.registers || dim <= 64)
-    return limits.streamChunks;
-  // Products of f32 take twice the registers.
-  bool isWide = llvm::any_of(program.getArgumentTypes(), [](Type type) {
-    auto query = dyn_cast<hsa::QueryType>(type);
-    return query && query.getElementType().isF32();
+/// Whether there are products of f32, which take twice the registers.
+static bool hasProductsOfF32(hsa::ProgramOp program) {
+  WalkResult result = program.walk([](hsa::DotOp dot) -> WalkResult {
+    return failure(llvm::all_of(dot->getOperandTypes(), [](Type type) {
+      return getFootprintSize(type) == 2 && getElementTypeOrSelf(type).isF32();
+    }));
   });
-  return std::min<int64_t>(limits.streamChunks, isWide || dim > 128 ? 16 : 32);
+  return result.wasInterrupted();
+}
+
+/// Whether products have a side that is computed of landmarks.
+static bool computesLandmarks(hsa::ProgramOp program) {
+  WalkResult result = program.walk([](hsa::DotOp dot) -> WalkResult {
+    return failure(llvm::any_of(dot->getOperands(), [](Value side) {
+      return hasAxis(side.getType(), Axis::Chunk) &&
+             hasAxis(side.getType(), Axis::Dim) && !isStreamRead(side);
+    }));
+  });
+  return result.wasInterrupted();
+}
+
+/// Fewer chunks, and rows of several heads, where registers are counted and the
+/// rows of chunks that are added up beside those of queries are long or many.
+static void fitSums(StreamShape &shape, hsa::ProgramOp program,
+                    const TileLimits &limits) {
+  int64_t dim = 0, numbers = 0;
+  for (auto add : program.getBody().front().getOps<hsa::AddOp>()) {
+    Type type = add.getValue().getType();
+    if (!hasAxis(type, Axis::Chunk))
+      continue;
+    dim = std::max(dim, getSize(type, Axis::Dim));
+    numbers += !hasAxis(type, Axis::Dim);
+  }
+  if (!limits.registers || !dim)
+    return;
+  bool isF32 = hasProductsOfF32(program);
+  if (dim <= 64) {
+    bool isMuch = isF32 && (shape.heads > 1 || computesLandmarks(program));
+    bool isCut = countSumsOfWalk(program, shape.chunks, dim) < shape.heads;
+    // Each thread has a number of each of its columns' chunks.
+    if (isMuch || isCut || numbers > 1)
+      shape.chunks = std::min<int64_t>(shape.chunks, 32);
+    return;
+  }
+  shape.chunks = std::min<int64_t>(shape.chunks, isF32 || dim > 128 ? 16 : 32);
+  // Shared memory has not room for 64 such rows of a query and for as many that
+  // are computed.
+  bool isOwn = !limits.streamBlocks;
+  if (isF32 && dim > 128 && shape.heads > 1 && isOwn)
+    shape.rows = shape.blocks = std::min<int64_t>(shape.rows, 32);
 }
 
 static FailureOr<StreamShape> chooseShape(hsa::ProgramOp program,
@@ -227,7 +287,8 @@ static FailureOr<StreamShape> chooseShape(hsa::ProgramOp program,
   shape.heads = hasIndependentHeads(program) && !limits.streamBlocks
                     ? 1
                     : std::max<int64_t>(program.getAxisSize(Axis::Head), 1);
-  shape.chunks = chooseChunks(program, limits);
+  shape.chunks = limits.streamChunks;
+  fitSums(shape, program, limits);
   return shape;
 }
 
@@ -287,10 +348,13 @@ LogicalResult ramify::lowerStreamed(hsa::ProgramOp program,
     emitter.size = emitSize(body, *partition);
   auto results = cast<hsa::ReturnOp>(program.getBody().front().getTerminator());
   body.deterministic = limits.deterministic;
-  FailureOr<unsigned> passes = emitStreamPasses(emitter, program);
+  StreamResults written(emitter, kernel, results);
+  FailureOr<unsigned> passes = emitStreamPasses(
+      emitter, program, [&] { return written.emitKnown(/*all=*/false); });
   if (failed(passes) || failed(emitSums(emitter, program)) ||
-      failed(emitStreamResults(emitter, kernel, results)))
+      failed(written.emitKnown(/*all=*/true)))
     return failure();
+  b.create<tile::EndOp>();
   setAlignment(kernel, /*each=*/limits.streamBlocks != 0);
   FailureOr<tile::PlanOp> made = createPlan(
       b, program, parameters, kernel, [&](TileBuilder &plan, PlanSizes sizes) {

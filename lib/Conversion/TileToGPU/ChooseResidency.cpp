@@ -32,6 +32,8 @@ public:
     kernel.walk([&](DotOp dot) { add(dot); });
     kernel.walk([&](WgmmaOp product) { add(product); });
     kernel.walk([&](TopKOp topk) { add(topk); });
+    kernel.walk([&](ReduceOp reduce) { add(reduce); });
+    kernel.walk([&](StoreSharedOp store) { add(store); });
   }
   /// None if there are no products.
   std::optional<int64_t> get() const;
@@ -45,6 +47,8 @@ private:
   void add(DotOp dot);
   void add(WgmmaOp product);
   void add(TopKOp topk);
+  void add(ReduceOp reduce);
+  void add(StoreSharedOp store);
   int64_t &getCounter(Operation *product, bool transposed, Value acc);
   void count(Value value, int64_t times, int64_t &registers);
 
@@ -112,6 +116,21 @@ void RegisterEstimate::add(TopKOp topk) {
   count(topk.getIds(), 1, always);
   for (Value value : topk.getCarried())
     count(value, 1, always);
+}
+
+/// What is reduced across warps stands beside the two that it was computed of.
+void RegisterEstimate::add(ReduceOp reduce) {
+  std::optional<Layout> layout = Layout::of(reduce.getInput().getType());
+  if (layout && layout->rank() == 2 && layout->getWarps()[reduce.getAxis()] > 1)
+    count(reduce.getInput(), 3, scores);
+}
+
+/// What is computed for all warps and read as it is.
+void RegisterEstimate::add(StoreSharedOp store) {
+  for (Operation *user : store.getTarget().getUsers())
+    if (auto load = dyn_cast<LoadSharedOp>(user); load && load.getTransposed())
+      return;
+  count(store.getValue(), 1, scores);
 }
 
 std::optional<int64_t> RegisterEstimate::get() const {

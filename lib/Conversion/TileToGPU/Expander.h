@@ -105,6 +105,8 @@ private:
                      unsigned axis, Value value);
   Value combineWarps(tile::Combine kind, const tile::Layout &layout,
                      Value value);
+  Registers combineWarps(tile::Combine kind, const tile::Layout &from,
+                         const tile::Layout &vector, Registers values);
   mlir::LogicalResult expandConvertLayout(tile::ConvertLayoutOp op);
   mlir::LogicalResult expandTranspose(tile::TransposeOp op);
 

@@ -297,7 +297,10 @@ void Expander::storeElements(SharedTile &tile, const Layout &layout,
   int64_t bytes = tile.element.getIntOrFloatBitWidth() / 8;
   Value byteColumn = builder.create<arith::MulIOp>(
       loc, laneCoordinate(layout, 1), constant32(bytes));
-  Value place = laneOffset(tile.layout, laneCoordinate(layout, 0), byteColumn);
+  Value row = laneCoordinate(layout, 0);
+  Value place = layout.getWarps()[1] > 1
+                    ? sharedOffset(tile.layout, row, byteColumn)
+                    : laneOffset(tile.layout, row, byteColumn);
   auto store = [&](Value value, const Coords &at, int64_t alignment) {
     builder.create<LLVM::StoreOp>(
         loc, value, sharedAddress(tile, place, at[0], at[1] * bytes),
@@ -322,7 +325,7 @@ LogicalResult Expander::expandStoreShared(StoreSharedOp op) {
   auto type = cast<RankedTensorType>(op.getValue().getType());
   Layout layout = *Layout::of(type);
   if (layout.laneBases() != ldmatrixFragment(false).laneBases() ||
-      layout.offset(1) != Coords{0, 1} || layout.getWarps()[1] > 1)
+      layout.offset(1) != Coords{0, 1})
     return op.emitOpError("expected a value in the layout of a product's "
                           "result, found ")
            << type;

@@ -150,6 +150,33 @@ Value Expander::combineWarps(Combine kind, const Layout &layout, Value value) {
   return combineAll(builder, loc, kind, parts);
 }
 
+/// What each warp has of each element of a vector, where `from`, of which it is
+/// a slice, deals the axis that was reduced to warps: in the order of warps, so
+/// that all have the same sums.
+Registers Expander::combineWarps(Combine kind, const Layout &from,
+                                 const Layout &vector, Registers values) {
+  constexpr int64_t wordBytes = 4;
+  int64_t length = vector.shape()[0];
+  unsigned warps = from.numWarps();
+  Value area = exchangeArea(warps * length * wordBytes);
+  Value own = wordPlace(area, builder.create<arith::MulIOp>(
+                                  loc, warpOf(from), constant32(length)));
+  SmallVector<Value> numbers = elementNumbers(vector);
+  meet();
+  for (auto [value, number] : llvm::zip_equal(values, numbers))
+    builder.create<LLVM::StoreOp>(loc, value, wordPlace(own, number));
+  meet();
+  for (auto [value, number] : llvm::zip_equal(values, numbers)) {
+    Registers parts;
+    Value place = wordPlace(area, number);
+    for (unsigned warp = 0; warp < warps; ++warp)
+      parts.push_back(builder.create<LLVM::LoadOp>(
+          loc, value.getType(), advance(place, warp * length * wordBytes)));
+    value = combineAll(builder, loc, kind, parts);
+  }
+  return values;
+}
+
 /// A vector to a number that all threads have.
 LogicalResult Expander::reduceToNumber(ReduceOp op) {
   Layout from = *Layout::of(op.getInput().getType());
@@ -183,9 +210,6 @@ LogicalResult Expander::expandReduce(ReduceOp op) {
   if (!to || !(*to == from.slice(axis)))
     return op.emitOpError("expected a result in the slice of the input's "
                           "layout");
-  if (from.getWarps()[axis] > 1)
-    return op.emitOpError("cannot reduce an axis that is dealt to warps");
-
   auto numbers = registersByOffset(*to);
   SmallVector<Registers> parts(to->numRegisters());
   const Registers &input = registers(op.getInput());
@@ -197,6 +221,8 @@ LogicalResult Expander::expandReduce(ReduceOp op) {
     result.push_back(
         combineLanes(op.getCombine(), from, axis,
                      combineAll(builder, loc, op.getCombine(), part)));
+  if (from.getWarps()[axis] > 1)
+    result = combineWarps(op.getCombine(), from, *to, result);
   tiles[op.getResult()] = result;
   return success();
 }

@@ -8,6 +8,7 @@
 #include "dialects/Tile/IR/Tile.h"
 #include "dialects/Tile/Transforms/AssignLayouts.h"
 #include "dialects/Tile/Transforms/InsertBarriers.h"
+#include "dialects/Tile/Transforms/StageComputedOperands.h"
 #include "dialects/Tile/Transforms/StageLeftOperands.h"
 #include "dialects/Tile/Transforms/StageThroughShared.h"
 #include "dialects/Tile/Transforms/StageTransposes.h"
@@ -50,6 +51,7 @@ int main(int argc, char **argv) {
   ramify::registerHSASplitLaunchesPass();
   ramify::registerHSAToTilePass();
   ramify::tile::registerStageThroughSharedPass();
+  ramify::tile::registerStageComputedOperandsPass();
   ramify::tile::registerStageTransposesPass();
   ramify::tile::registerStageLeftOperandsPass();
   ramify::tile::registerInsertBarriersPass();

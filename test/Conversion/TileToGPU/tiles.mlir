@@ -94,6 +94,32 @@ tile.kernel @functions(%x: !R, %out: !R) {
 !R = memref<?xf32, strided<[1]>>
 !O = memref<?x16xf32, strided<[?, 1]>>
 
+// A sum of rows that four warps have: each thread's two, for each of its four
+// columns, the eight lanes that hold others, and the warps through shared memory,
+// in the same order in each of them.
+// CHECK-LABEL: llvm.func @down(
+// CHECK-COUNT-12: llvm.call_intrinsic "llvm.nvvm.shfl.sync.bfly.f32"
+// CHECK-NOT:     shfl
+// CHECK:         barrier0
+// CHECK-COUNT-4: llvm.store %{{.*}} : f32, !llvm.ptr<3>
+// CHECK:         barrier0
+// CHECK-COUNT-16: llvm.load %{{.*}} : !llvm.ptr<3> -> f32
+// CHECK-NOT:     llvm.load
+// CHECK-NOT:     shfl
+// CHECK:         llvm.store %{{.*}} : f32, !llvm.ptr<1>
+tile.kernel @down(%x: !O, %out: !R) attributes {tile.warps = 4 : i32} {
+  %r = tile.iota : tensor<64xi32>
+  %j = tile.iota : tensor<16xi32>
+  %a = tile.gather %x[%r] : (!O, tensor<64xi32>) -> tensor<64x16xf32>
+  %s = tile.reduce sum %a along 0 : tensor<64x16xf32> -> tensor<16xf32>
+  tile.scatter %s into %out[%j] : (tensor<16xf32>, !R, tensor<16xi32>) -> ()
+}
+
+// -----
+
+!R = memref<?xf32, strided<[1]>>
+!O = memref<?x16xf32, strided<[?, 1]>>
+
 // A vector over four warps becomes one number: each thread's two rows, the eight
 // lanes that hold others, and the warps through shared memory, a word for each.
 // CHECK-LABEL: llvm.func @number(

@@ -63,10 +63,12 @@ tile.kernel @uneven(%q: !A, %k: !A, %out: !O) {
 !A = memref<?x64xbf16, strided<[?, 1]>>
 !O = memref<?x64xf32, strided<[?, 1]>>
 
-// A sum over the columns would have to cross warps: there are as many warps as
-// all rows can be dealt to.
+// A sum over the columns crosses the warps that share them; all have it then.
+// CHECK-DAG: #[[$SUMS:.*]] = #tile.layout<{{.*}}, warps = [1, 4], repeat = [1, 2]>
+// CHECK-DAG: #[[$ROWS:.*]] = #tile.layout<{{.*}}, warps = [1], repeat = [2]>
 // CHECK-LABEL: tile.kernel @reduced(
-// CHECK-SAME:    tile.warps = 1
+// CHECK-SAME:    tile.warps = 4
+// CHECK:         tile.reduce sum {{.*}} along 1 : tensor<16x64xf32, #[[$SUMS]]> -> tensor<16xf32, #[[$ROWS]]>
 tile.kernel @reduced(%q: !A, %k: !A, %out: memref<?xf32, strided<[1]>>) {
   %zero = arith.constant dense<0.0> : tensor<64x16xf32>
   %none = arith.constant dense<0.0> : tensor<16x64xf32>
@@ -87,9 +89,11 @@ tile.kernel @reduced(%q: !A, %k: !A, %out: memref<?xf32, strided<[1]>>) {
 !A = memref<?x64xbf16, strided<[?, 1]>>
 !O = memref<?x64xf32, strided<[?, 1]>>
 
-// Nor can rows that are summed up be dealt to warps.
+// So does a sum of the rows that are dealt to warps.
+// CHECK-DAG: #[[$SCORES:.*]] = #tile.layout<{{.*}}, warps = [4, 1], repeat = [1, 2]>
 // CHECK-LABEL: tile.kernel @summed(
-// CHECK-SAME:    tile.warps = 1
+// CHECK-SAME:    tile.warps = 4
+// CHECK:         tile.reduce sum {{.*}} along 0 : tensor<64x16xf32, #[[$SCORES]]> -> tensor<16xf32
 tile.kernel @summed(%q: !A, %k: !A, %out: !O, %bias: memref<?xf32, strided<[1]>>) {
   %zero = arith.constant dense<0.0> : tensor<64x16xf32>
   %none = arith.constant dense<0.0> : tensor<16x64xf32>
