@@ -93,6 +93,25 @@ def elementwise(q: rl.Query, k: rl.Chunks, v: rl.Chunks, indices: rl.ChunkIndice
     return out
 
 
+@rf.jit
+def computed_rows(
+    q: rl.Query,
+    k: rl.Chunks,
+    v: rl.Chunks,
+    gain: rl.Tensor["head", "dim"],
+    gate: rl.Query,
+    weights: rl.ChunkWeights,
+    indices: rl.ChunkIndices,
+    *,
+    scale: float,
+):
+    rows = q / rl.sqrt(rl.sum(q * q, over="dim") + 1.0) * gain
+    out = rl.zeros(q, v)
+    for slot, c in rl.selected(indices):
+        out += weights[slot] * rl.dot(rl.softmax(rl.dot(rows, k[c]) * scale), v[c])
+    return out * rl.sigmoid(gate)
+
+
 SCALED = {"scale": 0.25}
 VARIANTS: dict[str, tuple[rf.JitFunction, dict[str, Any], dict[str, Any]]] = {
     "hsa": (hsa, {}, SCALED),
@@ -123,6 +142,8 @@ VARIANTS: dict[str, tuple[rf.JitFunction, dict[str, Any], dict[str, Any]]] = {
     "gated": (gated, {}, SCALED),
     "grouped": (grouped, {}, SCALED),
     "elementwise": (elementwise, {}, {}),
+    "computed rows": (computed_rows, {}, SCALED),
+    "computed rows, query blocks": (computed_rows, {"q_block": 4}, SCALED),
 }
 
 

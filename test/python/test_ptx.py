@@ -325,6 +325,17 @@ def test_variant_backward(name: str, schedule: str, target: str, tmp_path: pathl
     assert found <= allowed(schedule, name, torch.bfloat16, target)
 
 
+@pytest.mark.parametrize("target", TARGETS)
+def test_rows_are_computed_before_the_visits(target: str, tmp_path: pathlib.Path) -> None:
+    """Visits load what is computed of rows, and spill no more than hsa's own, which is nothing."""
+    function, _, options = gradients.VARIANTS["computed rows"]
+    x = random_arguments(function.signature, B=1, L=4, N=256, H=1, G=16, D=64, S=64)
+    x = variants.on_device(function, x, torch.bfloat16, "cpu")
+    given = x | {"chunk_size": 64, **options}
+    assert spilled_bytes(function, "chunk_major", target, tmp_path, given) == 0
+    assert "_rows(" in (tmp_path / "backward.ptx").read_text()
+
+
 # Ready-made variants of range domains, which only query_major visits, and of a selection for each
 # query head, whose group is 1.
 OPS: dict[str, tuple[rf.JitFunction, int, dict[str, Any]]] = {

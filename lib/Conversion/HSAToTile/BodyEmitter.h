@@ -126,6 +126,11 @@ public:
   mlir::Value get(mlir::Value value) const { return values.lookup(value)[0]; }
   Tiles getTiles(mlir::Value value) const { return values.lookup(value); }
   void set(mlir::Value value, Tiles tiles) { values[value] = std::move(tiles); }
+  /// Sets what an earlier launch has left in memory.
+  void setLoaded(mlir::Value value, mlir::Value tile) {
+    set(value, {tile});
+    loaded.insert(value);
+  }
 
   /// What has been done of an accumulation before.
   enum class Done { Nothing, KeyedSums, KeyedSumsAndMerges };
@@ -242,6 +247,8 @@ private:
   mlir::LogicalResult emitSumOfProducts(hsa::DotOp op);
   mlir::FailureOr<int64_t> getTileAxis(mlir::Operation *op, mlir::Type type,
                                        hsa::Axis over);
+  /// Whether `value` comes straight from memory, so that its padding is zero.
+  bool isRead(mlir::Value value) const;
   mlir::Value maskDim(mlir::Value value, mlir::Value tile, double neutral);
 
   // EmitRows.cpp
@@ -309,6 +316,7 @@ private:
   mlir::LogicalResult emitOp(hsa::LseOp op);
 
   llvm::DenseMap<mlir::Value, Tiles> values;
+  llvm::DenseSet<mlir::Value> loaded; ///< of these, besides parameters
   llvm::DenseMap<mlir::Value, mlir::Value> sums; ///< in memory
   llvm::DenseMap<mlir::Value, Tiles> carried;    ///< in registers
 };
@@ -319,8 +327,6 @@ Tiles combineStates(TileBuilder &b, mlir::ValueRange lhs, mlir::ValueRange rhs);
 /// Whether all that becomes of `value` is added to sums over all blocks; to
 /// none of those that a block has for itself, if `ofAll`.
 bool endsInSums(mlir::Value value, bool ofAll = false);
-/// Whether `value` comes straight from memory, so that its padding is zero.
-bool isRead(mlir::Value value);
 /// Gives two operands of a matrix product one type: the narrower.
 void matchElements(TileBuilder &b, mlir::Value &lhs, mlir::Value &rhs);
 /// Whether `value`, in the body of a reduction, is a finite number where the

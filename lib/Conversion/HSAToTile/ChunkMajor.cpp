@@ -8,6 +8,7 @@
 //     for each span of windows
 //       the inverse index of the span            InverseIndex.h
 //       for each window, some sequences at a time
+//         what is computed of its queries        RowValues.h
 //         visits: a program owns some of the     ChunkVisits.h
 //           entries of one chunk and writes what
 //           each contributes to its slot's part  SlotParts.h
@@ -78,6 +79,9 @@ private:
   std::string getRestName() { return (program.getSymName() + "_rest").str(); }
   bool isAddedTo(unsigned result) const;
   bool hasRest();
+  PartPlace getPlaceOfRows(BodyEmitter &emitter, const WindowArguments &window);
+  std::string getRowsName() { return (program.getSymName() + "_rows").str(); }
+  LogicalResult createRowsKernel();
   LogicalResult createRestKernel();
   LogicalResult emitParts(BodyEmitter &emitter, Selection &selection,
                           ValueRange arrays, const WindowArguments &window);
@@ -112,8 +116,9 @@ private:
   TileBuilder b;
   std::vector<Selection> selections;
   std::vector<InverseIndex> indices;
+  RowValues rowValues;
 
-  SmallVector<Value> arguments;
+  SmallVector<Value> arguments, rowArrays;
   PlanResults results;
   Value batch, queries, headBlocks; ///< index
   Value rows, windowRows, windowCount, spanWindows, groupSize;
@@ -150,6 +155,10 @@ LogicalResult ChunkMajor::collect() {
   if (selections.empty())
     return program.emitOpError(
         "visits no selected chunks, which chunk_major is made for");
+  SmallVector<hsa::ReduceOp> visited;
+  for (Selection &selection : selections)
+    visited.push_back(selection.op);
+  rowValues = RowValues(visited);
   return checkHeads(program, visitShape);
 }
 
@@ -159,13 +168,54 @@ std::string ChunkMajor::getName(StringRef kernel, unsigned number) {
 }
 
 VisitedChunks ChunkMajor::getVisited(Selection &selection) {
-  return {selection.op, selection.selected, selection.parts, selection.items,
-          indices[selection.index].isImported()};
+  return {selection.op,    selection.selected,
+          selection.parts, rowValues,
+          selection.items, indices[selection.index].isImported()};
 }
 
 //===----------------------------------------------------------------------===//
-// The rest of the program
+// What is done for each query block, before and after the visits
 //===----------------------------------------------------------------------===//
+
+/// Where the rows of a query block stand in the arrays of a window.
+PartPlace ChunkMajor::getPlaceOfRows(BodyEmitter &emitter,
+                                     const WindowArguments &window) {
+  TileBuilder &inner = emitter.b;
+  const Rows &rows = emitter.rows;
+  Value firstQuery =
+      inner.mul(window.firstRow, inner.i32(blockShape.positions));
+  Value block = inner.sub(rows.block, inner.toIndex(window.firstRow));
+  PartPlace place;
+  place.sequence = inner.sub(rows.batch, inner.toIndex(window.sequence));
+  place.firstQuery = inner.mul(block, inner.index(blockShape.positions));
+  place.query =
+      blockShape.hasOnePosition() ? block : inner.sub(rows.query, firstQuery);
+  place.head = rows.head;
+  place.mask = rows.inside;
+  return place;
+}
+
+LogicalResult ChunkMajor::createRowsKernel() {
+  TileBuilder inner(program.getLoc(), program);
+  BodyEmitter emitter(inner, program, blockShape);
+  SmallVector<KernelArgument> extra;
+  rowValues.addArguments(extra);
+  addWindowArguments(extra, inner.getContext());
+  size_t own = extra.size();
+  if (hasSums(program))
+    for (auto [number, type] : llvm::enumerate(parameters.getResultTypes()))
+      extra.push_back({"result" + std::to_string(number), type});
+  tile::KernelOp kernel =
+      createKernel(emitter, parameters, getRowsName(), extra);
+  ValueRange arrays = kernel.getBody().getArguments();
+  arrays = arrays.take_back(extra.size()).take_front(own);
+  WindowArguments window = takeWindowArguments(arrays);
+  emitQueryRows(emitter, parameters, kernel, window.firstRow, window.sequence);
+  if (failed(rowValues.store(emitter, arrays, getPlaceOfRows(emitter, window))))
+    return failure();
+  inner.create<tile::EndOp>();
+  return success();
+}
 
 /// A reduction whose visits have been made: their parts, slot by slot.
 LogicalResult ChunkMajor::emitParts(BodyEmitter &emitter, Selection &selection,
@@ -178,16 +228,7 @@ LogicalResult ChunkMajor::emitParts(BodyEmitter &emitter, Selection &selection,
   auto memory = [&](Value value) { return emitter.get(value); };
   Value chunks =
       getPartitionSize(inner, program, partition, memory, rows.batch).chunks;
-  Value firstQuery =
-      inner.mul(window.firstRow, inner.i32(blockShape.positions));
-  Value block = inner.sub(rows.block, inner.toIndex(window.firstRow));
-  PartPlace place;
-  place.sequence = inner.sub(rows.batch, inner.toIndex(window.sequence));
-  place.firstQuery = inner.mul(block, inner.index(blockShape.positions));
-  place.query =
-      blockShape.hasOnePosition() ? block : inner.sub(rows.query, firstQuery);
-  place.head = rows.head;
-  place.mask = rows.inside;
+  PartPlace place = getPlaceOfRows(emitter, window);
   auto visit = [&](const SlotChunks &visited,
                    ValueRange before) -> FailureOr<Tiles> {
     place.slot = visited.slots[0];
@@ -292,6 +333,9 @@ void ChunkMajor::chooseWindows() {
                            blockShape.positions);
     cachedBytes = cachedBytes ? b.add(cachedBytes, cached) : cached;
   }
+  Value ofRows = b.index(rowValues.getBytes() * blockShape.positions);
+  partBytes = b.add(partBytes, ofRows);
+  cachedBytes = b.add(cachedBytes, ofRows);
   partBytes = atLeastOne(b.mul(partBytes, queryHeads));
   cachedBytes = atLeastOne(b.mul(cachedBytes, queryHeads));
   Value most = divideDown(b.index(kPartBytes), partBytes);
@@ -344,8 +388,10 @@ void ChunkMajor::createTurns(unsigned number, SmallVector<Value> numbers,
     auto launch = [&](StringRef kernel, Value height, bool hasParts) {
       SmallVector<Value> operands(arguments);
       llvm::append_range(operands, index.getArrays());
-      if (hasParts)
+      if (hasParts) {
         llvm::append_range(operands, selection.partArrays);
+        llvm::append_range(operands, rowArrays);
+      }
       llvm::append_range(operands, selection.itemArrays);
       llvm::append_range(operands, numbers);
       if (hasSums(program))
@@ -373,6 +419,17 @@ void ChunkMajor::createSequences(Value window, Value number, Value group) {
   Value sequences = limit(groupSize, b.sub(batch, first));
   Value numbers[] = {b.toI32(window), b.toI32(firstRow), b.toI32(first),
                      b.i32(0)};
+  Value blocks = limit(windowRows, b.sub(rows, firstRow));
+  blocks = b.mul(blocks, b.index(blockShape.rowBlocks));
+  if (!rowValues.empty()) {
+    SmallVector<Value> operands(arguments);
+    llvm::append_range(operands, rowArrays);
+    llvm::append_range(operands, numbers);
+    if (hasSums(program))
+      llvm::append_range(operands, results.targets);
+    b.create<tile::LaunchOp>(getRowsName(), blocks, headBlocks, sequences,
+                             operands);
+  }
   SmallVector<Value> rest(arguments);
   for (Selection &selection : selections)
     selection.parts.clearTotals(b, selection.partArrays);
@@ -386,10 +443,7 @@ void ChunkMajor::createSequences(Value window, Value number, Value group) {
     return;
   llvm::append_range(rest, numbers);
   llvm::append_range(rest, results.targets);
-  Value blocks = limit(windowRows, b.sub(rows, firstRow));
-  b.create<tile::LaunchOp>(getRestName(),
-                           b.mul(blocks, b.index(blockShape.rowBlocks)),
-                           headBlocks, sequences, rest);
+  b.create<tile::LaunchOp>(getRestName(), blocks, headBlocks, sequences, rest);
 }
 
 /// The windows whose index is made at once.
@@ -433,6 +487,7 @@ LogicalResult ChunkMajor::createPlan() {
                          /*exported=*/false);
   Value tokens = b.mul(windowRows, b.index(blockShape.positions));
   Value heads = b.mul(headBlocks, b.index(blockShape.heads));
+  rowArrays = rowValues.createArrays(b, {groupSize, tokens, heads});
   for (Selection &selection : selections) {
     Value slots = indices[selection.index].getSizes(b, arguments).slots;
     selection.partArrays = selection.parts.createArrays(
@@ -467,6 +522,8 @@ LogicalResult ChunkMajor::lower() {
       createItemSumsKernel(program, parameters, visitShape, visited,
                            getName("items", number));
   }
+  if (!rowValues.empty() && failed(createRowsKernel()))
+    return failure();
   if (hasRest() && failed(createRestKernel()))
     return failure();
   return createPlan();

@@ -107,7 +107,8 @@ namespace {
 /// The operations of a visit, in order: what is the same for all rows of a
 /// chunk, and what is not.
 struct VisitOps {
-  explicit VisitOps(hsa::ReduceOp op) : op(op) {}
+  VisitOps(hsa::ReduceOp op, const RowValues &rowValues)
+      : op(op), rowValues(rowValues) {}
   /// Fails if something needs the result of another reduction.
   LogicalResult collect();
 
@@ -119,6 +120,7 @@ private:
   LogicalResult checkSums();
 
   hsa::ReduceOp op;
+  const RowValues &rowValues;          ///< are loaded
   llvm::SetVector<Operation *> needed; ///< outside of the reduction
   llvm::DenseSet<Value> varying;
 };
@@ -128,7 +130,7 @@ LogicalResult VisitOps::need(Operation *inner) {
   for (Value operand : inner->getOperands()) {
     Operation *definition = operand.getDefiningOp();
     if (!definition || definition->getParentOp() == op ||
-        needed.contains(definition))
+        needed.contains(definition) || rowValues.contains(operand))
       continue;
     if (isa<hsa::ReduceOp>(definition))
       return op.emitOpError(
@@ -210,13 +212,14 @@ private:
   hsa::ReduceOp op;
   hsa::SelectedOp selected;
   SlotParts &parts;
+  const RowValues &rowValues;
   const ItemParts &items;
   bool imported; ///< the index
   Turns turns;
   tile::KernelOp kernel;
 
   SmallVector<Value> arrays; ///< of the index
-  SmallVector<Value> partArrays;
+  SmallVector<Value> partArrays, rowArrays;
   Value mostEntries; ///< i32: that an owner takes
   WindowArguments window;
   ItemProgram place;
@@ -236,7 +239,8 @@ VisitKernel::VisitKernel(hsa::ProgramOp program, const Parameters &parameters,
                          StringRef name, bool deterministic)
     : b(visited.op.getLoc(), program), emitter(b, program, shape),
       parameters(parameters), shape(shape), op(visited.op),
-      selected(visited.selected), parts(visited.parts), items(visited.items),
+      selected(visited.selected), parts(visited.parts),
+      rowValues(visited.rowValues), items(visited.items),
       imported(visited.imported), turns(program, shape, deterministic) {
   MLIRContext *context = b.getContext();
   emitter.deterministic = deterministic;
@@ -247,6 +251,9 @@ VisitKernel::VisitKernel(hsa::ProgramOp program, const Parameters &parameters,
     arguments.push_back({array.str(), InverseIndex::getArrayType(context)});
   for (auto [number, type] : llvm::enumerate(parts.getTypes()))
     arguments.push_back({"part" + std::to_string(number), type});
+  size_t withParts = arguments.size();
+  rowValues.addArguments(arguments);
+  size_t rowCount = arguments.size() - withParts;
   if (hasItems)
     items.addArguments(arguments);
   addWindowArguments(arguments, context);
@@ -261,8 +268,10 @@ VisitKernel::VisitKernel(hsa::ProgramOp program, const Parameters &parameters,
   llvm::append_range(arrays, own.take_front(3));
   own = own.drop_front(3);
   llvm::append_range(partArrays, own.take_front(parts.getTypes().size()));
+  own = own.drop_front(partArrays.size());
+  llvm::append_range(rowArrays, own.take_front(rowCount));
   if (hasItems) {
-    items.setArrays(emitter, kernel, own.drop_front(partArrays.size()));
+    items.setArrays(emitter, kernel, own.drop_front(rowCount));
     mostEntries = own.back();
   }
 }
@@ -359,11 +368,12 @@ FailureOr<Tiles> VisitKernel::emitBody(VisitOps &ops) {
 
 LogicalResult VisitKernel::emitTile(VisitOps &ops, Value at) {
   emitRows(at);
+  PartPlace slot{place.sequence, localQuery,          emitter.rows.head,
+                 chunk.slots[0], emitter.rows.inside, Value()};
+  rowValues.load(emitter, op, rowArrays, slot);
   FailureOr<Tiles> after = emitBody(ops);
   if (failed(after))
     return failure();
-  PartPlace slot{place.sequence, localQuery,          emitter.rows.head,
-                 chunk.slots[0], emitter.rows.inside, Value()};
   parts.store(emitter, *after, partArrays, slot);
   return success();
 }
@@ -422,7 +432,7 @@ LogicalResult VisitKernel::emitItemWalk(VisitOps &ops) {
 }
 
 LogicalResult VisitKernel::emit() {
-  VisitOps ops(op);
+  VisitOps ops(op, rowValues);
   if (failed(ops.collect()))
     return failure();
   StringRef partition = selected.getType().getPartition();

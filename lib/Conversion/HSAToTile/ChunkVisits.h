@@ -30,7 +30,7 @@
 
 #include "InverseIndex.h"
 #include "ItemParts.h"
-#include "SlotParts.h"
+#include "RowValues.h"
 
 namespace ramify {
 
@@ -79,11 +79,13 @@ ItemEntries emitIfItem(BodyEmitter &emitter, const ItemProgram &program,
                        mlir::ValueRange arrays, PartitionSize size,
                        bool imported);
 
-/// A reduction over selected chunks, and the parts of its results.
+/// A reduction over selected chunks, the parts of its results, and what its
+/// visits load of rows.
 struct VisitedChunks {
   hsa::ReduceOp op;
   hsa::SelectedOp selected;
   SlotParts &parts;
+  const RowValues &rowValues;
   const ItemParts &items;
   bool imported; ///< the index
 };

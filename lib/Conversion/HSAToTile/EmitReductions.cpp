@@ -7,10 +7,10 @@ using namespace mlir;
 using namespace ramify;
 using hsa::Axis;
 
-bool ramify::isRead(Value value) {
+bool BodyEmitter::isRead(Value value) const {
   while (value.getDefiningOp<arith::ExtFOp>())
     value = value.getDefiningOp()->getOperand(0);
-  return value.getDefiningOp<hsa::LoadOp>() ||
+  return loaded.contains(value) || value.getDefiningOp<hsa::LoadOp>() ||
          value.getDefiningOp<hsa::ChunkOp>();
 }
 
