@@ -122,18 +122,208 @@ static void addTo(Coords &coords, int64_t rows, int64_t columns) {
   coords[1] += columns;
 }
 
-LogicalResult Expander::expandDot(DotOp op) {
+//===----------------------------------------------------------------------===//
+// How a product is cut
+//===----------------------------------------------------------------------===//
+
+static MMAKind getKind(Type element) {
+  if (element.isBF16())
+    return MMAKind::BF16;
+  return element.isF16() ? MMAKind::F16 : MMAKind::TF32;
+}
+
+namespace {
+/// Into fragments of an instruction, blocks of columns, and depths after which
+/// the sum of an f32 product is rounded.
+struct DotShape {
+  MMAKind kind;
+  Fragment fragment;
+  int64_t rows, nextRows;       ///< a warp's, and from one 16 to the next
+  int64_t columns, columnWarps; ///< of each warp, and how many warps share all
+  int64_t depth;
+  int64_t blockColumns, roundedDepth;
+
+  DotShape(DotOp op, const Layout &lhs);
+  bool isSplit() const { return kind == MMAKind::TF32; }
+};
+} // namespace
+
+DotShape::DotShape(DotOp op, const Layout &lhs) {
   auto lhsType = cast<RankedTensorType>(op.getLhs().getType());
   auto accType = cast<RankedTensorType>(op.getType());
-  Type element = lhsType.getElementType();
+  kind = getKind(lhsType.getElementType());
+  bool permuted =
+      isSplit() && lhs.laneBases() == mmaAccumulator(16, 8, 1).laneBases();
+  fragment = isSplit() ? fragmentTF32(permuted) : fragment16();
+  Layout accLayout = *Layout::of(accType);
+  // A warp's next 16 rows stand behind those of the other warps, and it has
+  // eight columns in turn with the others.
+  rows = accType.getDimSize(0);
+  nextRows = 16 * accLayout.getWarps()[0];
+  columnWarps = accLayout.getWarps()[1];
+  columns = accType.getDimSize(1) / columnWarps;
+  depth = lhsType.getDimSize(1);
+  bool sparing = isSplit() && columns > kWideColumnsOfWarp;
+  blockColumns = sparing ? columns : kBlockColumns;
+  roundedDepth = sparing ? fragment.k : kRoundedDepth;
+}
+
+//===----------------------------------------------------------------------===//
+// The sums
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// What a product adds to, and the instructions that add.
+class DotSums {
+public:
+  DotSums(OpBuilder &builder, Location loc, const DotShape &shape,
+          const Layout &layout, Registers start)
+      : builder(builder), loc(loc), ptx(builder, loc), shape(shape),
+        numbers(registersByOffset(layout)), total(std::move(start)),
+        zero(builder.create<arith::ConstantOp>(loc,
+                                               builder.getF32FloatAttr(0.0f))),
+        partial(shape.isSplit() ? total.size() : 0, zero) {}
+
+  void add(ArrayRef<Value> a, ArrayRef<Value> b, int64_t row, int64_t column);
+  void addSplit(const Split &a, const Split &b, size_t at, int64_t row,
+                int64_t column);
+  void round();
+  Registers &getTotal() { return total; }
+
+private:
+  unsigned getFirst(int64_t row, int64_t column) const {
+    return numbers.at(Coords{row, column * shape.columnWarps});
+  }
+
+  OpBuilder &builder;
+  Location loc;
+  PTX ptx;
+  const DotShape &shape;
+  std::map<Coords, unsigned> numbers;
+  Registers total;
+  Value zero;
+  Registers partial; ///< of f32, since the last rounding
+};
+} // namespace
+
+/// total[row, column...] += a b.
+void DotSums::add(ArrayRef<Value> a, ArrayRef<Value> b, int64_t row,
+                  int64_t column) {
+  unsigned first = getFirst(row, column);
+  Registers sum = ptx.mma(shape.kind, a, b, ArrayRef(total).slice(first, 4));
+  llvm::copy(sum, total.begin() + first);
+}
+
+/// partial[row, column...] += a b for split operands, those of b from `at` on.
+void DotSums::addSplit(const Split &a, const Split &b, size_t at, int64_t row,
+                       int64_t column) {
+  unsigned first = getFirst(row, column);
+  auto slice = [&](const Registers &words) {
+    return ArrayRef(words).slice(at, 2);
+  };
+  Registers sum = ptx.mma(shape.kind, a.small, slice(b.big),
+                          ArrayRef(partial).slice(first, 4));
+  sum = ptx.mma(shape.kind, a.big, slice(b.small), sum);
+  sum = ptx.mma(shape.kind, a.big, slice(b.big), sum);
+  llvm::copy(sum, partial.begin() + first);
+}
+
+/// total += partial, which starts from zero again.
+void DotSums::round() {
+  for (auto [whole, sum] : llvm::zip(total, partial)) {
+    if (sum == zero)
+      continue;
+    whole = builder.create<arith::AddFOp>(loc, whole, sum);
+    sum = zero;
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// The product
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Walks over the blocks of a product; `take` gives words of an operand.
+class DotExpander {
+public:
+  using TakeWords = llvm::function_ref<Registers(Operand &, ArrayRef<Coords>)>;
+
+  DotExpander(OpBuilder &builder, DotOp op, Operand &lhs, Operand &rhs,
+              const DotShape &shape, DotSums &sums, TakeWords take)
+      : builder(builder), op(op), lhs(lhs), rhs(rhs), shape(shape), sums(sums),
+        take(take) {}
+  void expand();
+
+private:
+  void addBlock(int64_t row, int64_t firstColumn, int64_t k);
+  SmallVector<Coords> getLeftWords(int64_t row, int64_t k) const;
+  SmallVector<Coords> getRightWords(int64_t k, int64_t column);
+  Split split(const Registers &words) {
+    return shape.isSplit() ? splitF32(builder, op.getLoc(), words) : Split();
+  }
+
+  OpBuilder &builder;
+  DotOp op;
+  Operand &lhs, &rhs;
+  const DotShape &shape;
+  DotSums &sums;
+  TakeWords take;
+};
+} // namespace
+
+SmallVector<Coords> DotExpander::getLeftWords(int64_t row, int64_t k) const {
+  SmallVector<Coords> offsets(shape.fragment.a.begin(), shape.fragment.a.end());
+  for (Coords &offset : offsets)
+    addTo(offset, row, k);
+  return offsets;
+}
+
+/// Those of two instructions, if there are so many columns.
+SmallVector<Coords> DotExpander::getRightWords(int64_t k, int64_t column) {
+  SmallVector<Coords> offsets;
+  int64_t end = std::min(column + 16, shape.columns);
+  for (int64_t part = column; part < end; part += 8)
+    for (Coords offset : shape.fragment.b) {
+      addTo(offset, k, part * shape.columnWarps);
+      if (op.getTransposed())
+        std::swap(offset[0], offset[1]);
+      offsets.push_back(offset);
+    }
+  return offsets;
+}
+
+void DotExpander::addBlock(int64_t row, int64_t firstColumn, int64_t k) {
+  Registers a = take(lhs, getLeftWords(row, k));
+  Split aSplit = split(a);
+  int64_t end = std::min(firstColumn + shape.blockColumns, shape.columns);
+  for (int64_t n = firstColumn; n < end; n += 16) {
+    Registers b = take(rhs, getRightWords(k, n));
+    Split bSplit = split(b);
+    for (size_t i = 0; i < b.size(); i += 2) {
+      int64_t column = n + 4 * i;
+      if (shape.isSplit())
+        sums.addSplit(aSplit, bSplit, i, row, column);
+      else
+        sums.add(a, ArrayRef(b).slice(i, 2), row, column);
+    }
+  }
+}
+
+void DotExpander::expand() {
+  for (int64_t row = 0; row < shape.rows; row += shape.nextRows)
+    for (int64_t n = 0; n < shape.columns; n += shape.blockColumns)
+      for (int64_t k = 0; k < shape.depth; k += shape.fragment.k) {
+        addBlock(row, n, k);
+        int64_t next = k + shape.fragment.k;
+        if (next % shape.roundedDepth == 0 || next >= shape.depth)
+          sums.round();
+      }
+}
+
+LogicalResult Expander::expandDot(DotOp op) {
+  Type element = getElementTypeOrSelf(op.getLhs().getType());
   if (!element.isF32() && !isPacked(element))
     return op.emitOpError("expected bf16, f16 or f32, found ") << element;
-  Layout accLayout = *Layout::of(accType);
-  // Eight columns of each warp in turn.
-  int64_t columnWarps = accLayout.getWarps()[1];
-  int64_t columns = accType.getDimSize(1) / columnWarps;
-  int64_t inner = lhsType.getDimSize(1);
-
   auto operand = [&](Value value) {
     Operand result(value);
     if (auto found = postponed.find(value); found != postponed.end())
@@ -151,92 +341,10 @@ LogicalResult Expander::expandDot(DotOp op) {
       words.push_back(from.word(offset));
     return words;
   };
-
-  PTX ptx(builder, loc);
-  bool tf32 = element.isF32();
-  bool permuted =
-      tf32 && lhs.layout.laneBases() == mmaAccumulator(16, 8, 1).laneBases();
-  Fragment fragment = tf32 ? fragmentTF32(permuted) : fragment16();
-  bool sparing = tf32 && columns > kWideColumnsOfWarp;
-  int64_t blockColumns = sparing ? columns : kBlockColumns;
-  int64_t roundedDepth = sparing ? fragment.k : kRoundedDepth;
-  MMAKind kind = element.isBF16()  ? MMAKind::BF16
-                 : element.isF16() ? MMAKind::F16
-                                   : MMAKind::TF32;
-  Registers acc = registers(op.getAcc());
-  auto accNumbers = registersByOffset(accLayout);
-
-  /// acc[m, n...] += a b.
-  auto multiply = [&](ArrayRef<Value> a, ArrayRef<Value> b, int64_t m,
-                      int64_t n) {
-    unsigned first = accNumbers.at(Coords{m, n * columnWarps});
-    Registers sum = ptx.mma(kind, a, b, ArrayRef(acc).slice(first, 4));
-    llvm::copy(sum, acc.begin() + first);
-  };
-  /// partial[m, n...] += a b for split operands.
-  Value zero =
-      builder.create<arith::ConstantOp>(loc, builder.getF32FloatAttr(0.0f));
-  Registers partial(tf32 ? acc.size() : 0, zero);
-  auto multiplySplit = [&](const Split &a, const Split &b, size_t at, int64_t m,
-                           int64_t n) {
-    unsigned first = accNumbers.at(Coords{m, n * columnWarps});
-    auto slice = [&](const Registers &words) {
-      return ArrayRef(words).slice(at, 2);
-    };
-    Registers sum =
-        ptx.mma(kind, a.small, slice(b.big), ArrayRef(partial).slice(first, 4));
-    sum = ptx.mma(kind, a.big, slice(b.small), sum);
-    sum = ptx.mma(kind, a.big, slice(b.big), sum);
-    llvm::copy(sum, partial.begin() + first);
-  };
-  auto flushPartialSums = [&] {
-    for (auto [total, sum] : llvm::zip(acc, partial)) {
-      if (sum == zero)
-        continue;
-      total = builder.create<arith::AddFOp>(loc, total, sum);
-      sum = zero;
-    }
-  };
-  auto multiplyBlock = [&](int64_t m, int64_t firstColumn, int64_t k) {
-    SmallVector<Coords> aOffsets(fragment.a.begin(), fragment.a.end());
-    for (Coords &offset : aOffsets)
-      addTo(offset, m, k);
-    Registers a = take(lhs, aOffsets);
-    Split aSplit;
-    if (tf32)
-      aSplit = splitF32(builder, loc, a);
-    int64_t end = std::min(firstColumn + blockColumns, columns);
-    for (int64_t n = firstColumn; n < end; n += 16) {
-      SmallVector<Coords> bOffsets;
-      for (int64_t part = n; part < std::min(n + 16, columns); part += 8)
-        for (Coords offset : fragment.b) {
-          addTo(offset, k, part * columnWarps);
-          if (op.getTransposed())
-            std::swap(offset[0], offset[1]);
-          bOffsets.push_back(offset);
-        }
-      Registers b = take(rhs, bOffsets);
-      Split bSplit;
-      if (tf32)
-        bSplit = splitF32(builder, loc, b);
-      for (size_t i = 0; i < b.size(); i += 2) {
-        int64_t column = n + 4 * i;
-        if (tf32)
-          multiplySplit(aSplit, bSplit, i, m, column);
-        else
-          multiply(a, ArrayRef(b).slice(i, 2), m, column);
-      }
-    }
-  };
-  // A warp's next 16 rows stand behind those of the other warps.
-  int64_t nextRows = 16 * accLayout.getWarps()[0];
-  for (int64_t m = 0; m < accType.getDimSize(0); m += nextRows)
-    for (int64_t n = 0; n < columns; n += blockColumns)
-      for (int64_t k = 0; k < inner; k += fragment.k) {
-        multiplyBlock(m, n, k);
-        if ((k + fragment.k) % roundedDepth == 0 || k + fragment.k >= inner)
-          flushPartialSums();
-      }
-  tiles[op.getResult()] = acc;
+  DotShape shape(op, lhs.layout);
+  DotSums sums(builder, loc, shape, *Layout::of(op.getType()),
+               registers(op.getAcc()));
+  DotExpander(builder, op, lhs, rhs, shape, sums, take).expand();
+  tiles[op.getResult()] = std::move(sums.getTotal());
   return success();
 }
