@@ -165,12 +165,11 @@ static py::list kernelInfo(const runtime::Executable &executable) {
   return result;
 }
 
-void bindPlan(py::module_ &module) {
-  py::class_<PythonPlan, std::shared_ptr<PythonPlan>>(
-      module, "Plan", "A compiled function (runtime/Plan.h).")
-      .def_static("parse", &parse, py::arg("data"),
-                  "Reads a serialised plan; CompileError if it is damaged.")
-      .def("serialize",
+using PlanClass = py::class_<PythonPlan, std::shared_ptr<PythonPlan>>;
+
+/// What a plan says of itself.
+static void bindContents(PlanClass &plan) {
+  plan.def("serialize",
            [](const PythonPlan &self) {
              return py::bytes(self.plan.serialize());
            })
@@ -188,18 +187,28 @@ void bindPlan(py::module_ &module) {
                                  notes[py::str(key)] = text;
                                return notes;
                              })
-      .def_property_readonly(
-          "kernels", [](const PythonPlan &self) { return self.plan.kernels(); })
-      .def_property_readonly("codes", &listCode,
+      .def_property_readonly("kernels", [](const PythonPlan &self) {
+        return self.plan.kernels();
+      });
+}
+
+/// What a call will do.
+static void bindLaunches(PlanClass &plan) {
+  plan.def("launches", &getLaunches, py::arg("shapes"),
+           "Dicts kernel, grid, threads, shared_bytes of a call whose array "
+           "arguments have these shapes.")
+      .def(
+          "workspace_bytes", &countWorkspace, py::arg("shapes"),
+          "Bytes that such a call asks its framework for besides the results.");
+}
+
+/// Where its code comes from, and goes to.
+static void bindCode(PlanClass &plan) {
+  plan.def_property_readonly("codes", &listCode,
                              "Tuples (target, kind, bytes).")
       .def("with_code", &withCode, py::arg("target"), py::arg("kind"),
            py::arg("data"),
            "A copy with this code in place of any of the same target and kind.")
-      .def("launches", &getLaunches, py::arg("shapes"),
-           "Dicts kernel, grid, threads, shared_bytes of a call whose array "
-           "arguments have these shapes.")
-      .def("workspace_bytes", &countWorkspace, py::arg("shapes"),
-           "Bytes that such a call asks its framework for besides the results.")
       .def("bind_kernels", &bindKernels, py::arg("addresses"),
            py::arg("owner") = py::none(),
            "Says where the kernels of a CPU plan are in memory: the address of "
@@ -214,11 +223,10 @@ void bindPlan(py::module_ &module) {
                 {cuda ? runtime::Backend::Cuda : runtime::Backend::Cpu, index});
           },
           py::arg("device") = "cpu", py::arg("index") = 0,
-          "Loads the code: an Executable.")
-      .def("__repr__", [](const PythonPlan &self) {
-        return "<ramify plan of " + self.plan.function + ">";
-      });
+          "Loads the code: an Executable.");
+}
 
+static void bindExecutable(py::module_ &module) {
   py::class_<runtime::Executable, std::shared_ptr<runtime::Executable>>(
       module, "Executable", "A plan with its code loaded for one device.")
       .def_property_readonly("plan",
@@ -230,6 +238,19 @@ void bindPlan(py::module_ &module) {
           "kernel_info", &kernelInfo,
           "On a GPU: name, registers, local_bytes (spills), "
           "static_shared_bytes and max_threads of each kernel.");
+}
+
+void bindPlan(py::module_ &module) {
+  PlanClass plan(module, "Plan", "A compiled function (runtime/Plan.h).");
+  plan.def_static("parse", &parse, py::arg("data"),
+                  "Reads a serialised plan; CompileError if it is damaged.")
+      .def("__repr__", [](const PythonPlan &self) {
+        return "<ramify plan of " + self.plan.function + ">";
+      });
+  bindContents(plan);
+  bindLaunches(plan);
+  bindCode(plan);
+  bindExecutable(module);
 }
 
 } // namespace ramify::bindings
