@@ -15,7 +15,8 @@ import test_ops_moba
 import test_ops_sliding_hsa
 import test_ops_sliding_window
 import torch
-from numerics import EPS
+from numerics import DEVICES, EPS
+from test_ops_snapshots import CASES
 from torch.utils.checkpoint import checkpoint
 from variant_checks import Arrays, Sizes, gradients, listed, to
 
@@ -107,6 +108,18 @@ def test_what_is_no_array(name: str) -> None:
                 op({**x, wrong: value})
         with pytest.raises(rf.Error):
             op({**x, wrong: x[wrong][0, 0]})
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("has_gradients", [False, True], ids=["plain", "gradients"])
+@pytest.mark.parametrize("name", CASES)
+def test_opcheck(name: str, has_gradients: bool, device: str) -> None:
+    """PyTorch's own checks of an operator: schema, autograd, shapes without data, tracing."""
+    function, arrays, options = CASES[name]
+    operator = rf.torch_op(function)
+    x = [arrays[each].to(device) for each in operator.schema.arrays]
+    x = [t.float().requires_grad_(has_gradients) if t.is_floating_point() else t for t in x]
+    torch.library.opcheck(operator.overload, tuple(x), operator.schema.encode(options))
 
 
 LENGTHS = [70, 41]
