@@ -6,7 +6,9 @@ from __future__ import annotations
 import pathlib
 import sys
 from dataclasses import dataclass, replace
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -17,6 +19,15 @@ from peers import eager
 EPS = {torch.float32: 2e-6, torch.bfloat16: 4e-3, torch.float16: 5e-4}
 NO_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU: PyTorch sees none")
 DEVICES = ["cpu", pytest.param("cuda", marks=NO_GPU)]
+
+
+def assert_same(found: Any, other: Any, device: str, cpu: float = 0.0) -> None:
+    """Two float32 results of one computation: equal on the CPU, or within `cpu`.
+
+    Programs of a GPU add up in any order, and two kernels in orders of their own.
+    """
+    atol = cpu if device == "cpu" else 1e-5 * max(1.0, float(np.abs(other).max(initial=0)))
+    np.testing.assert_allclose(found, other, rtol=0, atol=atol)
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ from typing import Any
 import eager_variants as eager
 import numpy as np
 import pytest
-import test_gradients
 import test_ops_hsa
 import torch
 from arguments import random_arguments
+from numerics import DEVICES, assert_same
+from test_gradients import fetch, put, put_all, slope_of
 from test_ops_hsa import DR, SCALE, arrays, picks
 from variant_checks import SIZES, Arrays, Sizes, attention, check_forward, check_gradients, normal
 
@@ -60,15 +61,17 @@ def plain(z: Sizes, kind: str) -> Any:
     return run
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("kind", test_ops_hsa.KINDS)
 @pytest.mark.parametrize("size", ["plain", "many query heads", "more slots than chunks"])
-def test_weights_of_what_is_selected(size: str, kind: str) -> None:
+def test_weights_of_what_is_selected(size: str, kind: str, device: str) -> None:
     z = SIZES[size]
     options = options_of(z, kind)
-    check_gradients(arrays(z), lambda x: retrieve(**x, **options), plain(z, kind))
+    check_gradients(arrays(z), lambda x: retrieve(**x, **options), plain(z, kind), device)
 
 
-def test_they_are_of_the_function_as_it_runs() -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_they_are_of_the_function_as_it_runs(device: str) -> None:
     z = Sizes()
     options = options_of(z, "softmax")
     check_forward(
@@ -77,6 +80,7 @@ def test_they_are_of_the_function_as_it_runs() -> None:
         lambda x: retrieve(**x, **options),
         plain(z, "softmax"),
         lambda x: retrieve.reference(**x, **options),
+        device,
     )
 
 
@@ -95,7 +99,8 @@ def each_head(
     return out
 
 
-def test_weights_of_each_query_head() -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_weights_of_each_query_head(device: str) -> None:
     z = Sizes(L=64, N=64)
 
     def eager_head(x: Arrays) -> torch.Tensor:
@@ -110,7 +115,7 @@ def test_weights_of_each_query_head() -> None:
 
     q_heads = z.H * z.G
     x = {**attention(z), "landmarks": normal(5, z.B, z.chunks, q_heads, z.D)}
-    check_gradients(x, lambda x: each_head(**x, top_k=z.K, chunk_size=z.S), eager_head)
+    check_gradients(x, lambda x: each_head(**x, top_k=z.K, chunk_size=z.S), eager_head, device)
 
 
 @rf.jit
@@ -125,21 +130,24 @@ def shares(
     return out
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("heads", ["kv", "query"])
-def test_rows_of_given_weights(heads: str) -> None:
+def test_rows_of_given_weights(heads: str, device: str) -> None:
     given = {**random_arguments(shares.signature, weight_heads=heads), "chunk_size": 16}
     right = shares.reference(**given)
-    np.testing.assert_allclose(shares(**given), right, rtol=0, atol=4e-6 * abs(right).max())
+    there = put_all(given, device)
+    (found,) = fetch(shares(**there))
+    np.testing.assert_allclose(found, right, rtol=0, atol=4e-6 * abs(right).max())
     names = ("q", "k", "v")
-    out, saved = shares.derivative(names).forward(**given)
+    out, saved = shares.derivative(names).forward(**there)
     d_out = np.random.default_rng(1).standard_normal(out.shape).astype(np.float32)
-    found = shares.derivative(names).backward(saved, d_out, **given)
-    for name, grad in zip(names, found, strict=True):
+    grads = shares.derivative(names).backward(saved, put(d_out, device), **there)
+    for name, grad in zip(names, fetch(grads), strict=True):
         way = np.random.default_rng(2).standard_normal(grad.shape)
-        slope = test_gradients.slope_of(shares, given, name, way, (d_out,))
+        slope = slope_of(shares, given, name, way, (d_out,))
         assert abs((grad * way).sum() - slope) <= 2e-5 * np.abs(grad * way).sum()
     with pytest.raises(rf.GradientError, match=r"all weights of a row at once"):
-        shares.derivative("weights").forward(**given)
+        shares.derivative("weights").forward(**there)
 
 
 def test_what_each_launch_does() -> None:
@@ -152,16 +160,19 @@ def test_what_each_launch_does() -> None:
     assert ": !hsa.sums<!hsa.weights<" in text.split("hsa.yield")[1]
 
 
-def test_the_same_bits_on_request() -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_the_same_bits_on_request(device: str) -> None:
     """Sums over the heads of a block have one owner."""
     z = Sizes()
-    given = {**{n: t.float().numpy() for n, t in arrays(z).items()}, **options_of(z, "softmax")}
+    x = {n: t.float().numpy() for n, t in arrays(z).items()}
+    given = put_all(x, device) | options_of(z, "softmax")
     derivative = retrieve.derivative(("q", "r"))
     (out, weights), saved = derivative.forward(**given, deterministic=True)
     first, again = (
-        derivative.backward(saved, (out, weights), **given, deterministic=True) for _ in range(2)
+        fetch(derivative.backward(saved, (out, weights), **given, deterministic=True))
+        for _ in range(2)
     )
-    near = derivative.backward(saved, (out, weights), **given)
+    near = fetch(derivative.backward(saved, (out, weights), **given))
     for one, other, third in zip(first, again, near, strict=True):
         np.testing.assert_array_equal(one, other)
-        np.testing.assert_allclose(one, third, rtol=0, atol=1e-5)
+        assert_same(one, third, device, cpu=1e-5)

@@ -151,26 +151,43 @@ SELECTED = [name for name, (fn, _, _) in VARIANTS.items() if "indices" in fn.sig
 CASES = [(name, "query_major") for name in VARIANTS] + [(name, "chunk_major") for name in SELECTED]
 
 
-def weighted(outs: Any, d_outs: tuple[Any, ...]) -> float:
-    """The scalar whose gradient is taken: results times their gradients."""
-    outs = outs if isinstance(outs, tuple) else (outs,)
+def weighted(outs: tuple[Any, ...], d_outs: tuple[Any, ...]) -> float:
+    """The scalar whose gradient is taken: results times their gradients, which picks have not."""
     return sum(
         float((np.where(np.isinf(out), 0, out) * d_out).sum())
         for out, d_out in zip(outs, d_outs, strict=True)
+        if d_out is not None
     )
 
 
 def slope_of(
-    fn: rf.JitFunction, arguments: dict[str, Any], name: str, way: Any, d_outs: Any
+    fn: rf.JitFunction,
+    arguments: dict[str, Any],
+    name: str,
+    way: Any,
+    d_outs: Any,
+    step: float = 1e-5,
 ) -> float:
-    """The derivative of the reference along `way`, by central differences in float64."""
-    step = 1e-5
+    """The derivative of the reference along `way`, by central differences in float64.
 
-    def at(offset: float) -> float:
+    What is selected must not change within a step: there is no derivative where it does.
+    """
+
+    def at(offset: float) -> tuple[Any, ...]:
         moved = {**arguments, name: arguments[name].astype(np.float64) + offset * way}
-        return weighted(fn.reference(**moved), d_outs)
+        return fetch(fn.reference(**moved))
 
-    return (at(step) - at(-step)) / (2 * step)
+    after, before = at(step), at(-step)
+    for one, other, d_out in zip(after, before, d_outs, strict=True):
+        if d_out is None:
+            np.testing.assert_array_equal(one, other)
+    return (weighted(after, d_outs) - weighted(before, d_outs)) / (2 * step)
+
+
+def random_gradient(out: Any, rng: np.random.Generator) -> Any:
+    """Of one result; picks have none."""
+    is_float = np.issubdtype(out.dtype, np.floating)
+    return rng.standard_normal(out.shape).astype(out.dtype) if is_float else None
 
 
 def put(array: Any, device: str) -> Any:
@@ -201,7 +218,7 @@ def check(fn: rf.JitFunction, arrays: dict[str, Any], options: dict[str, Any], d
     there = {**put_all(arrays, device), **options}
     outs, saved = derivative.forward(**there)
     listed = fetch(outs)
-    d_outs = tuple(rng.standard_normal(out.shape).astype(out.dtype) for out in listed)
+    d_outs = tuple(random_gradient(out, rng) for out in listed)
     for out, same in zip(listed, fetch(fn(**there)), strict=True):
         np.testing.assert_allclose(out, same, rtol=1e-5, atol=1e-5)  # sums come in any order
     grads = derivative.backward(saved, tuple(put(d_out, device) for d_out in d_outs), **there)

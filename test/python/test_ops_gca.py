@@ -7,7 +7,10 @@ from typing import Any
 
 import eager_variants as eager
 import pytest
+import test_gradients
 import torch
+from arguments import random_arguments
+from numerics import DEVICES
 from variant_checks import (
     SIZES,
     Arrays,
@@ -97,6 +100,18 @@ def test_forward_in_16_bits(dtype: torch.dtype) -> None:
 def test_gradients_by_autograd(size: str) -> None:
     z = SIZES[size]
     check_gradients(arrays(z), op(z), plain(z))
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_gradients_by_finite_differences(device: str) -> None:
+    """Of the selection, four blocks of which stand among the keys, and of the attention."""
+    given = random_arguments(gca_select_kernel.signature, L=4)
+    options = {"scale": SCALE, "first": 9, "size": 16, "top_k": 3}
+    options |= {"chunk_size": 16, "q_start": 0}
+    test_gradients.check(gca_select_kernel, given, options, device)
+    given = random_arguments(hsa_kernel.signature, L=50, q_block=16)
+    options = {"scale": SCALE, "softmax_n": 1.0, "chunk_size": 16, "q_block": 16}
+    test_gradients.check(hsa_kernel, given, options, device)
 
 
 def test_selection() -> None:

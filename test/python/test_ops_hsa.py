@@ -8,6 +8,7 @@ from typing import Any
 import eager_variants as eager
 import pytest
 import torch
+from numerics import DEVICES
 from variant_checks import (
     SIZES,
     Arrays,
@@ -86,22 +87,25 @@ def reference(z: Sizes, kind: str) -> Any:
     return run
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("size", SIZES)
-def test_forward(size: str, kind: str) -> None:
+def test_forward(size: str, kind: str, device: str) -> None:
     z = SIZES[size]
-    check_forward(arrays(z), torch.float32, op(z, kind), plain(z, kind), reference(z, kind))
+    check_forward(arrays(z), torch.float32, op(z, kind), plain(z, kind), reference(z, kind), device)
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
 @pytest.mark.parametrize("kind", KINDS)
-def test_forward_in_16_bits(kind: str, dtype: torch.dtype) -> None:
+def test_forward_in_16_bits(kind: str, dtype: torch.dtype, device: str) -> None:
     z = Sizes()
-    check_forward(arrays(z), dtype, op(z, kind), plain(z, kind), reference(z, kind))
+    check_forward(arrays(z), dtype, op(z, kind), plain(z, kind), reference(z, kind), device)
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("size", ["plain", "many query heads", "more slots than chunks"])
-def test_gradients_by_autograd(size: str, kind: str) -> None:
+def test_gradients_by_autograd(size: str, kind: str, device: str) -> None:
     z = SIZES[size]
-    check_gradients(arrays(z), op(z, kind), plain(z, kind))
+    check_gradients(arrays(z), op(z, kind), plain(z, kind), device)

@@ -8,7 +8,10 @@ from typing import Any
 import eager_variants as eager
 import numpy as np
 import pytest
+import test_gradients
 import torch
+from arguments import random_arguments
+from numerics import DEVICES
 from variant_checks import (
     SIZES,
     Arrays,
@@ -17,6 +20,7 @@ from variant_checks import (
     check_forward,
     check_gradients,
     normal,
+    on,
     to,
 )
 
@@ -59,7 +63,7 @@ def plain(z: Sizes) -> Any:
     return run
 
 
-def check(z: Sizes, dtype: torch.dtype) -> None:
+def check(z: Sizes, dtype: torch.dtype, device: str) -> None:
     options = options_of(z)
     check_forward(
         arrays(z),
@@ -67,35 +71,49 @@ def check(z: Sizes, dtype: torch.dtype) -> None:
         lambda x: moba(**x, **options)[:2],
         plain(z),
         lambda x: moba_kernel.reference(**x, **options)[:2],
+        device,
     )
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("size", SIZES)
-def test_forward(size: str) -> None:
-    check(SIZES[size], torch.float32)
+def test_forward(size: str, device: str) -> None:
+    check(SIZES[size], torch.float32, device)
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
-def test_forward_in_16_bits(dtype: torch.dtype) -> None:
-    check(Sizes(), dtype)
+def test_forward_in_16_bits(dtype: torch.dtype, device: str) -> None:
+    check(Sizes(), dtype, device)
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("size", SIZES)
-def test_picks(size: str) -> None:
+def test_picks(size: str, device: str) -> None:
     z = SIZES[size]
     x = to(arrays(z), torch.float32)
-    _, _, indices = moba(**x, **options_of(z))
+    _, _, indices = moba(**on(x, device), **options_of(z))
     assert indices.shape == (z.B, z.L, z.H * z.G, z.K) and indices.dtype == torch.int32
-    assert torch.equal(indices.long(), picks(x, z))
+    assert torch.equal(indices.cpu().long(), picks(x, z))
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("size", ["plain", "many query heads", "before the keys"])
-def test_gradients_by_autograd(size: str) -> None:
+def test_gradients_by_autograd(size: str, device: str) -> None:
     z = SIZES[size]
-    check_gradients(arrays(z), lambda x: moba(**x, **options_of(z))[:2], plain(z))
+    check_gradients(arrays(z), lambda x: moba(**x, **options_of(z))[:2], plain(z), device)
 
 
-def test_gradients_when_means_are_of_the_keys() -> None:
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("sizes", [{}, {"L": 33, "N": 33, "G": 1}], ids=str)
+def test_gradients_by_finite_differences(sizes: dict[str, int], device: str) -> None:
+    given = random_arguments(moba_kernel.signature, **sizes)
+    options = {"scale": SCALE, "top_k": 3, "chunk_size": 16}
+    test_gradients.check(moba_kernel, given, options, device)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_gradients_when_means_are_of_the_keys(device: str) -> None:
     z = Sizes(L=64, N=64)
     x = attention(z)
 
@@ -106,7 +124,7 @@ def test_gradients_when_means_are_of_the_keys() -> None:
     def eager_op(x: Arrays) -> Any:
         return plain(z)({**x, "means": x["k"].unflatten(1, (-1, z.S)).mean(2)})
 
-    check_gradients(x, op, eager_op)
+    check_gradients(x, op, eager_op, device)
 
 
 def test_gradients_of_numpy_arrays() -> None:

@@ -6,12 +6,12 @@ from __future__ import annotations
 from typing import Any
 
 import eager_variants as eager
-import numpy as np
 import pytest
 import test_gradients
 import torch
 from arguments import random_arguments
-from numerics import EPS
+from numerics import DEVICES, EPS, assert_same
+from test_gradients import fetch, put_all
 from variant_checks import SIZES, Arrays, Sizes, attention, check_forward, check_gradients, picks
 
 import ramify as rf
@@ -54,57 +54,67 @@ def reference(z: Sizes, pattern: str) -> Any:
     return run
 
 
-def check(z: Sizes, pattern: str, has_list: bool, dtype: torch.dtype = torch.float32) -> None:
+def check(
+    z: Sizes, pattern: str, has_list: bool, device: str, dtype: torch.dtype = torch.float32
+) -> None:
     x = arrays(z, has_list)
-    check_forward(x, dtype, call(z, pattern), plain(z, pattern), reference(z, pattern))
+    check_forward(x, dtype, call(z, pattern), plain(z, pattern), reference(z, pattern), device)
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("has_list", [False, True], ids=["ranges", "listed"])
 @pytest.mark.parametrize("size", SIZES)
-def test_forward(size: str, has_list: bool) -> None:
-    check(SIZES[size], "sink", has_list)
+def test_forward(size: str, has_list: bool, device: str) -> None:
+    check(SIZES[size], "sink", has_list, device)
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("has_list", [False, True], ids=["ranges", "listed"])
 @pytest.mark.parametrize("pattern", PATTERNS)
-def test_patterns(pattern: str, has_list: bool) -> None:
-    check(Sizes(), pattern, has_list)
+def test_patterns(pattern: str, has_list: bool, device: str) -> None:
+    check(Sizes(), pattern, has_list, device)
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
-def test_forward_in_16_bits(dtype: torch.dtype) -> None:
-    check(Sizes(), "sink", True, dtype)
+def test_forward_in_16_bits(dtype: torch.dtype, device: str) -> None:
+    check(Sizes(), "sink", True, device, dtype)
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("has_list", [False, True], ids=["ranges", "listed"])
 @pytest.mark.parametrize("size", ["plain", "many query heads", "before the keys"])
-def test_gradients_by_autograd(size: str, has_list: bool) -> None:
+def test_gradients_by_autograd(size: str, has_list: bool, device: str) -> None:
     z = SIZES[size]
-    check_gradients(arrays(z, has_list), call(z, "sink"), plain(z, "sink"))
+    check_gradients(arrays(z, has_list), call(z, "sink"), plain(z, "sink"), device)
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("kernel", [sliding_window_kernel, listed_window_kernel])
-def test_gradients_by_finite_differences(kernel: rf.JitFunction) -> None:
+def test_gradients_by_finite_differences(kernel: rf.JitFunction, device: str) -> None:
     given = random_arguments(kernel.signature)
     options = {"scale": SCALE, "window": 20, "sink": 5, "chunk_size": 16}
-    test_gradients.check(kernel, given, options, "cpu")
+    test_gradients.check(kernel, given, options, device)
 
 
-def test_listed_chunks_in_the_window_change_nothing() -> None:
-    x = {n: t.float() for n, t in attention(Sizes()).items()}
+@pytest.mark.parametrize("device", DEVICES)
+def test_listed_chunks_in_the_window_change_nothing(device: str) -> None:
+    x = {n: t.float().to(device) for n, t in attention(Sizes()).items()}
     own = (20 + torch.arange(50)) // 16
-    indices = own.int().view(1, 50, 1, 1).expand(2, 50, 2, 1).contiguous()
+    indices = own.int().view(1, 50, 1, 1).expand(2, 50, 2, 1).contiguous().to(device)
     options = {"chunk_size": 16, "window": 32}
     alone, _ = sliding_window(**x, **options)
     listed, _ = sliding_window(**x, indices=indices, **options)
-    assert (alone - listed).abs().max() <= EPS[torch.float32]
+    assert_same(listed.cpu().numpy(), alone.cpu().numpy(), device, cpu=EPS[torch.float32])
 
 
-def test_whatever_the_chunks_are() -> None:
-    x = {n: t.float().numpy() for n, t in attention(Sizes()).items()}
+@pytest.mark.parametrize("device", DEVICES)
+def test_whatever_the_chunks_are(device: str) -> None:
+    x = put_all({n: t.float().numpy() for n, t in attention(Sizes()).items()}, device)
     results = [sliding_window(**x, chunk_size=s, window=21, sink=3)[0] for s in (16, 32, 64)]
-    for other in results[1:]:
-        np.testing.assert_allclose(other, results[0], rtol=0, atol=EPS[torch.float32])
+    first, *others = fetch(results)
+    for other in others:
+        assert_same(other, first, device, cpu=EPS[torch.float32])
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numerics import DEVICES, assert_same
+from test_gradients import fetch, ones, put, put_all, random_gradient, slope_of
 
 import ramify as rf
 from ramify.ops.select import WEIGHTS, select_arguments, select_kernel
@@ -91,69 +93,73 @@ def expected(call: dict[str, Any], indices: Any, d_weights: Any) -> tuple[Any, A
     return r.grad, landmarks.grad
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("case", CASES)
-def test_against_torch_in_float64(case: str) -> None:
+def test_against_torch_in_float64(case: str, device: str) -> None:
     choices, sizes = CASES[case]
     call = call_of(arrays_of(**sizes), choices)
+    there = put_all(call, device)
     derivative = select_kernel.derivative(("r", "landmarks"))
-    (weights, indices), saved = derivative.forward(**call)
-    plain, same = select_kernel(**call)
-    np.testing.assert_array_equal(weights, plain)
+    results, saved = derivative.forward(**there)
+    weights, indices = fetch(results)
+    plain, same = fetch(select_kernel(**there))
+    assert_same(weights, plain, device)
     np.testing.assert_array_equal(indices, same)
-    d_weights = np.random.default_rng(4).standard_normal(weights.shape).astype(np.float32)
-    found = derivative.backward(saved, (d_weights, None), **call)
+    d_weights = random_gradient(weights, np.random.default_rng(4))
+    found = fetch(derivative.backward(saved, (put(d_weights, device), None), **there))
     for grad, right in zip(found, expected(call, indices, d_weights), strict=True):
         np.testing.assert_allclose(grad, right.numpy(), rtol=2e-5, atol=2e-5 * abs(right).max())
 
 
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("name", ["r", "landmarks"])
-def test_against_finite_differences(name: str) -> None:
-    call = call_of(arrays_of(), {})
+def test_against_finite_differences(name: str, case: str, device: str) -> None:
+    choices, sizes = CASES[case]
+    call = call_of(arrays_of(**sizes), choices)
+    there = put_all(call, device)
     derivative = select_kernel.derivative((name,))
-    (weights, indices), saved = derivative.forward(**call)
+    results, saved = derivative.forward(**there)
+    weights, indices = fetch(results)
+    np.testing.assert_array_equal(indices, select_kernel.reference(**call)[1])
     rng = np.random.default_rng(5)
-    d_weights = rng.standard_normal(weights.shape).astype(np.float32)
-    (grad,) = derivative.backward(saved, (d_weights, None), **call)
-    way, step = rng.standard_normal(grad.shape), 1e-7
-
-    def at(offset: float) -> float:
-        moved, picks = select_kernel.reference(
-            **{**call, name: call[name].astype(np.float64) + offset * way}
-        )
-        np.testing.assert_array_equal(picks, indices)
-        return float((moved * d_weights).sum())
-
-    slope = (at(step) - at(-step)) / (2 * step)
+    d_outs = random_gradient(weights, rng), None
+    (grad,) = fetch(derivative.backward(saved, (put(d_outs[0], device), None), **there))
+    way = rng.standard_normal(grad.shape)
+    slope = slope_of(select_kernel, call, name, way, d_outs, step=1e-7)
     assert abs(float((grad * way).sum()) - slope) <= 2e-5 * np.abs(grad * way).sum() + 1e-6
 
 
-def test_empty_slots_contribute_nothing() -> None:
-    call = call_of(arrays_of(), {"top_k": 12})
+@pytest.mark.parametrize("device", DEVICES)
+def test_empty_slots_contribute_nothing(device: str) -> None:
+    call = put_all(call_of(arrays_of(), {"top_k": 12}), device)
     derivative = select_kernel.derivative(("r", "landmarks"))
-    (weights, indices), saved = derivative.forward(**call)
+    results, saved = derivative.forward(**call)
+    weights, indices = fetch(results)
     assert (indices < 0).any()
-    ones = np.ones_like(weights)
-    more = np.where(indices < 0, np.float32(7), ones)
+    plain = ones(results[0])
+    more = put(np.where(indices < 0, np.float32(7), np.float32(1)), device)
     for one, other in zip(
-        derivative.backward(saved, (ones, None), **call),
-        derivative.backward(saved, (more, None), **call),
+        fetch(derivative.backward(saved, (plain, None), **call)),
+        fetch(derivative.backward(saved, (more, None), **call)),
         strict=True,
     ):
         np.testing.assert_allclose(one, other, rtol=0, atol=2e-5)
     first = (indices < 0).all(-1).all(-1)
     assert first.any()
-    dr = derivative.backward(saved, (ones, None), **call)[0]
+    dr = fetch(derivative.backward(saved, (plain, None), **call))[0]
     assert (dr[first] == 0).all()
 
 
-def test_torch_records_it() -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_torch_records_it(device: str) -> None:
     arrays = arrays_of()
-    r, landmarks = (torch.tensor(x, requires_grad=True) for x in arrays.values())
+    r, landmarks = (torch.tensor(x, device=device, requires_grad=True) for x in arrays.values())
     weights, indices = rf.ops.select(r, landmarks, chunk_size=8, top_k=3, num_keys=70)
     assert not indices.requires_grad
     weights.square().sum().backward()
     call = {**call_of(arrays, {"scale": None})}
-    d_weights = 2 * weights.detach().numpy()
-    for x, right in zip((r, landmarks), expected(call, indices, d_weights), strict=True):
+    d_weights = 2 * weights.detach().cpu().numpy()
+    for x, right in zip((r, landmarks), expected(call, indices.cpu(), d_weights), strict=True):
         right = right.numpy()
-        np.testing.assert_allclose(x.grad, right, rtol=2e-5, atol=2e-5 * abs(right).max())
+        np.testing.assert_allclose(x.grad.cpu(), right, rtol=2e-5, atol=2e-5 * abs(right).max())

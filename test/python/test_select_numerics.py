@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # ruff: noqa: N803, N806
-"""`ramify.ops.select`, compiled for the CPU, against its definition in float64."""
+"""`ramify.ops.select`, compiled, against its definition in float64."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numerics import DEVICES
+from test_gradients import fetch, put
 from test_select import DEFAULTS, arrays, definition
 
 import ramify as rf
@@ -18,11 +20,13 @@ EPSILON = 2e-6
 F32 = np.float32
 
 
-def run(r: Any, lm: Any, S: int, **given: Any) -> tuple[Any, Any]:
-    result: tuple[Any, Any] = rf.ops.select(
-        r.astype(F32), lm.astype(F32), chunk_size=S, **{"top_k": DEFAULTS["top_k"], **given}
+def run(r: Any, lm: Any, S: int, device: str, **given: Any) -> tuple[Any, Any]:
+    """Weights and indices, as arrays of NumPy."""
+    there = (put(x.astype(F32), device) for x in (r, lm))
+    weights, indices = fetch(
+        rf.ops.select(*there, chunk_size=S, **{"top_k": DEFAULTS["top_k"], **given})
     )
-    return result
+    return weights, indices
 
 
 def scores(r: Any, lm: Any, group: str) -> Any:
@@ -33,10 +37,10 @@ def scores(r: Any, lm: Any, group: str) -> Any:
     return each.sum(3) if group == "sum" else each.max(3)
 
 
-def check(r: Any, lm: Any, S: int, **given: Any) -> tuple[Any, Any]:
+def check(r: Any, lm: Any, S: int, device: str, **given: Any) -> tuple[Any, Any]:
     """Picks agree but where scores tie within rounding; weights agree for equal picks."""
     r, lm = r.astype(F32), lm.astype(F32)
-    weights, indices = run(r, lm, S, **given)
+    weights, indices = run(r, lm, S, device, **given)
     exact_weights, exact = definition(r.astype(np.float64), lm.astype(np.float64), S, **given)
     rough_weights, rough = definition(r, lm, S, **given)
     assert weights.dtype == F32 and indices.dtype == np.int32
@@ -55,16 +59,19 @@ def check(r: Any, lm: Any, S: int, **given: Any) -> tuple[Any, Any]:
     return weights, indices
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("weights", ["stick_breaking", "softmax", "softmax_1", "sigmoid", "none"])
-def test_weights(weights: str) -> None:
-    check(*arrays(), 8, weights=weights)
+def test_weights(weights: str, device: str) -> None:
+    check(*arrays(), 8, device, weights=weights)
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("order", ["ascending", "score"])
-def test_orders(order: str) -> None:
-    check(*arrays(), 8, order=order)
+def test_orders(order: str, device: str) -> None:
+    check(*arrays(), 8, device, order=order)
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize(
     "given",
     [
@@ -87,10 +94,11 @@ def test_orders(order: str) -> None:
     ],
     ids=str,
 )
-def test_choices(given: dict[str, Any]) -> None:
-    check(*arrays(), 8, **given)
+def test_choices(given: dict[str, Any], device: str) -> None:
+    check(*arrays(), 8, device, **given)
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize(
     ("shape", "S", "given"),
     [
@@ -102,48 +110,53 @@ def test_choices(given: dict[str, Any]) -> None:
     ],
     ids=str,
 )
-def test_shapes(shape: dict[str, int], S: int, given: dict[str, Any]) -> None:
-    check(*arrays(**shape), S, **given)
+def test_shapes(shape: dict[str, int], S: int, given: dict[str, Any], device: str) -> None:
+    check(*arrays(**shape), S, device, **given)
 
 
-def test_equal_scores_go_to_the_higher_index() -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_equal_scores_go_to_the_higher_index(device: str) -> None:
     r, lm = np.ones((1, 1, 1, 8)), np.ones((1, 90, 1, 8))
-    _, indices = check(r, lm, 4, top_k=3, q_start=360)
+    _, indices = check(r, lm, 4, device, top_k=3, q_start=360)
     assert indices[0, 0, 0].tolist() == [89, 88, 87]
 
 
-def test_nan_and_minus_infinity_are_never_picked() -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_nan_and_minus_infinity_are_never_picked(device: str) -> None:
     r, lm = arrays()
     r = np.abs(r)
     lm[:, 1, :, 0], lm[:, 3] = math.nan, -math.inf
-    _, indices = run(r, lm, 8, top_k=6)
+    _, indices = run(r, lm, 8, device, top_k=6)
     _, expected = definition(r.astype(F32), lm.astype(F32), 8, top_k=6)
     np.testing.assert_array_equal(indices, expected)
     assert not np.isin(indices, [1, 3]).any() and np.isin(indices, [0, 2, 4]).any()
 
 
-def test_large_scores_stay_finite() -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_large_scores_stay_finite(device: str) -> None:
     r, lm = arrays()
     for weights in ("stick_breaking", "softmax", "softmax_1", "sigmoid"):
-        found, _ = run(r * 1e4, lm * 1e4, 8, weights=weights)
+        found, _ = run(r * 1e4, lm * 1e4, 8, device, weights=weights)
         assert np.isfinite(found).all() and (found >= 0).all() and (found <= 1).all()
 
 
-def test_landmarks_of_query_heads_and_one_for_all() -> None:
-    check(*arrays(H=6, G=1), 8)
+@pytest.mark.parametrize("device", DEVICES)
+def test_landmarks_of_query_heads_and_one_for_all(device: str) -> None:
+    check(*arrays(H=6, G=1), 8, device)
     r, lm = arrays(H=2, G=3)
-    _, indices = run(r, lm[:, :, :1], 8)
+    _, indices = run(r, lm[:, :, :1], 8, device)
     _, expected = definition(r.astype(F32), np.repeat(lm[:, :, :1], 1, 2).astype(F32), 8)
     assert (indices == expected).mean() > 0.98
 
 
-def test_without_queries_or_chunks_the_shapes_remain() -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_without_queries_or_chunks_the_shapes_remain(device: str) -> None:
     r, lm = arrays()
-    weights, indices = run(r[:, :0], lm, 8)
+    weights, indices = run(r[:, :0], lm, 8, device)
     assert weights.shape == indices.shape == (2, 0, 2, 4) and indices.dtype == np.int32
-    weights, indices = run(r[:0], lm[:0], 8)
+    weights, indices = run(r[:0], lm[:0], 8, device)
     assert weights.shape == (0, 37, 2, 4)
-    weights, indices = run(r, lm[:, :0], 8)
+    weights, indices = run(r, lm[:, :0], 8, device)
     assert (indices == -1).all() and not weights.any()
 
 
@@ -173,13 +186,16 @@ def each_head(
     return rl.cumsum(share, over="slot", exclusive=True), kept
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize(
     ("function", "given"),
     [(by_share, {"scale": 0.3, "top_k": 6}), (each_head, {"least": 0.1, "top_k": 5})],
 )
-def test_streams_that_are_walked_over_twice(function: Any, given: dict[str, Any]) -> None:
+def test_streams_that_are_walked_over_twice(
+    function: Any, given: dict[str, Any], device: str
+) -> None:
     r, lm = (x.astype(F32) for x in arrays(L=20, C=100, H=1, G=4, D=16))
-    got = function(r, lm, chunk_size=4, **given)
+    got = fetch(function(put(r, device), put(lm, device), chunk_size=4, **given))
     expected = function.reference(r, lm, chunk_size=4, **given)
     same = (got[1] == expected[1]).all(-1)
     assert same.mean() > 0.95

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import test_selection_variants as variants
+from numerics import DEVICES
+from test_gradients import fetch, put
 
 import ramify as rf
 import ramify.language as rl
@@ -100,62 +102,74 @@ def close(got: Any, expected: Any) -> None:
     np.testing.assert_allclose(got, expected, rtol=0, atol=bound)
 
 
+def run(function: rf.JitFunction, given: Any, device: str, **options: Any) -> tuple[Any, ...]:
+    """All results of a call there, as arrays of NumPy."""
+    return fetch(function(*(put(x, device) for x in given), **options))
+
+
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("shape", [{}, {"L": 5, "N": 107}, {"G": 1, "H": 3}, {"L": 33, "G": 16}])
-def test_a_function_that_selects_and_attends(shape: dict[str, int]) -> None:
+def test_a_function_that_selects_and_attends(shape: dict[str, int], device: str) -> None:
     given = arrays(**shape)
-    got = retrieve(*given, scale=0.25, top_k=4, chunk_size=16)
-    expected = retrieve.reference(*given, scale=0.25, top_k=4, chunk_size=16)
+    options = {"scale": 0.25, "top_k": 4, "chunk_size": 16}
+    got = run(retrieve, given, device, **options)
+    expected = retrieve.reference(*given, **options)
     np.testing.assert_array_equal(got[2], expected[2])
     for mine, theirs in zip(got[:2], expected[:2], strict=True):
         assert mine.dtype == F32
         close(mine, theirs)
 
 
-def test_picks_under_one_softmax() -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_picks_under_one_softmax(device: str) -> None:
     given = arrays()
-    got = joint(*given, scale=0.25, chunk_size=16, q_start=-3)
-    expected = joint.reference(*given, scale=0.25, chunk_size=16, q_start=-3)
+    options = {"scale": 0.25, "chunk_size": 16, "q_start": -3}
+    got = run(joint, given, device, **options)
+    expected = joint.reference(*given, **options)
     for mine, theirs in zip(got, expected, strict=True):
         close(mine, theirs)
 
 
-def test_weights_that_share_a_normaliser_with_a_window() -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_weights_that_share_a_normaliser_with_a_window(device: str) -> None:
     given = arrays(L=128, N=128)
-    got = shared_normaliser(*given, scale=0.25, chunk_size=16)
+    (got,) = run(shared_normaliser, given, device, scale=0.25, chunk_size=16)
     close(got, shared_normaliser.reference(*given, scale=0.25, chunk_size=16))
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("schedule", ["chunk_major", "union", "split_kv"])
-def test_what_visits_the_picks_has_a_schedule(schedule: str) -> None:
+def test_what_visits_the_picks_has_a_schedule(schedule: str, device: str) -> None:
     """Steps without a selection of their own are left to query_major and streamed."""
     given = arrays(L=128, N=128)
     function = shared_normaliser.options(schedule=schedule)
-    got = function(*given, scale=0.25, chunk_size=16)
+    (got,) = run(function, given, device, scale=0.25, chunk_size=16)
     close(got, shared_normaliser.reference(*given, scale=0.25, chunk_size=16))
     function = retrieve.options(schedule=schedule)
-    got = function(*given, scale=0.25, top_k=4, chunk_size=16)
-    expected = retrieve.reference(*given, scale=0.25, top_k=4, chunk_size=16)
-    close(got[0], expected[0])
+    options = {"scale": 0.25, "top_k": 4, "chunk_size": 16}
+    close(run(function, given, device, **options)[0], retrieve.reference(*given, **options)[0])
 
 
-def test_hils() -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_hils(device: str) -> None:
     q, k, v, lm = arrays(B=1, H=2, G=2)
     random = np.random.default_rng(11)
     each = random.standard_normal((1, lm.shape[1], 4, 16)).astype(F32)
     bias = random.standard_normal((lm.shape[1], 4)).astype(F32)
     options = {"window": 20, "top_k": 3, "chunk_size": 16}
-    got = variants.hils(q, each, bias, k, v, **options)
+    got = run(variants.hils, (q, each, bias, k, v), device, **options)
     expected = variants.hils.reference(q, each, bias, k, v, **options)
     np.testing.assert_array_equal(got[1], expected[1])
     close(got[0], expected[0])
 
 
-def test_nsa() -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_nsa(device: str) -> None:
     q, k, v, lm = arrays(B=1, H=2, G=2)
     random = np.random.default_rng(2)
     means, gates = (random.standard_normal(s).astype(F32) for s in (lm.shape, (150, 4)))
     options = {"window": 20, "top_k": 3, "chunk_size": 16}
-    got = variants.nsa(q, lm, means, k, v, gates, **options)
+    got = run(variants.nsa, (q, lm, means, k, v, gates), device, **options)
     expected = variants.nsa.reference(q, lm, means, k, v, gates, **options)
     np.testing.assert_array_equal(got[1], expected[1])
     close(got[0], expected[0])

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numerics import DEVICES, assert_same
+from test_gradients import fetch, ones, put, put_all, random_gradient, slope_of
 
 import ramify as rf
 import ramify.language as rl
@@ -237,58 +239,45 @@ def backward_call(
     rng = np.random.default_rng(5)
     given = {
         f"d_{number}": rng.standard_normal(x.shape).astype(np.float32)
-        for number, x in enumerate(as_tuple(outs))
+        for number, x in enumerate(fetch(outs))
         if x.dtype != np.int32
     }
     rows = {n: rounded(x) if x.shape == wide["q"].shape else x for n, x in given.items()}
     d_outs = tuple(
         np.asarray(torch.as_tensor(rows[n]).float()) if (n := f"d_{i}") in rows else None
-        for i in range(len(as_tuple(outs)))
+        for i in range(len(fetch(outs)))
     )
     grads = derivative.backward(saved, d_outs if isinstance(outs, tuple) else d_outs[0], **call)
     more = rows | {f"saved_{number}": x for number, x in enumerate(saved)}
     return {**call, **arrays}, more, grads
 
 
-def as_tuple(x: Any) -> tuple[Any, ...]:
-    return x if isinstance(x, tuple) else (x,)
-
-
-def check_slopes(function: rf.JitFunction, call: dict[str, Any], wrt: tuple[str, ...]) -> None:
+def check_slopes(
+    function: rf.JitFunction, call: dict[str, Any], wrt: tuple[str, ...], device: str
+) -> None:
     derivative = function.derivative(wrt)
-    outs, saved = derivative.forward(**call)
+    there = put_all(call, device)
+    outs, saved = derivative.forward(**there)
     rng = np.random.default_rng(5)
-    d_outs = tuple(
-        None if x.dtype == np.int32 else rng.standard_normal(x.shape).astype(np.float32)
-        for x in as_tuple(outs)
-    )
-    given = d_outs if isinstance(outs, tuple) else d_outs[0]
-    grads = derivative.backward(saved, given, **call)
-    for name, grad in zip(wrt, grads, strict=True):
+    d_outs = tuple(random_gradient(x, rng) for x in fetch(outs))
+    given = tuple(put(d_out, device) for d_out in d_outs)
+    grads = derivative.backward(saved, given, **there)
+    for name, grad in zip(wrt, fetch(grads), strict=True):
         assert grad.shape == call[name].shape and np.isfinite(grad).all()
         for _ in range(3):
-            way, step = rng.standard_normal(grad.shape), 1e-6
-
-            def at(offset: float, name: str = name, way: Any = way) -> float:
-                moved = call[name].astype(np.float64) + offset * way
-                results = as_tuple(function.reference(**{**call, name: moved}))
-                return sum(
-                    float((x * d).sum())
-                    for x, d in zip(results, d_outs, strict=True)
-                    if d is not None
-                )
-
-            slope = (at(step) - at(-step)) / (2 * step)
+            way = rng.standard_normal(grad.shape)
+            slope = slope_of(function, call, name, way, d_outs, step=1e-6)
             error = abs(float((grad * way).sum()) - slope)
             assert error <= 2e-5 * max(np.abs(grad * way).sum(), 1), (name, error, slope)
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_each_alone(name: str) -> None:
+def test_each_alone(name: str, device: str) -> None:
     function = FUNCTIONS[name]
     arrays = arrays_of(function)
     for one in arrays:
-        check_slopes(function, call_of(function, arrays), (one,))
+        check_slopes(function, call_of(function, arrays), (one,), device)
 
 
 ATTENDS = ("selects_and_attends", "two_branches")
@@ -297,20 +286,23 @@ CASES = [(name, sizes) for name in FUNCTIONS for sizes in SIZES if name not in A
 ]
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize(("name", "sizes"), CASES)
-def test_all_together(name: str, sizes: str) -> None:
+def test_all_together(name: str, sizes: str, device: str) -> None:
     function = FUNCTIONS[name]
     arrays = arrays_of(function, **SIZES[sizes])
-    check_slopes(function, call_of(function, arrays), tuple(arrays))
+    check_slopes(function, call_of(function, arrays), tuple(arrays), device)
 
 
-def test_by_torch_in_float64() -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_by_torch_in_float64(device: str) -> None:
     """The whole gradient, of attention to one key and value of each chunk."""
     call = call_of(compressed, arrays_of(compressed))
+    there = put_all(call, device)
     derivative = compressed.derivative(("q", "lm", "v"))
-    out, saved = derivative.forward(**call)
-    d_out = np.random.default_rng(6).standard_normal(out.shape).astype(np.float32)
-    found = derivative.backward(saved, d_out, **call)
+    out, saved = derivative.forward(**there)
+    d_out = random_gradient(fetch(out)[0], np.random.default_rng(6))
+    found = fetch(derivative.backward(saved, put(d_out, device), **there))
     q, lm, v = (
         torch.tensor(call[n], dtype=torch.float64, requires_grad=True) for n in ("q", "lm", "v")
     )
@@ -327,30 +319,30 @@ def test_by_torch_in_float64() -> None:
     assert later < C and not found[1][:, later + 1 :].any()  # nobody has seen these
 
 
-def test_torch_records_it() -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_torch_records_it(device: str) -> None:
     arrays = arrays_of(shares_of_picks)
-    q, lm = (torch.tensor(arrays[n], requires_grad=True) for n in ("q", "lm"))
-    more = {n: x for n, x in call_of(shares_of_picks, arrays).items() if n not in arrays}
-    weights, _ = shares_of_picks(q, lm, **more)
+    q, lm = (torch.tensor(arrays[n], device=device, requires_grad=True) for n in ("q", "lm"))
+    call = put_all(call_of(shares_of_picks, arrays), device)
+    weights, _ = shares_of_picks(q, lm, **{n: x for n, x in call.items() if n not in arrays})
     weights.square().sum().backward()
-    call = call_of(shares_of_picks, arrays)
     derivative = shares_of_picks.derivative(("q", "lm"))
     _, saved = derivative.forward(**call)
-    d_weights = 2 * weights.detach().numpy()
-    for x, right in zip(
-        (q, lm), derivative.backward(saved, (d_weights, None), **call), strict=True
-    ):
-        np.testing.assert_allclose(x.grad, right, rtol=0, atol=1e-6 * abs(right).max())
+    d_weights = put(2 * weights.detach().cpu().numpy(), device)
+    found = fetch(derivative.backward(saved, (d_weights, None), **call))
+    for x, right in zip((q, lm), found, strict=True):
+        assert_same(x.grad.cpu().numpy(), right, device, cpu=1e-6 * abs(right).max())
 
 
-def test_chunks_that_nobody_sees_and_no_chunks() -> None:
-    call = call_of(lse, arrays_of(lse)) | {"q_start": -L}
+@pytest.mark.parametrize("device", DEVICES)
+def test_chunks_that_nobody_sees_and_no_chunks(device: str) -> None:
+    call = put_all(call_of(lse, arrays_of(lse)), device) | {"q_start": -L}
     for chunks in (C, 0):
         call["lm"] = call["lm"][:, :chunks]
         call["num_keys"] = chunks * S
         derivative = lse.derivative(("q", "lm"))
         out, saved = derivative.forward(**call)
-        dq, dlm = derivative.backward(saved, np.ones_like(out), **call)
+        dq, dlm = fetch(derivative.backward(saved, ones(out), **call))
         assert not dq.any() and not dlm.any() and dlm.shape == call["lm"].shape
 
 
@@ -363,22 +355,24 @@ def test_heads_that_share_a_number_add_in_any_order(sizes: str) -> None:
         derivative.backward(saved, np.ones_like(out), **call, deterministic=True)
 
 
-def test_what_is_detached_has_none() -> None:
-    call = call_of(detached, arrays_of(detached))
+@pytest.mark.parametrize("device", DEVICES)
+def test_what_is_detached_has_none(device: str) -> None:
+    call = put_all(call_of(detached, arrays_of(detached)), device)
     wrt = ("q", "lm", "v")
     derivative = detached.derivative(wrt)
     outs, saved = derivative.forward(**call)
-    dq, dlm, dv = derivative.backward(saved, tuple(np.ones_like(x) for x in outs), **call)
+    dq, dlm, dv = fetch(derivative.backward(saved, tuple(ones(x) for x in outs), **call))
     assert not dv.any()
     alone = detached.derivative(("q", "lm"))
     outs, saved = alone.forward(**call)
-    ones = tuple(np.ones_like(x) for x in outs)
-    dq_alone, dlm_alone = alone.backward(saved, ones, **call)
+    given = tuple(ones(x) for x in outs)
+    dq_alone, dlm_alone = fetch(alone.backward(saved, given, **call))
     np.testing.assert_allclose(dq, dq_alone, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(dlm, dlm_alone, rtol=1e-5, atol=1e-5 * abs(dlm).max())
 
 
-def test_padding_adds_nothing() -> None:
+@pytest.mark.parametrize("device", DEVICES)
+def test_padding_adds_nothing(device: str) -> None:
     """Not even where the gradient of a padding row is no number."""
     call = call_of(compressed, arrays_of(compressed))
     del call["q_start"]
@@ -386,32 +380,39 @@ def test_padding_adds_nothing() -> None:
     there = places >= 0
     found = []
     for keep in (np.ones(L, bool), there):
-        own = call | {
+        queries = {
             "q": np.ascontiguousarray(call["q"][:, keep]),
             "q_positions": places[keep],
         }
+        own = put_all(call | queries, device)
         derivative = compressed.derivative(("q", "lm"))
         out, saved = derivative.forward(**own)
-        d_out = np.where(there[keep][:, None, None], np.ones_like(out), np.float32(np.nan))
-        found.append(derivative.backward(saved, d_out, **own))
+        rows = np.where(there[keep], np.float32(1), np.float32(np.nan))[:, None, None]
+        d_out = np.ascontiguousarray(np.broadcast_to(rows, out.shape))
+        found.append(fetch(derivative.backward(saved, put(d_out, device), **own)))
     (dq, dlm), (dq_there, dlm_there) = found
     assert not dq[:, ~there].any()
-    np.testing.assert_allclose(dq[:, there], dq_there, rtol=0, atol=1e-6)
+    assert_same(dq[:, there], dq_there, device, cpu=1e-6)
     np.testing.assert_allclose(dlm, dlm_there, rtol=0, atol=1e-5 * abs(dlm).max())
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize(("B", "queries", "chunks"), [(0, 5, 3), (2, 0, 3), (2, 5, 0)])
-def test_nothing_has_no_gradient(B: int, queries: int, chunks: int) -> None:  # noqa: N803
-    call = {
+def test_nothing_has_no_gradient(
+    B: int,  # noqa: N803
+    queries: int,
+    chunks: int,
+    device: str,
+) -> None:
+    arrays = {
         "q": np.ones((B, queries, 4, 16), np.float32),
         "lm": np.ones((B, chunks, 2, 16), np.float32),
         "v": np.ones((B, chunks, 2, 16), np.float32),
-        "scale": 0.3,
-        "chunk_size": S,
-        "num_keys": chunks * S,
     }
+    more = {"scale": 0.3, "chunk_size": S, "num_keys": chunks * S}
+    call = put_all(arrays, device) | more
     wrt = ("q", "lm", "v")
     derivative = compressed.derivative(wrt)
     out, saved = derivative.forward(**call)
-    for name, grad in zip(wrt, derivative.backward(saved, out, **call), strict=True):
-        assert grad.shape == call[name].shape and not grad.any()
+    for name, grad in zip(wrt, fetch(derivative.backward(saved, out, **call)), strict=True):
+        assert grad.shape == arrays[name].shape and not grad.any()

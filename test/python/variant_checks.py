@@ -91,6 +91,10 @@ def to(x: Arrays, dtype: torch.dtype) -> Arrays:
     return {n: t.to(dtype) if t.is_floating_point() else t for n, t in x.items()}
 
 
+def on(x: Arrays, device: str) -> Arrays:
+    return {n: t.to(device) for n, t in x.items()}
+
+
 def as_numpy(x: Arrays) -> dict[str, Any]:
     """For a reference: float64, and integers as they are."""
     return {n: t.double().numpy() if t.is_floating_point() else t.numpy() for n, t in x.items()}
@@ -118,15 +122,18 @@ def check_forward(
     op: Callable[[Arrays], Any],
     eager: Callable[[Arrays], Any],
     reference: Callable[[dict[str, Any]], Any],
+    device: str = "cpu",
 ) -> None:
-    """The op's results, in float32 or in 16 bits."""
+    """The op's results on a device, in float32 or in 16 bits."""
     x = to(x, dtype)
     exact = to(x, torch.float64)
     rights = [torch.from_numpy(r) for r in listed(reference(as_numpy(x)))]
     for right, same in zip(rights, listed(eager(exact)), strict=True):
         np.testing.assert_allclose(same, right, rtol=1e-9, atol=1e-9)
-    for found, own, right in zip(listed(op(x)), listed(eager(x)), rights, strict=True):
-        assert_within(found, own, right, EPS[dtype])
+    results = listed(op(on(x, device)))
+    for found, own, right in zip(results, listed(eager(x)), rights, strict=True):
+        assert found.device.type == device
+        assert_within(found.cpu(), own, right, EPS[dtype])
 
 
 def gradients(step: Callable[[Arrays], Any], x: Arrays) -> list[torch.Tensor]:
@@ -140,12 +147,20 @@ def gradients(step: Callable[[Arrays], Any], x: Arrays) -> list[torch.Tensor]:
     return list(torch.autograd.grad(loss, wanted, materialize_grads=True))
 
 
-def check_gradients(x: Arrays, op: Callable[[Arrays], Any], eager: Callable[[Arrays], Any]) -> None:
-    """All gradients of the op, in float32, against eager PyTorch's in float64."""
+def check_gradients(
+    x: Arrays,
+    op: Callable[[Arrays], Any],
+    eager: Callable[[Arrays], Any],
+    device: str = "cpu",
+) -> None:
+    """All gradients of the op on a device, in float32, against eager PyTorch's in float64."""
     narrow = to(x, torch.float32)
     exact = to(narrow, torch.float64)
     for found, own, right in zip(
-        gradients(op, narrow), gradients(eager, narrow), gradients(eager, exact), strict=True
+        gradients(op, on(narrow, device)),
+        gradients(eager, narrow),
+        gradients(eager, exact),
+        strict=True,
     ):
-        assert torch.isfinite(found).all()
-        assert_within(found, own, right, EPS[torch.float32])
+        assert found.device.type == device and torch.isfinite(found).all()
+        assert_within(found.cpu(), own, right, EPS[torch.float32])
