@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Gradients in 16 bits against float64, bounded by the error of PyTorch's own autograd.
+"""Gradients against float64, most in 16 bits, bounded by the error of PyTorch's own autograd.
 
 PyTorch gathers chunks and multiplies by einsum in the inputs' dtype, with a softmax in float32;
 its gradients are those that autograd derives.
@@ -7,6 +7,7 @@ its gradients are those that autograd derives.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -84,11 +85,46 @@ HSA_CASES = {
 }
 
 
-@pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
-@pytest.mark.parametrize("name", HSA_CASES)
-def test_hsa(name: str, dtype: torch.dtype, device: str) -> None:
-    case, names = HSA_CASES[name], ("q", "k", "v", "weights")
+def random_case(seed: int) -> Case:
+    """Sizes of any kind together, some slots empty."""
+    r = random.Random(seed)
+    return Case(
+        B=r.randint(1, 3),
+        L=r.randint(1, 60),
+        N=r.randint(1, 400),
+        H=r.randint(1, 2),
+        G=r.choice([1, 2, 3, 4, 8]),
+        D=r.choice([16, 32, 80, 96, 128]),
+        Dv=r.choice([16, 48, 64]),
+        S=r.choice([16, 32, 48, 64, 128]),
+        K=r.randint(2, 9),
+        q_block=r.choice([1, 1, 3, 16]),
+        n=r.choice([0.0, 1.0]),
+        weight_heads=r.choice(["one", "kv", "query"]),
+        corner="nan at empty",
+    )
+
+
+CORNERS = {
+    "all empty": BASE.but(corner="all empty"),
+    "out of range": BASE.but(corner="out of range"),
+    "nan at empty": BASE.but(corner="nan at empty"),
+    "D=16": BASE.but(D=16),
+    "D=96": BASE.but(D=96),
+    "D=192": BASE.but(D=192, L=19),
+    "S=32": BASE.but(S=32),
+    "S=256": BASE.but(S=256, N=900, L=19),
+    "G=2": BASE.but(G=2),
+    "G=8": BASE.but(G=8, H=1),
+    "G=12": BASE.but(G=12, H=1),
+    "huge logits": BASE.but(logits=100.0),
+    "tiny logits": BASE.but(logits=1e-6),
+    **{f"seed {seed}": random_case(seed) for seed in range(4)},
+}
+
+
+def check_hsa(case: Case, dtype: torch.dtype, device: str, **choices: Any) -> None:
+    names = ("q", "k", "v", "weights")
     x = make(case, dtype)
     own = {"scale": case.D**-0.5, "softmax_n": case.n, "chunk_size": case.S}
     own["q_block"] = case.q_block
@@ -97,10 +133,30 @@ def test_hsa(name: str, dtype: torch.dtype, device: str) -> None:
         return (eager.hsa(**x, **own),)
 
     there = {n: t.to(device) for n, t in x.items()}
-    found, d_outs, _ = gradients(rf.ops.hsa_kernel, there, own, names)
+    found, d_outs, _ = gradients(rf.ops.hsa_kernel.options(**choices), there, own, names)
     assert_bounded(
         found, autograd(step, x, names, d_outs), autograd(step, wide(x), names, d_outs), dtype
     )
+    empty = (x["indices"] < 0) | (x["indices"] >= -(-case.N // case.S))
+    if case.weight_heads == case.index_heads:
+        assert not found[3][empty].any()
+    none = empty.all(-1).repeat_interleave(case.q_block, 1)[:, : case.L]
+    assert not found[0][none.repeat_interleave(case.G, 2)].any()
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("name", HSA_CASES)
+def test_hsa(name: str, dtype: torch.dtype, device: str) -> None:
+    check_hsa(HSA_CASES[name], dtype, device)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("schedule", ["auto", "query_major"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("name", CORNERS)
+def test_corners_of_hsa(name: str, dtype: torch.dtype, schedule: str, device: str) -> None:
+    check_hsa(CORNERS[name], dtype, device, schedule=schedule)
 
 
 # ---- one softmax over all that was selected -----------------------------------------
