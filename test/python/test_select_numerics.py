@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numerics import DEVICES
+from peers import eager
 from test_gradients import fetch, put
 from test_select import DEFAULTS, arrays, definition
 
@@ -158,6 +160,27 @@ def test_without_queries_or_chunks_the_shapes_remain(device: str) -> None:
     assert weights.shape == (0, 37, 2, 4)
     weights, indices = run(r, lm[:, :0], 8, device)
     assert (indices == -1).all() and not weights.any()
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize(
+    ("shape", "S", "K"),
+    [
+        ({"B": 1, "L": 3, "C": 2**20, "H": 1, "G": 2, "D": 8}, 16, 16),
+        ({"B": 1, "L": 9, "C": 70, "H": 2, "G": 2, "D": 2048}, 16, 8),
+        ({"B": 2, "L": 5, "C": 5000, "H": 2, "G": 1, "D": 32}, 16, 128),
+    ],
+    ids=["a million chunks", "dim 2048", "128 of 5000"],
+)
+def test_large_selections(shape: dict[str, int], S: int, K: int, device: str) -> None:
+    r, lm = (torch.from_numpy(x.astype(F32)) for x in arrays(**shape))
+    weights, indices = run(r.numpy(), lm.numpy(), S, device, top_k=K)
+    exact, picks = eager.select(r.double(), lm.double(), S, K)
+    own, same = eager.select(r, lm, S, K)
+    assert torch.equal(picks, same) and (picks >= 0).all()
+    np.testing.assert_array_equal(indices, picks)
+    error = (own - exact).abs().max().item()
+    assert np.abs(weights - exact.numpy()).max() <= 2 * error + EPSILON
 
 
 # The language beyond `select`
