@@ -19,6 +19,7 @@ import pytest
 
 import ramify as rf
 import ramify.language as rl
+from ramify import _compiler
 
 x = np.ones((1, 3, 4, 16), np.float32)
 
@@ -81,6 +82,38 @@ def test_threads_compile_once() -> None:
     f = slow_to_compile(1)
     assert together(lambda: np.allclose(f(x), x)) == [True] * 6
     assert f.compilations == 1
+
+
+def test_other_threads_run_while_one_compiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The compiler runs without the GIL, which nothing but the compiler lets go here."""
+    steps, gained, done = [0], [], threading.Event()
+    compile_text = _compiler.compile
+
+    def counted(text: str, options: Any) -> bytes:
+        before = steps[0]
+        plan: bytes = compile_text(text, options)
+        gained.append(steps[0] - before)
+        return plan
+
+    def count() -> None:
+        while not done.wait(0.001):
+            steps[0] += 1
+
+    monkeypatch.setattr(_compiler, "compile", counted)
+    interval = sys.getswitchinterval()
+    counting = threading.Thread(target=count)
+    counting.start()
+    sys.setswitchinterval(1000)  # no thread is made to let it go
+    try:
+        for number in range(20, 25):  # one is enough, whatever else the machine does
+            assert np.allclose(slow_to_compile(number)(x), x)
+            if gained[-1]:
+                break
+    finally:
+        sys.setswitchinterval(interval)
+        done.set()
+        counting.join()
+    assert gained[-1] > 0
 
 
 def test_each_thread_gets_the_error() -> None:
