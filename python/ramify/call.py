@@ -208,6 +208,8 @@ def _kind(
 
 def axes_of(parameter: Parameter) -> tuple[str, ...]:
     """Axes in memory, without the batch of an `rl.Tensor`."""
+    if parameter.is_per_block:
+        return ("batch", "rows", "head", "dim")
     match parameter.role:
         case Role.QUERY | Role.CHUNKS:
             return ("batch", "length", "head", "dim")
@@ -238,9 +240,9 @@ def _keys(signature: Signature, partition: str | None) -> str:
 
 
 def _rows(signature: Signature) -> str | None:
-    """The size of the selection rows, if anything selects."""
-    roles = (Role.INDICES, Role.WEIGHTS)
-    return "rows" if any(signature.of_role(role) for role in roles) else None
+    """The size of the selection rows, if anything has a row per query block."""
+    has_rows = any("rows" in axes_of(p) for p in signature.arrays)
+    return "rows" if has_rows else None
 
 
 def _slots(signature: Signature, parameter: Parameter) -> str:
@@ -276,7 +278,7 @@ def _parameter(signature: Signature, parameter: Parameter) -> dict[str, Any]:
         spec["alignment"] = 16  # rows are copied 16 bytes at a time where they may be
     spec["dtypes"] = ["i32", "i64"] if parameter.role is Role.INDICES else FLOATS
     spec["indirect"] = parameter.role is Role.INDICES  # a Selection may stand there
-    query = signature.of_role(Role.QUERY)[0].name
+    query = signature.query.name
     if parameter.role in (Role.QUERY, Role.CHUNKS, Role.LANDMARKS) and name != query:
         spec["same_dtype_as"] = query
     return spec
@@ -287,7 +289,7 @@ def _shapes(signature: Signature, parameter: Parameter) -> list[list[str]]:
     dim, heads = _dim(parameter) + "!", heads_name(parameter) + "!"
     match parameter.role:
         case Role.QUERY:
-            return [["B", "L", "HQ!", dim]]
+            return [["B", "rows" if parameter.is_per_block else "L", "HQ!", dim]]
         case Role.CHUNKS:
             return [["B", keys, "H!", dim]]
         case Role.LANDMARKS:

@@ -103,7 +103,7 @@ def keys_of_each(
     if not any(keys % sizes[name or ""] for name in open_ended):
         return {}
     given = {**dict(zip(signature.parameters, args, strict=False)), **kwargs}
-    query: Any = given[signature.of_role(Role.QUERY)[0].name]
+    query: Any = given[signature.query.name]
     if isinstance(query, np.ndarray):
         return {"num_keys": np.full(query.shape[0], keys, np.int32)}
     if hasattr(query, "new_full"):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _runtime
-from .call import key_heads, key_heads_name
+from .call import block_key, key_heads, key_heads_name
 from .compiler import known_program, plan_for
 from .errors import ArgumentError, ArgumentTypeError, CompileError, GradientError, mismatch
 from .explain import explain_plan
@@ -49,11 +49,21 @@ class Recorded:
         What is saved: a result's number, or what is saved besides the results.
     heads : tuple of int
         Query heads, and heads of the keys.
+    block : int
+        Positions of a query block.
     """
 
     results: tuple[Result, ...]
     kept: tuple[Result | int, ...]
     heads: tuple[int, int]
+    block: int
+
+    def shape(self, kind: Result, like: Any) -> list[int]:
+        """The shape of a result in memory, for queries `like` these."""
+        batch, length = like.shape[:2]
+        rows = length if "pos" in kind.axes else -(-length // self.block)
+        heads = self.heads[0] if "head" in kind.axes else self.heads[1]
+        return [batch, rows, heads, *filter(None, [kind.dim, kind.slots])]
 
     @functools.cached_property
     def saved(self) -> tuple[Result, ...]:
@@ -180,15 +190,17 @@ class Derivative:
         """The dispatcher of a backward run and its further arguments, all zeros where `blank`."""
         own = self.function
         recorded = self._recorded_of(args, kwargs)
-        query = own.signature.of_role(Role.QUERY)[0].name
+        query = own.signature.query.name
         like: Any = {**dict(zip(own.signature.parameters, args, strict=False)), **kwargs}[query]
-        heads = recorded.heads
         if blank:
             given = [None] * len(recorded.results)
-            saved = [_zeros(like, _shape(kind, like, heads), kind.dtype) for kind in recorded.saved]
-        more, kinds = self._gradients(given, recorded.results, like, heads)
+            saved = [
+                _zeros(like, recorded.shape(kind, like), kind.dtype) for kind in recorded.saved
+            ]
+        more, kinds = self._gradients(given, recorded, like)
         for number, (array, kind) in enumerate(self._saved(saved, recorded.saved)):
-            _check(f"{own.signature.name}: backward: saved[{number}]", array, kind, like, heads)
+            what = f"{own.signature.name}: backward: saved[{number}]"
+            _check(what, array, kind, recorded.shape(kind, like))
             more[f"saved_{number}"], kinds[f"saved_{number}"] = array, kind
         return self._dispatcher(kinds, shared_names(own.signature, kwargs)), more
 
@@ -200,13 +212,17 @@ class Derivative:
             request = forward.describe(*args, **kwargs)
             lowered = known_program(signature, request)
             heads = request["sizes"]["HQ"], key_heads(signature, request["sizes"])
-            self._recorded[executable] = Recorded(lowered.results, self._kept(lowered), heads)
+            block = request["keys"][block_key(signature)]
+            self._recorded[executable] = Recorded(
+                lowered.results, self._kept(lowered), heads, block
+            )
         return self._recorded[executable]
 
     def _gradients(
-        self, given: Sequence[Any], results: Sequence[Result], like: Any, heads: tuple[int, int]
+        self, given: Sequence[Any], recorded: Recorded, like: Any
     ) -> tuple[dict[str, Any], dict[str, Result]]:
         """Gradients of the results by name, zeros for those that are None, and their kinds."""
+        results = recorded.results
         name, count = self.function.signature.name, len(results)
         if len(given) != count:
             raise ArgumentError(
@@ -218,9 +234,10 @@ class Derivative:
             if result.dtype == "i32":
                 continue
             if d_out is None:
-                d_out = _zeros(like, _shape(result, like, heads), result.dtype)
+                d_out = _zeros(like, recorded.shape(result, like), result.dtype)
             else:
-                _check(f"{name}: backward: d_outs[{number}]", d_out, result, like, heads)
+                what = f"{name}: backward: d_outs[{number}]"
+                _check(what, d_out, result, recorded.shape(result, like))
             named[f"d_{number}"], kinds[f"d_{number}"] = d_out, result
         return named, kinds
 
@@ -413,8 +430,9 @@ def _parameter(signature: Signature, name: str, kind: Result) -> dict[str, Any]:
     spec: dict[str, Any] = {"name": name, "kind": "array", "keyword_only": True, "symbol": False}
     shape = ["B", "L", "HQ!"]
     if kind.slots:
+        rows = "L" if "pos" in kind.axes else "rows"
         heads = "HQ!" if "head" in kind.axes else f"{key_heads_name(signature)}!"
-        return {**spec, "shapes": [["B", "L", heads, str(kind.slots)]], "dtypes": [kind.dtype]}
+        return {**spec, "shapes": [["B", rows, heads, str(kind.slots)]], "dtypes": [kind.dtype]}
     if kind.dim:
         return {
             **spec,
@@ -425,13 +443,7 @@ def _parameter(signature: Signature, name: str, kind: Result) -> dict[str, Any]:
     return {**spec, "shapes": [shape], "dtypes": ["f32"]}
 
 
-def _shape(kind: Result, like: Any, heads: tuple[int, int]) -> list[int]:
-    """The shape of a result in memory; `heads` are those of queries and of keys."""
-    shape = [*like.shape[:2], heads[0] if "head" in kind.axes else heads[1]]
-    return [*shape, *filter(None, [kind.dim, kind.slots])]
-
-
-def _check(what: str, array: Any, kind: Result, like: Any, heads: tuple[int, int]) -> None:
+def _check(what: str, array: Any, kind: Result, shape: list[int]) -> None:
     """Refuse an array that is not of a result's shape and dtype.
 
     Raises
@@ -441,7 +453,7 @@ def _check(what: str, array: Any, kind: Result, like: Any, heads: tuple[int, int
     """
     if not hasattr(array, "__dlpack__"):
         raise ArgumentTypeError(mismatch(what, "an array", type(array).__name__))
-    shape, dtype = _shape(kind, like, heads), str(getattr(array, "dtype", "")).rpartition(".")[2]
+    dtype = str(getattr(array, "dtype", "")).rpartition(".")[2]
     found = list(map(int, getattr(array, "shape", shape)))
     if found != shape:
         raise ArgumentError(mismatch(what, f"the shape {shape}", str(found)))

@@ -149,8 +149,8 @@ def _blocks(
     signature: Signature, lowered: Lowered, shapes: Mapping[str, tuple[int, ...]]
 ) -> tuple[int, int]:
     """How many query blocks with a head of keys there are, and the queries in each."""
-    name = signature.of_role(Role.QUERY)[0].name
-    query = next(str(v.type) for v in lowered.program.parameters if "!hsa.query<" in str(v.type))
+    name = signature.query.name
+    query = next(str(v.type) for v in lowered.program.parameters if v.hint == name)
     pos, head = (int(re.findall(rf"{axis} = (\d+)", query)[0]) for axis in ("pos", "head"))
     batch, length, heads = shapes[name][:3]
     return batch * -(-length // pos) * (heads // head), pos

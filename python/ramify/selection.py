@@ -193,7 +193,7 @@ def _check(
     if size != selection.chunk_size:
         message = f"a selection of chunks of {size} keys"
         raise ArgumentError(mismatch(what, message, f"one of {selection.chunk_size}"))
-    query = given.get(signature.of_role(Role.QUERY)[0].name)
+    query = given.get(signature.query.name)
     device, own = (str(getattr(x, "device", "")) for x in (query, selection.indices))
     if device and own and device != own:
         raise ArgumentTypeError(mismatch(what, f"a selection on {device}", f"one on {own}"))

@@ -36,7 +36,8 @@ def random_arguments(
 
     def make(parameter: Parameter) -> Any:
         if parameter.role is Role.QUERY:
-            return r.standard_normal((B, L, H * G, D), np.float32)
+            length = rows if parameter.is_per_block else L
+            return r.standard_normal((B, length, H * G, D), np.float32)
         if parameter.role is Role.CHUNKS:
             dim = Dv if parameter.name == "v" and Dv else D
             return r.standard_normal((B, N, H, dim), np.float32)

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import test_gradient_numerics as gradients
 import test_inverse_index as inverse
+import test_ops_gca as ops_gca
+import test_ops_hils as ops_hils
 import test_stream_gradients as streams
 import torch
 from emulator import Emulation, FaultError
@@ -214,6 +216,52 @@ def test_stream_gradients(name: str, dtype: torch.dtype, tolerance: float, targe
     for mine, right in zip(found, grads, strict=True):
         error = np.abs(as_tensor(mine).float().numpy() - right).max()
         assert error <= tolerance * np.abs(right).max()
+
+
+# ---- variants that select and attend, forward and backward --------------------------------
+
+
+def gca_call(z: ops_gca.Sizes) -> tuple[rf.JitFunction, dict[str, Any]]:
+    return rf.ops.gca_kernel, {**ops_gca.numbers(z), "q_block": z.S}
+
+
+def hils_call(z: ops_gca.Sizes) -> tuple[rf.JitFunction, dict[str, Any]]:
+    choices = {"scale": ops_hils.SCALE, "window": ops_hils.WINDOW, "size": z.S, "top_k": z.K}
+    return rf.ops.hils_kernel, choices
+
+
+OPS = {"gca": (ops_gca.arrays, gca_call), "hils": (ops_hils.arrays, hils_call)}
+
+
+@pytest.mark.parametrize(
+    ("schedule", "target"), [("query_major", "sm_80"), ("chunk_major", "sm_90a")]
+)
+@pytest.mark.parametrize("name", OPS)
+def test_ops(name: str, schedule: str, target: str) -> None:
+    z = ops_gca.Sizes(B=1, L=40, N=70)
+    make_arrays, make_call = OPS[name]
+    arrays = {n: x.float() for n, x in make_arrays(z).items()}
+    function, options = make_call(z)
+    options |= {"chunk_size": z.S}
+    derivative = function.derivative(tuple(arrays))
+    host = {n: x.numpy() for n, x in arrays.items()} | options
+    out, saved = derivative.forward(**host)
+    d_out = np.random.default_rng(5).standard_normal(out.shape, np.float32)
+    grads = derivative.backward(saved, d_out, **host)
+    more = {f"saved_{number}": x for number, x in enumerate(saved)} | {"d_0": d_out}
+    other = {"otherwise": "query_major"} if schedule == "chunk_major" else {}
+    for level, exact in (("hsa", [out]), ("backward", grads)):
+        program = function.ir(level, **host, target=target)
+        # A forward pass that adds up by chunks rounds each of its sums.
+        chosen = {"schedule": schedule if level == "backward" else "query_major", **other}
+        plan, ptx = (
+            _compiler.lower(program, last, {"target": target, **chosen}) for last in ("plan", "ptx")
+        )
+        names = re.findall(r"^(?:array|scalar) (\w+)", plan, re.MULTILINE)
+        given = host | more | {"q_start": z.N - z.L}
+        found = emulate_well(plan, ptx, {n: given[n] for n in names})
+        for mine, right in zip(found, exact, strict=True):
+            np.testing.assert_allclose(mine, right, rtol=0, atol=1e-5 * np.abs(right).max())
 
 
 # ---- that the emulator notices ---------------------------------------------------------

@@ -81,29 +81,6 @@ def weighs_what_it_computed(
 
 
 @rf.jit
-def reads_a_term_twice(
-    q: rl.Query,
-    k: rl.Chunks["kv"],
-    lm: rl.Landmarks["kv"],
-    bias: rl.Tensor["kv.chunk", "head"],
-):
-    z = rl.logsumexp(rl.dot(q, lm) + bias, over="chunk")
-    acc = rl.online_softmax(q, k)
-    for c in rl.every(k):
-        acc.merge(rl.dot(q, k[c]) + bias[c], k[c])
-    return acc.value * z
-
-
-@rf.jit
-def reads_landmarks_twice(q: rl.Query, k: rl.Chunks["kv"], lm: rl.Landmarks["kv"]):
-    z = rl.logsumexp(rl.dot(q, lm), over="chunk")
-    acc = rl.online_softmax(q, k)
-    for c in rl.every(k):
-        acc.merge(rl.dot(q, k[c]) + rl.dot(q, lm[c]), k[c])
-    return acc.value * z
-
-
-@rf.jit
 def shares(q: rl.Query, lm: rl.Landmarks):
     return rl.dot(rl.softmax(rl.dot(q, lm), over="chunk"), lm, over="chunk")
 
@@ -144,14 +121,6 @@ OF: list[tuple[rf.JitFunction, str, str]] = [
 ]
 
 
-READ_TWICE: list[tuple[rf.JitFunction, str]] = [
-    (reads_a_term_twice, "bias"),
-    (reads_landmarks_twice, "lm"),
-]
-"""Functions that read a parameter as a stream and at visited chunks: several launches would add to
-its gradient."""
-
-
 def arguments_of(function: rf.JitFunction) -> dict[str, Any]:
     arrays = random_arguments(function.signature)
     for name, parameter in function.signature.parameters.items():
@@ -179,18 +148,6 @@ def run_backward(function: rf.JitFunction, wrt: tuple[str, ...], **more: Any) ->
     return derivative.backward(saved, np.ones_like(out), **given)
 
 
-@pytest.mark.parametrize(("function", "name"), READ_TWICE)
-def test_what_is_read_twice(function: rf.JitFunction, name: str) -> None:
-    with pytest.raises(G, match=f"known of {name}, which is read as a stream") as caught:
-        run_backward(function, ("q", name))
-    assert "pass it as two parameters" in str(caught.value)
-    assert "for c in rl.every" in str(caught.value) and "test_gradient_errors.py" in str(
-        caught.value
-    )
-    for grad in run_backward(function, ("q", "k")):  # others have one
-        assert np.isfinite(grad).all() and grad.any()
-
-
 def test_all_chunks_in_the_same_order() -> None:
     with pytest.raises(G, match=r"gradient of lm is a sum .* in any order") as caught:
         run_backward(shares, ("q", "lm"), deterministic=True)
@@ -200,7 +157,7 @@ def test_all_chunks_in_the_same_order() -> None:
 
 
 def test_without_gradients_they_run() -> None:
-    for function in (reads_a_term_twice, only_picks, maximum_that_begins_with_a_value):
+    for function in (only_picks, maximum_that_begins_with_a_value):
         assert function(**arguments_of(function)).shape[:2] == (2, 19)
 
 

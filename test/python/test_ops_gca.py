@@ -24,7 +24,7 @@ from variant_checks import (
 )
 
 import ramify as rf
-from ramify.ops import gca, gca_select, gca_select_kernel, hsa_kernel
+from ramify.ops import gca, gca_kernel, gca_select, gca_select_kernel, hsa, hsa_kernel
 
 SCALE, DR = 0.3, 24
 
@@ -64,14 +64,14 @@ def plain(z: Sizes, n: float = 0.0) -> Any:
 
 def reference(z: Sizes, n: float = 0.0) -> Any:
     def run(x: dict[str, Any]) -> Any:
-        choices = {"scale": DR**-0.5, "first": first(z), "size": z.S, "top_k": z.K}
-        w, i = gca_select_kernel.reference(
-            x["r"], x["landmarks"], **choices, chunk_size=z.S, q_start=0
-        )
-        options = {"scale": SCALE, "softmax_n": n, "chunk_size": z.S, "q_block": z.S}
-        return hsa_kernel.reference(x["q"], x["k"], x["v"], w, i, **options)
+        options = {"chunk_size": z.S, "q_block": z.S, **z.places}
+        return gca_kernel.reference(**x, **numbers(z, n), **options)
 
     return run
+
+
+def numbers(z: Sizes, n: float = 0.0) -> dict[str, Any]:
+    return {"scale": SCALE, "scale_r": DR**-0.5, "size": z.S, "top_k": z.K, "softmax_n": n}
 
 
 def op(z: Sizes, n: float = 0.0) -> Any:
@@ -103,7 +103,7 @@ def test_gradients_by_autograd(size: str) -> None:
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_gradients_by_finite_differences(device: str) -> None:
+def test_gradients_of_the_two_steps(device: str) -> None:
     """Of the selection, four blocks of which stand among the keys, and of the attention."""
     given = random_arguments(gca_select_kernel.signature, L=4)
     options = {"scale": SCALE, "first": 9, "size": 16, "top_k": 3}
@@ -112,6 +112,54 @@ def test_gradients_by_finite_differences(device: str) -> None:
     given = random_arguments(hsa_kernel.signature, L=50, q_block=16)
     options = {"scale": SCALE, "softmax_n": 1.0, "chunk_size": 16, "q_block": 16}
     test_gradients.check(hsa_kernel, given, options, device)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_gradients_by_finite_differences(device: str) -> None:
+    z = Sizes(B=1, L=40, N=50, G=2)
+    given = {name: x.numpy() for name, x in to(arrays(z), torch.float32).items()}
+    options = {"chunk_size": z.S, "q_block": z.S}
+    test_gradients.check(gca_kernel, given, {**numbers(z), **options}, device)
+
+
+@pytest.mark.parametrize("schedule", ["query_major", "chunk_major", "union"])
+def test_schedules(schedule: str) -> None:
+    """Each attends to what was selected once for a block."""
+    z = Sizes(G=4)
+    x = to(arrays(z), torch.float32)
+    kernel = gca_kernel.options(schedule=schedule)
+    options = {**numbers(z), "chunk_size": z.S, "q_block": z.S}
+    check_forward(x, torch.float32, lambda x: kernel(**x, **options), plain(z), reference(z))
+    if schedule != "union":  # which has no gradients
+        check_gradients(x, lambda x: kernel(**x, **options), plain(z))
+
+
+def test_each_sequence_has_its_own_keys() -> None:
+    z = Sizes()
+    x = to(arrays(z), torch.float32)
+    lengths, starts = torch.tensor([70, 33]).int(), torch.tensor([20, -5]).int()
+    out = gca(**x, chunk_size=z.S, top_k=z.K, num_keys=lengths, q_start=starts)
+    for b in range(z.B):
+        one = {name: t[b : b + 1] for name, t in x.items()}
+        alone = gca(
+            **one,
+            chunk_size=z.S,
+            top_k=z.K,
+            num_keys=lengths[b : b + 1],
+            q_start=int(starts[b]),
+        )
+        torch.testing.assert_close(out[b : b + 1], alone, rtol=0, atol=0)
+
+
+def test_a_selection_that_layers_share() -> None:
+    """It is what `gca` makes for itself."""
+    z = Sizes()
+    x = to(arrays(z), torch.float32)
+    start = z.N - z.L
+    w, i = gca_select(x["r"], x["landmarks"], chunk_size=z.S, top_k=z.K, q_start=start)
+    options = {"chunk_size": z.S, "q_block": z.S, "scale": SCALE}
+    shared = hsa(x["q"], x["k"], x["v"], w, i, softmax_n=0.0, **options)
+    torch.testing.assert_close(op(z)(x), shared, rtol=1e-5, atol=1e-6)
 
 
 def test_selection() -> None:

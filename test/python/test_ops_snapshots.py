@@ -52,11 +52,6 @@ def hils_arrays() -> Arrays:
     return {**attention(Z), "landmarks": landmarks, "bias": bias}
 
 
-def hils_parts() -> Arrays:
-    near, share = normal(8, Z.B, Z.L, 4, Z.Dv), normal(9, Z.B, Z.L, 4)
-    return {**attention(Z), "near": near, "share": share, **selection(1, 4)}
-
-
 FORWARD = {"scale": 0.25, "chunk_size": Z.S}
 CASES: dict[str, tuple[rf.JitFunction, Arrays, dict[str, Any]]] = {
     **{f"select_{kind}": select(weights=kind) for kind in WEIGHTS},
@@ -80,6 +75,11 @@ CASES: dict[str, tuple[rf.JitFunction, Arrays, dict[str, Any]]] = {
         FORWARD | {"first": 0, "size": Z.S, "top_k": 3, "q_start": 0},
     ),
     "gca": (
+        ops.gca_kernel,
+        attention(Z) | retrieval(rows(Z, Z.S), Z.H),
+        FORWARD | {"scale_r": 0.125, "size": Z.S, "top_k": 3, "q_block": Z.S},
+    ),
+    "gca_shared": (
         ops.hsa_kernel,
         attention(Z) | selection(Z.S, Z.H),
         FORWARD | {"q_block": Z.S},
@@ -94,7 +94,11 @@ CASES: dict[str, tuple[rf.JitFunction, Arrays, dict[str, Any]]] = {
         hils_arrays(),
         FORWARD | {"window": 20, "size": Z.S, "top_k": 3},
     ),
-    "hils": (ops.hils_kernel, hils_parts(), FORWARD),
+    "hils": (
+        ops.hils_kernel,
+        hils_arrays(),
+        FORWARD | {"window": 20, "size": Z.S, "top_k": 3},
+    ),
 }
 
 

@@ -140,8 +140,9 @@ SPILLS: dict[tuple[str, str, str], tuple[int, int]] = {
     ("query_major", "sliding_hsa, D=128", "bfloat16"): (0, 76),
     ("query_major", "sliding_hsa, D=128", "float32"): (0, 244),
     ("query_major", "moba, D=128", "bfloat16"): (4, 0),
-    ("query_major", "hils, D=128", "bfloat16"): (0, 64),
-    ("query_major", "hils, D=128", "float32"): (176, 208),
+    ("query_major", "hils as one, D=64", "float32"): (0, 40),
+    ("query_major", "hils as one, D=128", "bfloat16"): (64, 288),
+    ("query_major", "hils as one, D=128", "float32"): (256, 416),
     ("query_major", "merged, D=64", "float32"): (0, 8),
     ("query_major", "of_the_group, D=64", "bfloat16"): (36, 0),
     ("query_major", "of_the_group, D=128", "bfloat16"): (116, 0),
@@ -336,14 +337,15 @@ def test_rows_are_computed_before_the_visits(target: str, tmp_path: pathlib.Path
     assert "_rows(" in (tmp_path / "backward.ptx").read_text()
 
 
-# Ready-made variants of range domains, which only query_major visits, and of a selection for each
-# query head, whose group is 1.
+# Ready-made variants of range domains, which only query_major visits, of a selection for each
+# query head, whose group is 1, and those that select for themselves.
 OPS: dict[str, tuple[rf.JitFunction, int, dict[str, Any]]] = {
     "sliding_window": (rf.ops.sliding_window_kernel, 16, {"window": 512, "sink": 64}),
     "listed_window": (rf.ops.listed_window_kernel, 16, {"window": 512}),
     "sliding_hsa": (rf.ops.sliding_hsa_kernel, 16, {"window": 512}),
     "moba": (rf.ops.moba_kernel, 1, {"top_k": 8}),
-    "hils": (rf.ops.hils_kernel, 1, {}),
+    "hils as one": (rf.ops.hils_kernel, 16, {"window": 512, "size": 64, "top_k": 8}),
+    "gca": (rf.ops.gca_kernel, 16, {"scale_r": 0.1, "size": 64, "top_k": 8, "q_block": 64}),
 }
 
 
@@ -355,7 +357,9 @@ def test_op_backward(
     name: str, dim: int, dtype: torch.dtype, target: str, tmp_path: pathlib.Path
 ) -> None:
     function, group, options = OPS[name]
-    x = random_arguments(function.signature, B=1, L=4, N=256, H=2, G=group, D=dim, S=64)
+    block = options.get("q_block", 1)
+    sizes = {"B": 1, "L": 4 * block, "N": 256, "H": 2, "G": group, "D": dim, "S": 64}
+    x = random_arguments(function.signature, **sizes, q_block=block)
     given = variants.on_device(function, x, dtype, "cpu") | options
     if "means" in given:
         given["means"] = given["means"].to(dtype)

@@ -311,7 +311,19 @@ def visits_rows(r: rl.Query, lm: rl.Landmarks, v: rl.Chunks):
     return out
 
 
+@rf.jit
+def keeps_rows(r: rl.Query, v: rl.Chunks):
+    slots = rl.topk(rl.start(v) * 1.0, 8)
+    out = rl.zeros(r, v)
+    for slot, c in rl.selected(slots.keep(rl.query_position() > 3)):
+        out += rl.sum(v[c], over="key")
+    return out
+
+
 def test_positions_of_a_block_do_not_share_a_computed_selection() -> None:
-    with pytest.raises(rf.LanguageError, match="one for each of its 4 positions") as caught:
+    with pytest.raises(rf.LanguageError, match="one score of each chunk for the 4 pos") as caught:
         lowered(visits_rows, arrays=SPECS, q_block=4)
+    assert 'r: rl.Query["block"]' in caught.value.hint
+    with pytest.raises(rf.LanguageError, match="one for each of its 4 positions") as caught:
+        lowered(keeps_rows, arrays=SPECS, q_block=4)
     assert "rl.ChunkIndices, one row for each query" in caught.value.hint

@@ -102,10 +102,11 @@ TOLERANCE = {torch.float32: 2e-5, torch.bfloat16: 4 * 2.0**-8, torch.float16: 4 
 
 
 def on_device(function: rf.JitFunction, x: dict[str, Any], dtype: torch.dtype, device: str) -> Any:
-    """Torch tensors there: queries, keys and values in `dtype`, other terms as they are."""
+    """Torch tensors there: queries, keys, values and landmarks in `dtype`, other terms as they
+    are."""
     tensors = {name: torch.from_numpy(array) for name, array in x.items()}
     for parameter in function.signature.arrays:
-        if parameter.role in (Role.QUERY, Role.CHUNKS):
+        if parameter.role in (Role.QUERY, Role.CHUNKS, Role.LANDMARKS):
             tensors[parameter.name] = tensors[parameter.name].to(dtype)
     return {name: tensor.to(device) for name, tensor in tensors.items()}
 

@@ -43,19 +43,27 @@ LogicalResult LoadOp::verify() {
                            << ", but sums of weights were expected";
     return verifyRow(*this, weights, Float32Type::get(getContext()));
   }
-  if (auto query = dyn_cast<QueryType>(source))
+  auto program = (*this)->getParentOfType<ProgramOp>();
+  bool isOfBlocks =
+      program && !program.getBlockAttr() && program.isOfBlocks(source);
+  if (auto query = dyn_cast<QueryType>(source)) {
+    SmallVector<SizedAxis> axes = {{Axis::Head, query.getHead()},
+                                   {Axis::Dim, query.getDim()}};
+    if (!isOfBlocks)
+      axes.push_back({Axis::Pos, query.getPos()});
     return verifyType(*this, "result", result,
-                      getNamedType({{Axis::Pos, query.getPos()},
-                                    {Axis::Head, query.getHead()},
-                                    {Axis::Dim, query.getDim()}},
-                                   query.getElementType()));
+                      getNamedType(axes, query.getElementType()));
+  }
   auto array = cast<ramify::hsa::ArrayType>(source);
   if (!array.getPartition().empty())
     return emitOpError() << "source is " << array
                          << ", but an array without key and chunk axes was "
                             "expected; use hsa.chunk";
+  SmallVector<SizedAxis> axes = getSizedAxes(array);
+  if (isOfBlocks)
+    llvm::erase_if(axes, [](SizedAxis own) { return own.first == Axis::Pos; });
   return verifyType(*this, "result", result,
-                    getNamedType(getSizedAxes(array), array.getElementType()));
+                    getNamedType(axes, array.getElementType()));
 }
 
 LogicalResult ChunkOp::verify() {

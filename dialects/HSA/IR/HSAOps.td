@@ -18,7 +18,10 @@ def HSA_ProgramOp : HSA_Op<"program", [
     The parameters have role types or are scalars; the results are tensors over
     pos, head and possibly dim, or over pos, possibly head, and slot, or sums over all
     blocks. `group` is G = HQ / H, the number of query heads
-    that share a key/value head. The names of the parameters are kept: weights and
+    that share a key/value head. What all positions of a block share has no axis
+    pos, and a row for each block in memory. A program with `block` computes
+    nothing else: each of its queries, with pos = 1, is a block of as many
+    positions, and stands where the first of them does. The names of the parameters are kept: weights and
     domains refer to an indices parameter by its name.
 
     ```mlir
@@ -31,28 +34,32 @@ def HSA_ProgramOp : HSA_Op<"program", [
 
     Constraints:
     - (C1) Each parameter has a role type (query, chunks, landmarks, weights,
-      indices, array, num_keys, q_start, q_positions) or is i32 or f32.
+      indices, array, num_keys, q_start, q_positions), is sums that an earlier
+      program began, or is i32 or f32.
     - (C2) Each parameter has a name of its own, a letter or `_` first.
     - (C3) `group` is a positive multiple of the size of the head axis.
-    - (C4) Parameters agree on the sizes of pos and head.
+    - (C4) Parameters agree on the sizes of pos and head, but that pos may be 1.
     - (C5) Parameters of one partition agree on the number of keys in a chunk.
     - (C6) Weights name an indices parameter, and indices the partition of a
       chunks, landmarks or array parameter.
     - (C7) Results are f32 tensors over pos, head or over pos, head, dim; f32 or i32
-      tensors over pos, slot or over pos, head, slot; or sums.
+      tensors over pos, slot or over pos, head, slot; or sums. Where blocks have
+      several positions, they may be without pos.
     - (C8) Tensors and softmax states in the body have the parameters' pos and
-      head.
+      head, but that results of launches may have pos = 1.
     - (C9) A key axis that an operation ties to a chunk is as long as the chunks of
       that partition.
     - (C10) The body ends with hsa.return.
     - (C11) Sums are used once, unless they are hsa.zeros.
     - (C12) At most one parameter is of role num_keys, and at most one says where
       the queries stand: q_start, q_positions or num_keys from the end.
+    - (C13) `block` is at least 2.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name,
                        TypeAttrOf<FunctionType>:$function_type,
                        StrArrayAttr:$arg_names,
                        I64Attr:$group,
+                       OptionalAttr<I64Attr>:$block,
                        OptionalAttr<DictArrayAttr>:$arg_attrs,
                        OptionalAttr<DictArrayAttr>:$res_attrs);
   let regions = (region SizedRegion<1>:$body);
@@ -68,8 +75,14 @@ def HSA_ProgramOp : HSA_Op<"program", [
     ::llvm::StringRef getParameterName(unsigned index);
     /// The parameter with that name, or null.
     ::mlir::BlockArgument getParameter(::llvm::StringRef name);
-    /// The size of the pos or head axis as the parameters tell it, or 0.
+    /// The size of the pos or head axis as the parameters tell it, or 0; pos is
+    /// 1 where each query is a block.
     int64_t getAxisSize(Axis axis);
+    /// Positions of a query block in the arrays of whole queries, at least 1.
+    int64_t getBlockSize();
+    /// Whether blocks have several positions and `type` is of queries, or of an
+    /// array, that have one row for all of them.
+    bool isOfBlocks(::mlir::Type type);
     /// The number of keys in a chunk of `partition`, or 0 where no parameter tells.
     int64_t getChunkSize(::llvm::StringRef partition);
   }];
@@ -200,6 +213,20 @@ def HSA_QueryPositionsOp : HSA_Op<"query_positions", [Pure]> {
   let results = (outs HSA_Named:$result);
   let assemblyFormat = "attr-dict `:` type($result)";
   let hasVerifier = 1;
+}
+
+def HSA_BlockPositionOp : HSA_Op<"block_position", [Pure]> {
+  let summary = "where the block's first query stands among the keys";
+  let description = [{
+    What one selection for all positions of a block knows of them.
+
+    ```mlir
+    %t = hsa.block_position : i32
+    ```
+  }];
+  let arguments = (ins);
+  let results = (outs I32:$result);
+  let assemblyFormat = "attr-dict `:` type($result)";
 }
 
 def HSA_KeyPositionsOp : HSA_Op<"key_positions", [Pure]> {

@@ -20,6 +20,8 @@ class HSA_Type<string name, string typeMnemonic, string text>
 def HSA_QueryType : HSA_Type<"Query", "query", "queries, [B, L, HQ, D] in memory"> {
   let description = [{
     One query block sees `pos` consecutive positions and `head` query heads.
+    Where the blocks of a program have more positions, a query with `pos` = 1 has
+    a row for each block, [B, rows, HQ, D], which is read without the axis pos.
 
     ```mlir
     !hsa.query<bf16, pos = 1, head = 16, dim = 64>
@@ -141,6 +143,8 @@ def HSA_WeightsType : HSA_Type<"Weights", "weights",
 def HSA_ArrayType : HSA_Type<"Array", "array", "any other array, its axes in the order of memory"> {
   let description = [{
     Axes carry their size in a block or chunk, except `chunk`, whose size is `?`.
+    Where blocks have more positions, `pos` = 1 is a row for each block, as of a
+    query.
     `of` names the partition of a key or chunk axis; `batch` says that a batch
     axis comes first. A head axis spans all query heads in memory and `head` of
     them in a block. `key` is the number of keys in a chunk of a chunk axis, where
@@ -300,7 +304,8 @@ def HSA_SumsType : HSA_Type<"Sums", "sums",
   let description = [{
     What all query blocks together add to an array of the shape of a parameter
     with that role, in f32. A program that returns it fills such an array, of the
-    role's elements: this is how a gradient of keys, values or weights is said.
+    role's elements: this is how a gradient of keys, values or weights is said. As
+    a parameter it is an array of f32, which the program adds more to.
 
     ```mlir
     !hsa.sums<!hsa.chunks<"kv", bf16, key = 64, dim = 64>>

@@ -96,10 +96,21 @@ static int64_t axisSize(Type type, Axis axis) {
 }
 
 int64_t ProgramOp::getAxisSize(Axis axis) {
+  if (axis == Axis::Pos && getBlockAttr())
+    return 1;
+  int64_t most = 0;
   for (Type type : getArgumentTypes())
-    if (int64_t size = axisSize(type, axis))
-      return size;
-  return 0;
+    most = std::max(most, axisSize(type, axis));
+  return most;
+}
+
+int64_t ProgramOp::getBlockSize() {
+  return getBlockAttr() ? getBlockAttr().getInt()
+                        : std::max<int64_t>(getAxisSize(Axis::Pos), 1);
+}
+
+bool ProgramOp::isOfBlocks(Type type) {
+  return axisSize(type, Axis::Pos) == 1 && getBlockSize() > 1;
 }
 
 /// The number of keys in a chunk of `partition`; 0 where a type does not tell.
@@ -157,13 +168,13 @@ static LogicalResult verifyNames(ProgramOp op) {
 static LogicalResult verifyParameterTypes(ProgramOp op) {
   for (auto [index, type] : llvm::enumerate(op.getArgumentTypes()))
     if (!isa<QueryType, ChunksType, LandmarksType, WeightsType, IndicesType,
-             ramify::hsa::ArrayType, NumKeysType, QStartType, QPositionsType>(
-            type) &&
+             ramify::hsa::ArrayType, NumKeysType, QStartType, QPositionsType,
+             SumsType>(type) &&
         !type.isF32() && !type.isInteger(32))
       return op.emitOpError()
              << "parameter \"" << op.getParameterName(index) << "\" is " << type
              << ", but a query, chunks, landmarks, weights, indices, array, "
-                "num_keys, q_start, q_positions, f32 or i32 was expected";
+                "num_keys, q_start, q_positions, sums, f32 or i32 was expected";
   return success();
 }
 
@@ -195,7 +206,10 @@ static LogicalResult verifyAgreement(ProgramOp op) {
     StringRef name = op.getParameterName(index);
     for (Axis axis : {Axis::Pos, Axis::Head}) {
       int64_t size = axisSize(type, axis), expected = op.getAxisSize(axis);
-      if (size && size != expected)
+      if (axis == Axis::Pos)
+        expected = op.getBlockSize();
+      bool isOfBlocks = axis == Axis::Pos && op.isOfBlocks(type);
+      if (size && size != expected && !isOfBlocks)
         return op.emitOpError()
                << "parameter \"" << name << "\" has " << stringifyAxis(axis)
                << " = " << size << ", but another has " << expected;
@@ -233,13 +247,16 @@ static LogicalResult verifyReferences(ProgramOp op) {
   return success();
 }
 
-/// Attention's results, and those of a selection.
-static bool isResult(Type type) {
+/// Attention's results, and those of a selection. What the positions of a block
+/// share is without pos.
+static bool isResult(Type type, bool mayBeShared) {
   AxesAttr axes = getAxes(type);
   Type element = getElementTypeOrSelf(type);
   if (!axes || !cast<RankedTensorType>(type).hasStaticShape())
     return false;
-  ArrayRef<Axis> names = axes.getAxes();
+  SmallVector<Axis> names(axes.getAxes());
+  if (mayBeShared && names[0] != Axis::Pos)
+    names.insert(names.begin(), Axis::Pos);
   if (names == ArrayRef{Axis::Pos, Axis::Head} ||
       names == ArrayRef{Axis::Pos, Axis::Head, Axis::Dim})
     return element.isF32();
@@ -250,7 +267,7 @@ static bool isResult(Type type) {
 
 static LogicalResult verifyResults(ProgramOp op) {
   for (Type type : op.getResultTypes())
-    if (!isa<SumsType>(type) && !isResult(type))
+    if (!isa<SumsType>(type) && !isResult(type, op.getAxisSize(Axis::Pos) > 1))
       return op.emitOpError()
              << "result is " << type
              << ", but an f32 tensor over pos, head or over pos, head, dim, an "
@@ -264,6 +281,9 @@ LogicalResult ProgramOp::verify() {
       failed(verifyAgreement(*this)) || failed(verifyReferences(*this)) ||
       failed(verifyPlaces(*this)) || failed(verifyResults(*this)))
     return failure();
+  if (getBlockAttr() && getBlockAttr().getInt() < 2)
+    return emitOpError() << "block is " << getBlockAttr().getInt()
+                         << ", but at least 2 was expected";
   int64_t group = getGroupAttr().getInt(), head = getAxisSize(Axis::Head);
   if (group <= 0 || (head && group % head != 0))
     return emitOpError() << "group is " << group
@@ -279,6 +299,9 @@ static LogicalResult verifySizes(ProgramOp program, Operation *op, Type type) {
     type = state.getValue();
   for (auto [axis, size] : getSizedAxes(type)) {
     int64_t expected = program.getAxisSize(axis);
+    // Each query of a program that is launched may be a block.
+    if (axis == Axis::Pos && isa<LaunchOp>(op) && size == 1)
+      continue;
     if ((axis == Axis::Pos || axis == Axis::Head) && expected &&
         size != expected)
       return op->emitOpError()

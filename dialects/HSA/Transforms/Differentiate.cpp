@@ -49,7 +49,7 @@ static FailureOr<SmallVector<BlockArgument>> findParameters(ProgramOp program,
 // Saved values as parameters
 //===----------------------------------------------------------------------===//
 
-/// The element type of arrays of rows with a dim: that of the first query.
+/// The element type of arrays of rows with a dim: that of all queries.
 static Type getRowElement(ProgramOp program) {
   for (Type type : program.getArgumentTypes())
     if (auto query = dyn_cast<QueryType>(type))
@@ -59,7 +59,12 @@ static Type getRowElement(ProgramOp program) {
 
 /// The partition that the program's streams are of.
 static StringRef findPartition(ProgramOp program) {
-  for (auto stream : program.getBody().front().getOps<StreamOp>()) {
+  for (Operation &op : program.getBody().front()) {
+    if (auto info = dyn_cast<ChunkInfoOp>(op))
+      return info.getPartition();
+    auto stream = dyn_cast<StreamOp>(op);
+    if (!stream)
+      continue;
     Type source = stream.getSource().getType();
     if (auto landmarks = dyn_cast<LandmarksType>(source))
       return landmarks.getPartition();
@@ -140,7 +145,8 @@ void Gradient::createProgram() {
   gradient = b.create<ProgramOp>(
       b.getStringAttr(program.getSymName() + "_backward"),
       TypeAttr::get(b.getFunctionType({}, {})), b.getArrayAttr({}),
-      program.getGroupAttr(), /*arg_attrs=*/nullptr, /*res_attrs=*/nullptr);
+      program.getGroupAttr(), /*block=*/nullptr, /*arg_attrs=*/nullptr,
+      /*res_attrs=*/nullptr);
   Block &body = gradient.getBody().emplaceBlock();
   for (BlockArgument parameter : program.getBody().getArguments())
     primals.map(parameter,
@@ -176,7 +182,8 @@ Value Gradient::load(Value parameter, Type type) {
     auto pos = AxesAttr::get(b.getContext(), {Axis::Pos});
     Type row = getNamedType(dropAxes(getSizedAxes(type), pos),
                             getElementTypeOrSelf(type));
-    return b.create<BroadcastOp>(type, b.create<LoadOp>(row, parameter));
+    Value loaded = b.create<LoadOp>(row, parameter);
+    return row == type ? loaded : b.create<BroadcastOp>(type, loaded);
   }
   Type element = isa<QueryType>(role) ? getRowElement(program) : b.getF32Type();
   auto narrow = cast<RankedTensorType>(type).clone(element);
@@ -236,10 +243,11 @@ Value Gradient::getGradient(Sweep &sweep, BlockArgument parameter) {
   // Outside of visits, what belongs to chunks is read as streams.
   Value part = sweep.parameters.lookup(parameter);
   if (auto query = dyn_cast<QueryType>(role)) {
-    Type type = getNamedType({{Axis::Pos, query.getPos()},
-                              {Axis::Head, query.getHead()},
-                              {Axis::Dim, query.getDim()}},
-                             b.getF32Type());
+    SmallVector<SizedAxis> axes = {{Axis::Head, query.getHead()},
+                                   {Axis::Dim, query.getDim()}};
+    if (!program.isOfBlocks(query))
+      axes.push_back({Axis::Pos, query.getPos()});
+    Type type = getNamedType(axes, b.getF32Type());
     return part ? part : b.create<IdentityOp>(type, Monoid::Sum);
   }
   Value sums = sweep.getSums(parameter);

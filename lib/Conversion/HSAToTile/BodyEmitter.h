@@ -284,6 +284,7 @@ private:
   void addOfChunk(mlir::Value memory, PlaceIndices getIndices,
                   llvm::function_ref<void(mlir::Value, mlir::ValueRange)> add);
   mlir::Value getHead(hsa::Heads heads) const;
+  mlir::Value getRow(mlir::Type role);
   mlir::Value getOnce(mlir::Type type);
   mlir::Value maskOnce(mlir::Value tile, mlir::Type type);
   mlir::LogicalResult addWeights(hsa::WeightsType role, mlir::Value memory,

@@ -465,14 +465,11 @@ LogicalResult ChunkMajor::createPlan() {
   tile::PlanOp plan = createEmptyPlan(b, program, parameters);
   llvm::append_range(arguments, plan.getBody().getArguments());
   Value query = arguments[parameters.getQuery().getArgNumber()];
-  auto dim = [&](int64_t axis) -> Value {
-    return b.create<memref::DimOp>(query, b.index(axis));
-  };
-  batch = dim(0), queries = dim(1);
-  headBlocks = b.div(dim(2), blockShape.heads);
+  PlanSizes sizes = getPlanSizes(b, program, query);
+  batch = sizes.batch, queries = sizes.queries;
+  headBlocks = b.div(sizes.queryHeads, blockShape.heads);
   FailureOr<PlanResults> made =
-      createResults(b, program, &plan.getBody().front(), parameters,
-                    {batch, queries, dim(2)});
+      createResults(b, program, &plan.getBody().front(), parameters, sizes);
   if (failed(made))
     return failure();
   results = *made;

@@ -285,7 +285,7 @@ void VisitKernel::emitProgramPlace() {
   Value indices = emitter.get(selected.getIndices());
   slotBits = getSlotBits(b, indices);
   Value query = emitter.get(parameters.getQuery());
-  queries = b.toI32(b.create<memref::DimOp>(query, b.index(1)));
+  queries = b.toI32(countQueries(b, emitter.program, query));
   if (parameters.asksForPositions() || parameters.hasPadding())
     places.emplace(emitter, parameters, kernel, rows.batch, queries);
 }

@@ -2,7 +2,8 @@
 //===- ConvertSums.cpp - Sums of f32 to narrower results ------------------===//
 //
 // Sums over all blocks are formed in f32. Where the array that is returned has
-// 16-bit elements, a workspace holds the sums and a last launch rounds them. A
+// 16-bit elements, a workspace holds the sums and a last launch rounds them; it
+// copies those that another launch began, which stand in a workspace, too. A
 // program of it has some rows of the array, or some elements of one:
 //
 //     %t = tile.gather %sums[%b, %rows, %h] where %inside
@@ -62,8 +63,9 @@ static void emitConversion(TileBuilder &b, Value from, Value to) {
   Type element = type.getElementType();
   if (!pieces.rank) {
     Value sum = b.create<memref::LoadOp>(from, ValueRange());
-    b.create<memref::StoreOp>(b.create<arith::TruncFOp>(element, sum), to,
-                              ValueRange());
+    if (element != sum.getType())
+      sum = b.create<arith::TruncFOp>(element, sum);
+    b.create<memref::StoreOp>(sum, to, ValueRange());
     return;
   }
   Value program = b.create<tile::ProgramIdOp>(tile::GridAxis::X);
@@ -87,8 +89,9 @@ static void emitConversion(TileBuilder &b, Value from, Value to) {
     sums = b.create<tile::GatherOp>(wide, from, indices, inside);
   else
     sums = b.create<tile::LookupOp>(wide, from, indices, inside);
-  Value rounded = b.create<arith::TruncFOp>(withElement(wide, element), sums);
-  b.create<tile::ScatterOp>(rounded, to, indices, inside);
+  if (element != wide.getElementType())
+    sums = b.create<arith::TruncFOp>(withElement(wide, element), sums);
+  b.create<tile::ScatterOp>(sums, to, indices, inside);
 }
 
 tile::KernelOp ramify::createConversion(TileBuilder &b, StringRef name,

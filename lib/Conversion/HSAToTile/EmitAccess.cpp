@@ -23,10 +23,19 @@ LogicalResult BodyEmitter::emitOp(hsa::LoadOp op) {
     set(op, {*value});
     return success();
   }
-  set(op, {b.create<tile::GatherOp>(
-              shape.getTile(op.getType()), get(op.getSource()),
-              ValueRange{rows.batch, rows.query, rows.head}, rows.inside)});
+  set(op,
+      {b.create<tile::GatherOp>(
+          shape.getTile(op.getType()), get(op.getSource()),
+          ValueRange{rows.batch, getRow(op.getSource().getType()), rows.head},
+          rows.inside)});
   return success();
+}
+
+/// The row of a query, or of an array with the axis pos, in memory: that of the
+/// position or of its block.
+Value BodyEmitter::getRow(Type role) {
+  return !shape.hasOnePosition() && program.isOfBlocks(role) ? rows.block
+                                                             : rows.query;
 }
 
 /// The head of a parameter in memory; a vector where each row has its own.
@@ -145,7 +154,7 @@ FailureOr<Value> BodyEmitter::emitArray(Operation *op, Value source,
     if (dim)
       return op->emitOpError("reads an array whose dim axis is not the last");
     if (axis == Axis::Pos || axis == Axis::Head) {
-      indices.push_back(axis == Axis::Pos ? rows.query : rows.head);
+      indices.push_back(axis == Axis::Pos ? getRow(type) : rows.head);
       mask = rows.inside;
     } else if (axis == Axis::Chunk) {
       indices.push_back(b.toIndex(chunk->numbers[part]));

@@ -28,7 +28,7 @@ using Predicate = arith::CmpIPredicate;
 //===----------------------------------------------------------------------===//
 
 void BodyEmitter::setSums(Value sums, Value memory) {
-  while (sums && !sums.getDefiningOp<hsa::ZerosOp>()) {
+  while (sums.getDefiningOp() && !sums.getDefiningOp<hsa::ZerosOp>()) {
     this->sums[sums] = memory;
     if (auto add = sums.getDefiningOp<hsa::AddOp>()) {
       sums = add.getSums();

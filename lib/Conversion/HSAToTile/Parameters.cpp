@@ -50,6 +50,11 @@ Type ramify::getMemoryType(Type role) {
             type.getElementType());
       })
       .Case([](hsa::ArrayType type) { return getArray(type); })
+      .Case([](hsa::SumsType type) {
+        auto array = cast<MemRefType>(getMemoryType(type.getRole()));
+        return MemRefType::Builder(array).setElementType(
+            Float32Type::get(type.getContext()));
+      })
       .Case<hsa::NumKeysType, hsa::QStartType>([](Type type) {
         return getArray({any}, IntegerType::get(type.getContext(), 32));
       })
@@ -116,12 +121,15 @@ static std::string getAxisName(hsa::ProgramOp program, hsa::ArrayType type,
 static SmallVector<std::string> getDims(hsa::ProgramOp program, StringRef name,
                                         Type role) {
   SmallVector<std::string> dims;
+  if (auto sums = dyn_cast<hsa::SumsType>(role))
+    return getDims(program, name, sums.getRole());
   auto slots = [&](hsa::Heads heads, StringRef indices) {
     dims = {"B", "rows", getHeadsName(heads).str(),
             getSizeName(program, "K", indices)};
   };
   if (auto type = dyn_cast<hsa::QueryType>(role)) {
-    dims = {"B", "L", "HQ", std::to_string(type.getDim())};
+    StringRef length = program.isOfBlocks(type) ? "rows" : "L";
+    dims = {"B", length.str(), "HQ", std::to_string(type.getDim())};
   } else if (auto type = dyn_cast<hsa::ChunksType>(role)) {
     dims = {"B", getSizeName(program, "N", type.getPartition()), "H",
             std::to_string(type.getDim())};
@@ -136,7 +144,9 @@ static SmallVector<std::string> getDims(hsa::ProgramOp program, StringRef name,
     if (type.getBatch())
       dims.push_back("B");
     for (auto [axis, size] : hsa::getSizedAxes(type))
-      dims.push_back(getAxisName(program, type, axis, size));
+      dims.push_back(axis == Axis::Pos && program.isOfBlocks(type)
+                         ? "rows"
+                         : getAxisName(program, type, axis, size));
   } else if (isa<hsa::NumKeysType, hsa::QStartType>(role)) {
     dims = {"B"};
   } else if (auto type = dyn_cast<hsa::QPositionsType>(role)) {
@@ -192,7 +202,8 @@ Parameters::Parameters(hsa::ProgramOp program) : program(program) {
 
 void Parameters::addParameter(BlockArgument argument) {
   StringRef name = program.getParameterName(argument.getArgNumber());
-  if (isa<hsa::QueryType>(argument.getType()) && !query)
+  if (isa<hsa::QueryType>(argument.getType()) && !query &&
+      !program.isOfBlocks(argument.getType()))
     query = argument;
   if (isa<hsa::NumKeysType>(argument.getType()))
     numKeys = argument;
@@ -274,10 +285,8 @@ void Parameters::addStart() {
 void Parameters::addResults() {
   constexpr int64_t any = ShapedType::kDynamic;
   for (Type type : program.getResultTypes()) {
-    if (auto sums = dyn_cast<hsa::SumsType>(type)) {
-      auto array = cast<MemRefType>(getMemoryType(sums.getRole()));
-      results.push_back(MemRefType::Builder(array).setElementType(
-          Float32Type::get(program.getContext())));
+    if (isa<hsa::SumsType>(type)) {
+      results.push_back(cast<MemRefType>(getMemoryType(type)));
     } else if (int64_t slots = getSize(type, Axis::Slot)) {
       results.push_back(
           getArray({any, any, any, slots}, getElementTypeOrSelf(type)));
@@ -312,6 +321,16 @@ SmallVector<Attribute> Parameters::getKernelAttributes() const {
 //===----------------------------------------------------------------------===//
 // Sizes of partitions
 //===----------------------------------------------------------------------===//
+
+Value ramify::countQueries(TileBuilder &b, hsa::ProgramOp program,
+                           Value query) {
+  Value length = b.create<memref::DimOp>(query, b.index(1));
+  if (!program.getBlockAttr())
+    return length;
+  int64_t positions = program.getBlockSize();
+  return b.div(b.createOrFold<arith::AddIOp>(length, b.index(positions - 1)),
+               positions);
+}
 
 PartitionSize ramify::getWholeSize(TileBuilder &b, hsa::ProgramOp program,
                                    StringRef partition,

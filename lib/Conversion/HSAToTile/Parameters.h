@@ -5,7 +5,7 @@
 //
 //     query    [B, L, HQ, D]          indices, weights  [B, rows, heads, K]
 //     chunks   [B, N, H, D]           array  its axes, batch first if flagged
-//     landmarks [B, C, heads, D]
+//     landmarks [B, C, heads, D]     sums    as their role, of f32
 //     num_keys, q_start  [B]          q_positions       [L] or [B, L]
 //
 // Kernel and plan take the parameters in the program's order. A program that
@@ -58,7 +58,7 @@ public:
   /// Whether some operation asks where the queries stand.
   bool asksForPositions() const { return asksPositions; }
 
-  /// The query parameter; null if there is none.
+  /// The query parameter, of all positions; null if there is none.
   mlir::BlockArgument getQuery() const { return query; }
 
 private:
@@ -81,6 +81,11 @@ private:
 
 /// The array in memory behind a role type; any other type is itself.
 mlir::Type getMemoryType(mlir::Type role);
+
+/// The number of queries, an index, by the array of the query parameter: that
+/// of blocks in a program where each query is a block.
+mlir::Value countQueries(TileBuilder &b, hsa::ProgramOp program,
+                         mlir::Value query);
 
 /// The number of keys in `partition`, and of its chunks, as i32; found from the
 /// first parameter that tells, and no more than `num_keys` of the sequence

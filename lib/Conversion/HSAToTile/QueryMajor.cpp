@@ -118,7 +118,7 @@ void ramify::emitQueryRows(BodyEmitter &emitter, const Parameters &parameters,
   if (shape.heads == shape.group)
     rows.keyHead = heads;
   Value query = emitter.get(parameters.getQuery());
-  Value queries = b.toI32(b.create<memref::DimOp>(query, b.index(1)));
+  Value queries = b.toI32(countQueries(b, emitter.program, query));
   emitPlaces(b, shape, rows, rowBlock, queries);
   rows.stored = rows.inside;
   if (!parameters.asksForPositions() && !parameters.hasPadding())

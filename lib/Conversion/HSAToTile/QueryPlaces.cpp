@@ -26,6 +26,8 @@ static StringRef getFirstPartition(hsa::ProgramOp program) {
 QueryPlaces::QueryPlaces(BodyEmitter &emitter, const Parameters &parameters,
                          tile::KernelOp kernel, Value batch, Value queries)
     : b(emitter.b) {
+  if (emitter.program.getBlockAttr())
+    block = emitter.program.getBlockSize();
   auto memory = [&](Value value) { return emitter.get(value); };
   if (BlockArgument places = parameters.getPlaces()) {
     if (auto type = dyn_cast<hsa::QPositionsType>(places.getType())) {
@@ -40,14 +42,23 @@ QueryPlaces::QueryPlaces(BodyEmitter &emitter, const Parameters &parameters,
   } else {
     PartitionSize size = getPartitionSize(
         b, emitter.program, getFirstPartition(emitter.program), memory, batch);
+    if (block > 1) // the default is that of all positions
+      queries = b.toI32(
+          b.create<memref::DimOp>(memory(parameters.getQuery()), b.index(1)));
     start = b.sub(size.keys, queries);
   }
 }
 
+Value QueryPlaces::getPosition(Value query) const {
+  Value number = query.getType().isIndex() ? b.toI32(query) : query;
+  return block == 1 ? number : b.mul(number, b.i32(block));
+}
+
 Value QueryPlaces::at(Value query, Value mask) const {
   auto vector = dyn_cast<RankedTensorType>(query.getType());
+  query = getPosition(query);
   if (!table)
-    return b.add(query.getType().isIndex() ? b.toI32(query) : query, start);
+    return b.add(query, start);
   SmallVector<Value> indices;
   if (row)
     indices.push_back(row);

@@ -8,6 +8,8 @@
 //     num_keys [B], from_end   t = num_keys[b] - L + j
 //     q_positions              t = q_positions[j], below 0 a padding row
 //
+// A query that is a block stands where the block's first position does.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef RAMIFY_LIB_CONVERSION_HSATOTILE_QUERYPLACES_H
@@ -19,8 +21,8 @@ namespace ramify {
 
 class QueryPlaces {
 public:
-  /// `batch` is the sequence, an index; `queries` is L, an i32; `kernel` has
-  /// the scalar q_start among its arguments.
+  /// `batch` is the sequence, an index; `queries` is their number, an i32;
+  /// `kernel` has the scalar q_start among its arguments.
   QueryPlaces(BodyEmitter &emitter, const Parameters &parameters,
               tile::KernelOp kernel, mlir::Value batch, mlir::Value queries);
 
@@ -36,7 +38,11 @@ public:
                                               mlir::Value last) const;
 
 private:
+  /// The number of the first position of a query.
+  mlir::Value getPosition(mlir::Value query) const;
+
   TileBuilder &b;
+  int64_t block = 1; ///< positions of a query
   mlir::Value start; ///< i32, or
   mlir::Value table; ///< q_positions in memory
   mlir::Value row;   ///< of the table: the sequence; null if all share one

@@ -25,7 +25,8 @@ static tile::KernelOp createKernelWith(BodyEmitter &emitter, StringRef name,
     body->addArgument(argument, kernel.getLoc());
   b.setInsertionPointToStart(body);
   for (BlockArgument parameter : emitter.program.getBody().getArguments())
-    emitter.set(parameter, {body->getArgument(parameter.getArgNumber())});
+    if (!isa<hsa::SumsType>(parameter.getType())) // which are added to only
+      emitter.set(parameter, {body->getArgument(parameter.getArgNumber())});
   Operation *results = emitter.program.getBody().front().getTerminator();
   unsigned first = body->getNumArguments() - results->getNumOperands();
   for (auto [index, result] : llvm::enumerate(results->getOperands()))
@@ -97,9 +98,10 @@ void ramify::emitResults(BodyEmitter &emitter, tile::KernelOp kernel,
     if (element != getElementTypeOrSelf(tile))
       tile =
           b.create<arith::TruncFOp>(withElement(tile.getType(), element), tile);
-    b.create<tile::ScatterOp>(tile, target,
-                              ValueRange{rows.batch, rows.query, rows.head},
-                              rows.stored);
+    // All positions of a block have what they share.
+    Value row = hasAxis(result.getType(), Axis::Pos) ? rows.query : rows.block;
+    b.create<tile::ScatterOp>(
+        tile, target, ValueRange{rows.batch, row, rows.head}, rows.stored);
   }
   b.create<tile::EndOp>();
 }
@@ -108,11 +110,12 @@ void ramify::emitResults(BodyEmitter &emitter, tile::KernelOp kernel,
 // Plans
 //===----------------------------------------------------------------------===//
 
-PlanSizes ramify::getPlanSizes(TileBuilder &b, Value query) {
+PlanSizes ramify::getPlanSizes(TileBuilder &b, hsa::ProgramOp program,
+                               Value query) {
   auto dim = [&](int64_t axis) -> Value {
     return b.create<memref::DimOp>(query, b.index(axis));
   };
-  return {dim(0), dim(1), dim(2)};
+  return {dim(0), countQueries(b, program, query), dim(2)};
 }
 
 /// The array of the first parameter with that role: its sums have its shape.
@@ -128,10 +131,7 @@ static SmallVector<Value> getSelectionShape(TileBuilder &b,
                                             hsa::ProgramOp program,
                                             hsa::WeightsType weights,
                                             const PlanSizes &sizes) {
-  int64_t positions = 1;
-  for (Type type : program.getArgumentTypes())
-    if (auto query = dyn_cast<hsa::QueryType>(type))
-      positions = query.getPos();
+  int64_t positions = std::max<int64_t>(program.getAxisSize(Axis::Pos), 1);
   Value last =
       b.createOrFold<arith::AddIOp>(sizes.queries, b.index(positions - 1));
   Value heads = sizes.queryHeads;
@@ -141,10 +141,38 @@ static SmallVector<Value> getSelectionShape(TileBuilder &b,
           b.index(weights.getSlots())};
 }
 
-/// Sums begin with zeros: a result of f32, else a workspace.
+/// The parameter to which the program adds what it returns as `sums`; null if
+/// it begins with zeros.
+static BlockArgument findBeginning(Value sums) {
+  while (Operation *op = sums.getDefiningOp()) {
+    if (auto add = dyn_cast<hsa::AddOp>(op))
+      sums = add.getSums();
+    else if (auto reduce = dyn_cast<hsa::ReduceOp>(op))
+      sums = reduce.getAccumulators()[cast<OpResult>(sums).getResultNumber()];
+    else
+      return nullptr;
+  }
+  return cast<BlockArgument>(sums);
+}
+
+/// Whether other programs go on with what the program returns there: in f32.
+static bool isHandedOn(hsa::ProgramOp program, unsigned result) {
+  WalkResult found =
+      program->getParentOfType<ModuleOp>().walk([&](hsa::LaunchOp launch) {
+        bool isUsed = launch.getCallee() == program.getSymName() &&
+                      llvm::any_of(launch.getResult(result).getUsers(),
+                                   llvm::IsaPred<hsa::LaunchOp>);
+        return isUsed ? WalkResult::interrupt() : WalkResult::advance();
+      });
+  return found.wasInterrupted();
+}
+
+/// Sums begin with zeros: a result of f32, else a workspace; or with those of
+/// an earlier launch.
 static LogicalResult addSums(TileBuilder &b, hsa::ProgramOp program,
-                             Block *plan, Type role, Type memory,
-                             const PlanSizes &sizes, PlanResults &made) {
+                             Block *plan, unsigned index, Type role,
+                             Type memory, const PlanSizes &sizes,
+                             PlanResults &made) {
   SmallVector<Value> shape;
   if (Value array = findArray(program, plan, role))
     for (int64_t axis = 0; axis < cast<MemRefType>(memory).getRank(); ++axis)
@@ -155,9 +183,16 @@ static LogicalResult addSums(TileBuilder &b, hsa::ProgramOp program,
   else
     return program.emitOpError()
            << "returns sums of " << role << ", which no parameter is";
-  Type own = MemRefType::Builder(cast<MemRefType>(memory))
-                 .setElementType(getElementTypeOrSelf(getMemoryType(role)));
+  Type own = memory;
+  if (!isHandedOn(program, index))
+    own = MemRefType::Builder(cast<MemRefType>(memory))
+              .setElementType(getElementTypeOrSelf(getMemoryType(role)));
   made.results.push_back(b.create<tile::ResultOp>(own, shape));
+  Operation *end = program.getBody().front().getTerminator();
+  if (BlockArgument before = findBeginning(end->getOperand(index))) {
+    made.targets.push_back(plan->getArgument(before.getArgNumber()));
+    return success();
+  }
   if (own == memory) {
     made.targets.push_back(made.results.back());
     b.create<tile::MemsetOp>(made.targets.back(), 0);
@@ -168,20 +203,20 @@ static LogicalResult addSums(TileBuilder &b, hsa::ProgramOp program,
   return success();
 }
 
-/// Of a result over the rows of query blocks, or over slots: a selection has a
-/// row for each query block, of one head or all.
+/// Of a result over the rows of query blocks, or over slots: what the positions
+/// of a block share, such as a selection, has a row for each query block, of
+/// one head or all.
 static SmallVector<Value> getRowsShape(TileBuilder &b, hsa::ProgramOp program,
                                        Type type, Type memory,
                                        const PlanSizes &sizes) {
   SmallVector<Value> shape = {sizes.batch, sizes.queries, sizes.queryHeads};
-  if (hasAxis(type, Axis::Slot)) {
-    int64_t positions = std::max<int64_t>(getSize(type, Axis::Pos), 1);
+  int64_t positions = std::max<int64_t>(program.getAxisSize(Axis::Pos), 1);
+  if (hasAxis(type, Axis::Slot) || !hasAxis(type, Axis::Pos))
     shape[1] = b.div(
         b.createOrFold<arith::AddIOp>(sizes.queries, b.index(positions - 1)),
         positions);
-    if (!hasAxis(type, Axis::Head))
-      shape[2] = b.div(sizes.queryHeads, program.getGroup());
-  }
+  if (hasAxis(type, Axis::Slot) && !hasAxis(type, Axis::Head))
+    shape[2] = b.div(sizes.queryHeads, program.getGroup());
   auto array = cast<MemRefType>(memory);
   if (array.getRank() == 4)
     shape.push_back(b.index(array.getDimSize(3)));
@@ -192,11 +227,11 @@ FailureOr<PlanResults>
 ramify::createResults(TileBuilder &b, hsa::ProgramOp program, Block *plan,
                       const Parameters &parameters, const PlanSizes &sizes) {
   PlanResults made;
-  for (auto [type, memory] :
-       llvm::zip(program.getResultTypes(), parameters.getResultTypes())) {
+  for (auto [index, type] : llvm::enumerate(program.getResultTypes())) {
+    Type memory = parameters.getResultTypes()[index];
     if (auto sums = dyn_cast<hsa::SumsType>(type)) {
-      if (failed(
-              addSums(b, program, plan, sums.getRole(), memory, sizes, made)))
+      if (failed(addSums(b, program, plan, index, sums.getRole(), memory, sizes,
+                         made)))
         return failure();
       continue;
     }
@@ -247,8 +282,8 @@ FailureOr<tile::PlanOp> ramify::createPlan(
     function_ref<std::array<Value, 3>(TileBuilder &, PlanSizes)> getGrid) {
   tile::PlanOp plan = createEmptyPlan(b, program, parameters);
   Block *body = &plan.getBody().front();
-  PlanSizes sizes =
-      getPlanSizes(b, body->getArgument(parameters.getQuery().getArgNumber()));
+  PlanSizes sizes = getPlanSizes(
+      b, program, body->getArgument(parameters.getQuery().getArgNumber()));
   FailureOr<PlanResults> made =
       createResults(b, program, body, parameters, sizes);
   if (failed(made))

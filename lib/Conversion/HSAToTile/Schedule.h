@@ -96,7 +96,8 @@ struct PlanSizes {
   mlir::Value batch, queries, queryHeads;
 };
 /// Those of the query array `query`.
-PlanSizes getPlanSizes(TileBuilder &b, mlir::Value query);
+PlanSizes getPlanSizes(TileBuilder &b, hsa::ProgramOp program,
+                       mlir::Value query);
 
 /// The results of a plan, and what its kernels write to instead of them: sums
 /// over all blocks are f32 and begin with zeros.

@@ -401,7 +401,7 @@ void SplitKV::createPlan() {
   tile::PlanOp plan = createEmptyPlan(b, program, parameters);
   llvm::append_range(arguments, plan.getBody().getArguments());
   Value query = arguments[parameters.getQuery().getArgNumber()];
-  PlanSizes sizes = getPlanSizes(b, query);
+  PlanSizes sizes = getPlanSizes(b, program, query);
   // No sums over all blocks, which alone may fail.
   results =
       createResults(b, program, &plan.getBody().front(), parameters, sizes)

@@ -30,6 +30,9 @@
 // On request, or for single query blocks, the programs become one kernel again
 // (OneLaunch.h), each still by its own schedule.
 //
+// What the positions of a block share is computed once for each block: programs
+// of that alone are ones in which each query is a block (BlockProgram.h).
+//
 // It runs last on hsa, so that differentiation sees one program, and each of
 // the programs is scheduled on its own. Stages alternate: even ones hold what
 // is made of streams and slots, odd ones the reductions over chunks. What is
@@ -40,6 +43,7 @@
 
 #include "ramify/Conversion/HSAToTile.h"
 
+#include "BlockProgram.h"
 #include "StageProgram.h"
 #include "TileShape.h"
 
@@ -166,14 +170,33 @@ static void replaceBody(hsa::ProgramOp program, ArrayRef<StageProgram> stages) {
       op.erase();
 }
 
+/// Each query of a launched program may have become a block, and its results
+/// have the axis pos then.
+static void updateTypes(hsa::ProgramOp program, ArrayRef<StageProgram> stages) {
+  for (auto [launch, stage] :
+       llvm::zip_equal(program.getBody().getOps<hsa::LaunchOp>(), stages)) {
+    hsa::ProgramOp callee = stage.program;
+    if (makeBlocksQueries(callee))
+      for (auto [result, type] :
+           llvm::zip_equal(launch.getResults(), callee.getResultTypes()))
+        result.setType(type);
+  }
+  Operation *results = program.getBody().front().getTerminator();
+  program.setFunctionTypeAttr(TypeAttr::get(
+      FunctionType::get(program.getContext(), program.getArgumentTypes(),
+                        results->getOperandTypes())));
+}
+
 static LogicalResult split(hsa::ProgramOp program) {
   Stages stages(program);
   SmallVector<int> numbers;
   for (int number = 0; number < stages.count; ++number)
     if (stages.contains(number))
       numbers.push_back(number);
-  if (numbers.size() < 2)
+  if (numbers.size() < 2) {
+    makeBlocksQueries(program);
     return success();
+  }
   // From the last: what a stage wants from outside, earlier ones return.
   std::vector<StageProgram> programs;
   for (int number : llvm::reverse(numbers)) {
@@ -191,6 +214,7 @@ static LogicalResult split(hsa::ProgramOp program) {
     stage.program->moveBefore(program);
   }
   replaceBody(program, programs);
+  updateTypes(program, programs);
   return success();
 }
 

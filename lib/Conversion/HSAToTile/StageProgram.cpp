@@ -82,8 +82,11 @@ bool StageProgram::isImplied(unsigned index) const {
   if (isa<hsa::NumKeysType, hsa::QStartType, hsa::QPositionsType>(type))
     return true;
   auto before = types.take_front(index);
+  auto isOfPositions = [&](Type type) {
+    return isa<hsa::QueryType>(type) && !program.isOfBlocks(type);
+  };
   if (isa<hsa::QueryType>(type))
-    return llvm::none_of(before, llvm::IsaPred<hsa::QueryType>);
+    return isOfPositions(type) && llvm::none_of(before, isOfPositions);
   StringRef partition = getPartition(type);
   if (partition.empty())
     return false;
@@ -98,11 +101,12 @@ bool StageProgram::isImplied(unsigned index) const {
   });
 }
 
-/// The weights that a value is sums of, with their elements; or null.
+/// The weights that a value is sums of which are read back, with their
+/// elements; or null.
 static hsa::WeightsType getSummedWeights(Value value) {
   auto sums = dyn_cast<hsa::SumsType>(value.getType());
   auto role = sums ? dyn_cast<hsa::WeightsType>(sums.getRole()) : nullptr;
-  if (!role)
+  if (!role || llvm::none_of(value.getUsers(), llvm::IsaPred<hsa::LoadOp>))
     return nullptr;
   auto f32 = Float32Type::get(value.getContext());
   return hsa::WeightsType::get(value.getContext(), role.getIndices(), f32,
@@ -134,6 +138,36 @@ void StageProgram::addParameters() {
     types.push_back(argument.getType());
     names.push_back(whole.getParameterName(index).str());
   }
+}
+
+//===----------------------------------------------------------------------===//
+// What is handed on
+//===----------------------------------------------------------------------===//
+
+/// Whether it is one number for each position or block, and head or all heads.
+static bool isOfRows(Type type) {
+  return getElementTypeOrSelf(type).isF32() &&
+         llvm::all_of(hsa::getSizedAxes(type), [](hsa::SizedAxis axis) {
+           return axis.first == Axis::Pos || axis.first == Axis::Head;
+         });
+}
+
+/// What a program returns for a value: of slots, a row for each query block. A
+/// number for all heads is one for each.
+static Type getResultType(hsa::ProgramOp program, Value value) {
+  Type type = value.getType();
+  int64_t positions = program.getAxisSize(Axis::Pos);
+  if (isOfRows(type) && !hasAxis(type, Axis::Head)) {
+    SmallVector<hsa::SizedAxis> axes = hsa::getSizedAxes(type);
+    axes.push_back(
+        {Axis::Head, std::max<int64_t>(program.getAxisSize(Axis::Head), 1)});
+    return hsa::getNamedType(axes, getElementTypeOrSelf(type));
+  }
+  if (!hasAxis(type, Axis::Slot) || hasAxis(type, Axis::Pos) || positions > 1)
+    return type;
+  SmallVector<hsa::SizedAxis> axes = hsa::getSizedAxes(type);
+  axes.push_back({Axis::Pos, positions});
+  return hsa::getNamedType(axes, getElementTypeOrSelf(type));
 }
 
 //===----------------------------------------------------------------------===//
@@ -171,28 +205,20 @@ static StringRef findPartition(hsa::ProgramOp program) {
   return found;
 }
 
-/// An array to which several launches would add.
-LogicalResult StageProgram::refuse(Value value, hsa::SumsType sums) {
-  SmallVector<StringRef> same;
-  for (BlockArgument argument : whole.getBody().getArguments())
-    if (argument.getType() == sums.getRole())
-      same.push_back(whole.getParameterName(argument.getArgNumber()));
-  return emitError(value.getLoc())
-         << "no gradient is known of " << llvm::join(same, " or ")
-         << ", which is read as a stream and at visited chunks, or by visits "
-            "before and after a selection; pass it as two parameters";
-}
-
 FailureOr<Type> StageProgram::getRole(Value value) {
   if (auto weights = getSummedWeights(value))
     return Type(weights);
-  if (auto sums = dyn_cast<hsa::SumsType>(value.getType()))
-    return refuse(value, sums);
-  auto type = dyn_cast<RankedTensorType>(value.getType());
-  if (!type)
+  if (isa<hsa::SumsType>(value.getType())) // this stage adds more
+    return value.getType();
+  if (isa<hsa::SoftmaxStateType>(value.getType()))
     return emitError(value.getLoc())
            << "an online softmax is added to before and after a selection that "
               "follows from it: make another one behind the selection";
+  if (isOfRows(value.getType()))
+    return getRoleOfRows(value);
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  if (!type)
+    return refuse(value);
   Type element = type.getElementType();
   auto axes = hsa::getAxes(type).getAxes();
   MLIRContext *context = type.getContext();
@@ -207,19 +233,31 @@ FailureOr<Type> StageProgram::getRole(Value value) {
         return Type(
             hsa::WeightsType::get(context, name, element, heads, slots));
   }
-  if (axes == ArrayRef{Axis::Pos, Axis::Head})
-    return Type(hsa::ArrayType::get(context, element, axes, type.getShape(),
-                                    /*partition=*/"", /*batch=*/true));
-  if (axes == ArrayRef{Axis::Pos, Axis::Head, Axis::Dim})
+  bool isOfBlocks = axes == ArrayRef{Axis::Head, Axis::Dim};
+  if (axes == ArrayRef{Axis::Pos, Axis::Head, Axis::Dim} || isOfBlocks)
     for (Type known : whole.getArgumentTypes())
       if (auto query = dyn_cast<hsa::QueryType>(known))
-        return Type(hsa::QueryType::get(context, query.getElementType(),
-                                        type.getDimSize(0), type.getDimSize(1),
-                                        type.getDimSize(2)));
+        return Type(hsa::QueryType::get(
+            context, query.getElementType(),
+            isOfBlocks ? 1 : getSize(type, Axis::Pos),
+            getSize(type, Axis::Head), getSize(type, Axis::Dim)));
+  return refuse(value);
+}
+
+LogicalResult StageProgram::refuse(Value value) {
   return emitError(value.getLoc())
-         << "makes " << type
+         << "makes " << value.getType()
          << ", which a selection and a reduction over what it selected cannot "
             "hand to each other";
+}
+
+/// An array with a row for each position or block.
+Type StageProgram::getRoleOfRows(Value value) {
+  Type type = getResultType(whole, value);
+  int64_t positions = std::max<int64_t>(getSize(type, Axis::Pos), 1);
+  return hsa::ArrayType::get(
+      type.getContext(), getElementTypeOrSelf(type), {Axis::Pos, Axis::Head},
+      {positions, getSize(type, Axis::Head)}, /*partition=*/"", /*batch=*/true);
 }
 
 LogicalResult StageProgram::addCrossing() {
@@ -247,20 +285,6 @@ LogicalResult StageProgram::addCrossing() {
 // The program
 //===----------------------------------------------------------------------===//
 
-/// What a program returns for a value: of slots, a row for each query block.
-static Type getResultType(hsa::ProgramOp program, Value value) {
-  Type type = value.getType();
-  if (!hasAxis(type, Axis::Slot) || hasAxis(type, Axis::Pos))
-    return type;
-  SmallVector<hsa::SizedAxis> axes = hsa::getSizedAxes(type);
-  for (Type role : program.getArgumentTypes())
-    if (auto query = dyn_cast<hsa::QueryType>(role)) {
-      axes.push_back({Axis::Pos, query.getPos()});
-      break;
-    }
-  return hsa::getNamedType(axes, getElementTypeOrSelf(type));
-}
-
 void StageProgram::createProgram() {
   OpBuilder b(whole);
   SmallVector<Type> results;
@@ -269,7 +293,7 @@ void StageProgram::createProgram() {
   SmallVector<StringRef> views(names.begin(), names.end());
   program = b.create<hsa::ProgramOp>(
       whole.getLoc(), whole.getSymName(), b.getFunctionType(types, results),
-      b.getStrArrayAttr(views), whole.getGroup(), nullptr, nullptr);
+      b.getStrArrayAttr(views), whole.getGroup(), nullptr, nullptr, nullptr);
   Block &body = program.getBody().emplaceBlock();
   for (auto [input, type] : llvm::zip_equal(inputs, types)) {
     BlockArgument argument = body.addArgument(type, whole.getLoc());
@@ -286,8 +310,18 @@ void StageProgram::mapCrossing(OpBuilder &b) {
       continue;
     Location loc = input.getLoc();
     Type type = input.getType();
-    if (isa<hsa::SumsType>(type)) { // what reads them back reads weights
+    if (isa<hsa::SumsType>(type)) { // added to, or, as weights, read back
       mapping.map(input, argument);
+      continue;
+    }
+    if (isOfRows(type)) {
+      Type rows = getResultType(whole, input);
+      Value loaded = b.create<hsa::LoadOp>(loc, rows, argument);
+      if (rows != type) // all heads have the same
+        loaded = b.create<hsa::FoldOp>(
+            loc, type, hsa::Monoid::Max, loaded,
+            hsa::AxesAttr::get(b.getContext(), {Axis::Head}), Value());
+      mapping.map(input, loaded);
       continue;
     }
     SmallVector<hsa::SizedAxis> axes;

@@ -59,7 +59,8 @@ private:
   void collectSlots();
   void addParameters();
   bool isImplied(unsigned index) const;
-  mlir::LogicalResult refuse(mlir::Value value, hsa::SumsType sums);
+  mlir::LogicalResult refuse(mlir::Value value);
+  mlir::Type getRoleOfRows(mlir::Value value);
   mlir::FailureOr<mlir::Type> getRole(mlir::Value value);
   std::string getName(mlir::Value value);
   mlir::LogicalResult addCrossing();

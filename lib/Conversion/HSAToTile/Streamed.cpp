@@ -54,7 +54,7 @@ static void emitRows(BodyEmitter &emitter, const StreamShape &shape,
   int64_t group = emitter.program.getGroup();
   rows.keyHead = shape.heads == group ? y : b.div(rows.firstHead, group);
   Value query = emitter.get(parameters.getQuery());
-  Value queries = b.toI32(b.create<memref::DimOp>(query, b.index(1)));
+  Value queries = b.toI32(countQueries(b, emitter.program, query));
   Value first = b.mul(b.toI32(x), b.i32(shape.blocks));
   Value number = b.iota(shape.rows);
   rows.query = b.add(number, first);

@@ -239,8 +239,7 @@ void UnionSchedule::emitRows(tile::KernelOp kernel, Value firstGroup,
   rows.query =
       inner.add(inner.mul(rows.block, inner.i32(shape.positions)), position);
   Value query = emitter->get(parameters.getQuery());
-  Value queries =
-      inner.toI32(inner.create<memref::DimOp>(query, inner.index(1)));
+  Value queries = inner.toI32(countQueries(inner, program, query));
   Value present = inner.compare(Predicate::slt, rows.query, queries);
   rows.inside = rows.stored = inner.both(rows.inside, present);
   emitTimes(kernel, firstBlock, queries);
@@ -398,7 +397,7 @@ void UnionSchedule::createPlan() {
   tile::PlanOp plan = createEmptyPlan(b, program, parameters);
   llvm::append_range(arguments, plan.getBody().getArguments());
   Value query = arguments[parameters.getQuery().getArgNumber()];
-  PlanSizes sizes = getPlanSizes(b, query);
+  PlanSizes sizes = getPlanSizes(b, program, query);
   // No sums over all blocks, which alone may fail.
   results =
       createResults(b, program, &plan.getBody().front(), parameters, sizes)

@@ -242,6 +242,8 @@ class Access(Visitor):
                 ("head", self.specialisation.heads_per_block),
                 ("dim", spec.dim),
             )
+            if parameter.is_per_block and self.specialisation.q_block > 1:
+                axes = axes[1:]
         elif parameter.role is Role.LANDMARKS:
             axes = self.landmark_axes(array)
         elif parameter.role is Role.TENSOR and "key" not in parameter.axes:

@@ -56,7 +56,7 @@ class Sizes:
     chunk_sizes: dict[str, int] = field(default_factory=dict)
     q_block: int = 1
     rows: int | None = None
-    """Selection rows; None without a selection."""
+    """Selection rows, one per query block; None without anything that has them."""
     kinds: dict[str, Heads] = field(default_factory=dict)
     """Which heads each landmarks, weights and indices array has."""
 
@@ -64,6 +64,11 @@ class Sizes:
     def group(self) -> int:
         """G = HQ / H."""
         return self.query_heads // self.heads
+
+    @property
+    def blocks(self) -> int:
+        """Query blocks of a sequence."""
+        return -(-self.length // self.q_block)
 
     def chunks(self, partition: str) -> int:
         """C = ceil(N / S)."""
@@ -154,7 +159,7 @@ def measure(
     sizes = Sizes()
     for parameter in signature.arrays:
         _check_rank(parameter, arrays[parameter.name])
-    for parameter in signature.of_role(Role.QUERY):
+    for parameter in sorted(signature.of_role(Role.QUERY), key=lambda p: p.is_per_block):
         _measure_query(sizes, parameter, arrays[parameter.name].shape)
     for parameter in signature.of_role(Role.CHUNKS):
         _measure_chunks(sizes, parameter, arrays[parameter.name].shape)
@@ -259,6 +264,16 @@ def _measure_query(sizes: Sizes, parameter: Parameter, shape: tuple[int, ...]) -
     if not sizes.query_heads:
         sizes.batch, sizes.length, sizes.query_heads = shape[:3]
     expected = sizes.batch, sizes.length, sizes.query_heads
+    if parameter.is_per_block:
+        sizes.rows = shape[1] if sizes.rows is None else sizes.rows
+        expected = sizes.batch, sizes.rows, sizes.query_heads
+        if shape[:3] != expected:
+            raise ArgumentError(
+                mismatch(
+                    f"`{parameter.name}`", f"[B, rows, HQ] = {list(expected)}", f"shape {shape}"
+                )
+            )
+        return
     if shape[:3] != expected:
         raise ArgumentError(
             mismatch(f"`{parameter.name}`", f"[B, L, HQ] = {list(expected)}", f"shape {shape}")

@@ -282,7 +282,10 @@ def online_softmax(call: Call) -> FrontValue:
 
 def rows_type(call: Call, with_dim: bool) -> TensorType:
     """`[pos, head, dim]` with the pos and head of argument q and the dim of v, or `[pos, head]`."""
-    call.parameter("q", Role.QUERY)
+    if call.parameter("q", Role.QUERY).parameter.is_per_block:
+        raise call.error(
+            "`q` expects queries of all positions, found those of a query block", "", "q"
+        )
     axes: Axes = (
         ("pos", call.specialisation.q_block),
         ("head", call.specialisation.heads_per_block),

@@ -21,6 +21,8 @@ RESULT_AXES = (("pos", "head", "dim"), ("pos", "head"))
 """What a program may return, as floats."""
 SLOT_RESULT_AXES = (("pos", "head", "slot"), ("pos", "slot"))
 """What a selection may return, as floats or chunk numbers."""
+BLOCK_RESULT_AXES = (("head", "slot"), ("slot",))
+"""What one selection for all positions of a query block may return."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class Result:
     axes : tuple of str
         `("pos", "head", "dim")`, an array `[B, L, HQ, dim]` in the dtype of the queries;
         `("pos", "head")`, a float32 array `[B, L, HQ]`; `("pos", "head", "slot")` or
-        `("pos", "slot")`, a float32 or int32 array `[B, L, HQ, K]` or `[B, L, H, K]`.
+        `("pos", "slot")`, a float32 or int32 array `[B, L, HQ, K]` or `[B, L, H, K]`; the same
+        without pos, with a row per query block in place of L.
     dim : int
         Size of the `dim` axis, 0 if there is none.
     dtype : str
@@ -121,7 +124,7 @@ def _lower(signature: Signature, specialisation: Specialisation) -> Lowered:
     block = _finish(body, tensors)
     location = source.location(source.tree)
     program = Program(signature.name, specialisation.group, tuple(values), types, block, location)
-    dtype = specialisation.arrays[signature.of_role(Role.QUERY)[0].name].dtype
+    dtype = specialisation.arrays[signature.query.name].dtype
     results = tuple(_result(each, dtype) for each in types)
     parameters = tuple(value.hint for value in values)
     return Lowered(signature.name, parameters, results, is_tuple, program)
@@ -169,7 +172,8 @@ def _role_type(parameter: Parameter, specialisation: Specialisation) -> str:
     spec, name = specialisation.arrays[parameter.name], parameter.partition
     match parameter.role:
         case Role.QUERY:
-            rows = f"pos = {specialisation.q_block}, head = {specialisation.heads_per_block}"
+            positions = 1 if parameter.is_per_block else specialisation.q_block
+            rows = f"pos = {positions}, head = {specialisation.heads_per_block}"
             return f"!hsa.query<{spec.dtype}, {rows}, dim = {spec.dim}>"
         case Role.CHUNKS:
             size = specialisation.chunk_sizes[name or ""]
@@ -233,6 +237,8 @@ def _results(body: Statements, signature: Signature) -> tuple[list[Tensor], bool
         _check_result(body, item, node)
         assert isinstance(item, Tensor)
         with body.at(node):
+            if item.type.names in BLOCK_RESULT_AXES and body.specialisation.q_block == 1:
+                item = body.builder.broadcast(item, (("pos", 1), *item.type.axes))
             keeps = item.type.element == "i32" and "slot" in item.type.names
             tensors.append(item if keeps else body.builder.to_f32(item))
     return tensors, isinstance(returned, Tuple)
@@ -244,7 +250,9 @@ def _check_result(body: Statements, item: FrontValue, node: ast.Return) -> None:
         element, names = item.type.element, item.type.names
         if names in RESULT_AXES and item.type.is_float:
             return
-        if names in SLOT_RESULT_AXES and (item.type.is_float or element == "i32"):
+        one = body.specialisation.q_block == 1
+        legal = BLOCK_RESULT_AXES + SLOT_RESULT_AXES * one
+        if names in legal and (item.type.is_float or element == "i32"):
             return
         if item.type.partition is not None:
             raise body.error(
@@ -254,8 +262,8 @@ def _check_result(body: Statements, item: FrontValue, node: ast.Return) -> None:
             )
     raise body.error(
         node,
-        "a result has axes [pos, head, dim], [pos, head], [pos, slot] or [pos, head, slot], "
-        f"found {item.describe()}",
+        "a result has axes [pos, head, dim], [pos, head], [pos, slot] or [pos, head, slot], or, of "
+        f"a query block, [slot] or [head, slot], found {item.describe()}",
         "reduce or broadcast it: `rl.zeros(q) + x` has [pos, head]",
     )
 

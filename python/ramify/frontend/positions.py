@@ -34,6 +34,13 @@ def query_position(call: Call) -> FrontValue:
     return call.builder.tensor(f"hsa.query_positions : {result}", (), result)
 
 
+@handles(rl.block_position)
+def block_position(call: Call) -> FrontValue:
+    if call.specialisation.q_block == 1:
+        return query_position(call)
+    return call.builder.tensor("hsa.block_position : i32", (), TensorType("i32"))
+
+
 @handles(rl.index)
 def index(call: Call) -> FrontValue:
     if isinstance(call.arguments["c"], Array):

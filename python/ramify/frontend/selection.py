@@ -26,6 +26,7 @@ def topk(call: Call) -> FrontValue:
             "rl.dot(q, landmarks) is one; `dim` and `key` are summed first",
             "s",
         )
+    check_one_selection(call, s)
     k = call.constant("k", (int,), "a number of slots")
     if not 1 <= k <= MAX_TOP_K:
         raise call.error(f"`k` expects 1 to {MAX_TOP_K} slots, found {k}", "", "k")
@@ -37,6 +38,19 @@ def topk(call: Call) -> FrontValue:
     result = TensorType("i32", sort_axes({**sizes, "slot": k}))
     text = f"hsa.topk {{0}} k {k} order {order} : {s.type} -> {result}"
     return Slots(call.builder.emit(text, (s.ssa,), result), result, partition)
+
+
+def check_one_selection(call: Call, s: Tensor) -> None:
+    """Refuse scores that differ between the positions of a query block: it selects once."""
+    block = call.specialisation.q_block
+    if block > 1 and "pos" in s.type.names:
+        raise call.error(
+            f"`s` expects one score of each chunk for the {block} positions of a query block, "
+            f"found {s.describe()}",
+            'score by queries of the block, `r: rl.Query["block"]`, that stand at '
+            "rl.block_position()",
+            "s",
+        )
 
 
 def at(call: Call) -> Tensor:

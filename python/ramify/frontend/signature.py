@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import language
 from ..errors import LanguageError
-from ..language.annotations import DEFAULT_PARTITION, Annotation
+from ..language.annotations import BLOCK, DEFAULT_PARTITION, Annotation
 from .source import Source, load, read_whole
 
 MISSING: Any = inspect.Parameter.empty
@@ -112,7 +112,8 @@ class Parameter:
     partition : str or None
         The partition of chunks and indices, or of a tensor's `key` or `chunk` axis.
     axes : tuple of str
-        Axes of a tensor in the order of memory, without batch.
+        Axes of a tensor in the order of memory, without batch; `("block",)` of queries that have
+        a row per query block.
     default : object
         `MISSING` if there is none.
     """
@@ -124,12 +125,17 @@ class Parameter:
     default: Any = MISSING
 
     def __str__(self) -> str:
-        layout = LAYOUTS.get(self.role, "")
+        layout = "[B, rows, HQ, D]" if self.is_per_block else LAYOUTS.get(self.role, "")
         if self.role is Role.TENSOR:
             layout = f"[{', '.join(self.axes)}], a batch dimension first or none"
         partition = f" of '{self.partition}'" if self.partition else ""
         default = "" if self.is_required else f" = {self.default!r}"
         return f"{self.name}: {self.role.value}{partition} {layout}".rstrip() + default
+
+    @property
+    def is_per_block(self) -> bool:
+        """Whether it is queries with one row per query block."""
+        return self.role is Role.QUERY and BLOCK in self.axes
 
     @property
     def is_required(self) -> bool:
@@ -199,6 +205,11 @@ class Signature:
         """Parameters of one role, in order."""
         return tuple(p for p in self.parameters.values() if p.role is role)
 
+    @property
+    def query(self) -> Parameter:
+        """The first queries, of all positions: they tell B, L, HQ and the dtype."""
+        return next(p for p in self.of_role(Role.QUERY) if not p.is_per_block)
+
     def check_entry(self) -> None:
         """Check what a function must have to be called with arrays.
 
@@ -214,7 +225,7 @@ class Signature:
                 )
         for parameter in self.of_role(Role.INDICES):
             self._check_chunks(parameter)
-        if not self.of_role(Role.QUERY):
+        if all(p.is_per_block for p in self.of_role(Role.QUERY)):
             node = self.source.tree
             raise self.source.error(
                 node, f"`{self.name}` has no rl.Query parameter", "add one: `q: rl.Query`"

@@ -40,7 +40,16 @@ from .elementwise import (
     tanh,
     where,
 )
-from .positions import distance, end, index, length, positions, query_position, start
+from .positions import (
+    block_position,
+    distance,
+    end,
+    index,
+    length,
+    positions,
+    query_position,
+    start,
+)
 from .reductions import logsumexp, max, min, sum
 from .selection import cumsum, detach, topk
 from .weights import softplus, stick_breaking
@@ -56,6 +65,7 @@ __all__ = [
     "Slots",
     "Tensor",
     "abs",
+    "block_position",
     "constexpr",
     "cumsum",
     "detach",

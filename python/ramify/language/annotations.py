@@ -54,15 +54,25 @@ def _without_partition(role: type, found: object) -> ArgumentError:
     )
 
 
+BLOCK = "block"
+"""Of queries that have one row for each query block."""
+
+
 class Query(NamedArray):
     """Queries: an array `[B, L, HQ, D]`, seen as `[pos, head, dim]`.
 
     `head` runs over the query heads that share one key/value head, `pos` over the positions of
-    the query block.
+    the query block. `Query["block"]` has one row per query block, `[B, rows, HQ, D]`, seen as
+    `[head, dim]`: what selects once for all positions of the block.
     """
 
-    def __class_getitem__(cls, partition: object) -> Annotation:
-        raise _without_partition(cls, partition)
+    def __class_getitem__(cls, kind: object) -> Annotation:
+        if kind != BLOCK:
+            raise ArgumentError(
+                'rl.Query[...]: expected rl.Query, or rl.Query["block"] with one row per query '
+                f"block, found rl.Query[{kind!r}]."
+            )
+        return Annotation(cls, None, (BLOCK,))
 
 
 class Chunks:

@@ -43,6 +43,14 @@ def query_position() -> NamedArray:
     return NamedArray(current().positions, ("pos",))
 
 
+def block_position() -> NamedArray:
+    """Position of the block's first query among the keys: int32, one for the block.
+
+    Where one selection serves several positions (`q_block`), this is where it stands.
+    """
+    return named(current().position)
+
+
 def index(c: Place) -> NamedArray:
     """Number of the chunk in its partition, from 0: int32.
 

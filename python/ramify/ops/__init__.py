@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Ready-made variants, written in the language: read them to learn it."""
 
-from .gca import gca, gca_select, gca_select_kernel
+from .gca import gca, gca_kernel, gca_select, gca_select_kernel
 from .hils import hils, hils_kernel, hils_select_kernel
 from .hsa import hsa, hsa_kernel
 from .moba import moba, moba_kernel
@@ -11,6 +11,7 @@ from .sliding_window import listed_window_kernel, sliding_window, sliding_window
 
 __all__ = [
     "gca",
+    "gca_kernel",
     "gca_select",
     "gca_select_kernel",
     "hils",

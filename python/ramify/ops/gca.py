@@ -10,8 +10,24 @@ import ramify.language as rl
 from ..errors import ArgumentError, mismatch
 from ..jit import jit
 from ..language.selection import MAX_TOP_K
-from .checks import check_int, default_scale, length, softmax_n_of
-from .hsa import hsa_kernel
+from .checks import check_int, default_scale, given, length, softmax_n_of
+
+
+@jit
+def gca_picks(
+    r: rl.Query,
+    landmarks: rl.Landmarks,
+    t: rl.Array,
+    *,
+    scale: float,
+    size: rl.constexpr,
+    top_k: rl.constexpr,
+) -> tuple[rl.Array, rl.Array]:
+    """The weights and slots of a retrieval query at position t; `size` is the chunk size."""
+    s = rl.sum(rl.dot(r, landmarks) * scale, over="head")
+    s = rl.where(rl.start(landmarks) + size <= t, s, -rl.inf)
+    slots = rl.topk(s, top_k)
+    return rl.softmax(s.at(slots), over="slot"), slots
 
 
 @jit
@@ -26,10 +42,32 @@ def gca_select_kernel(
 ) -> tuple[rl.Array, rl.Array]:
     """One retrieval query of `gca_select`: row j stands at the first token of its block."""
     t = rl.query_position() * size + first
-    s = rl.sum(rl.dot(r, landmarks) * scale, over="head")
-    s = rl.where(rl.end(landmarks) <= t, s, -rl.inf)
-    slots = rl.topk(s, top_k)
-    return rl.softmax(s.at(slots), over="slot"), slots
+    weights, slots = gca_picks(r, landmarks, t, scale=scale, size=size, top_k=top_k)
+    return weights, slots
+
+
+@jit
+def gca_kernel(
+    q: rl.Query,
+    k: rl.Chunks,
+    v: rl.Chunks,
+    r: rl.Query["block"],  # type: ignore[type-arg, name-defined]
+    landmarks: rl.Landmarks,
+    *,
+    scale: float,
+    scale_r: float,
+    size: rl.constexpr,
+    top_k: rl.constexpr,
+    softmax_n: rl.constexpr = 0.0,
+) -> rl.Array:
+    """One query block of `gca`: it selects once, and each of its queries attends."""
+    t = rl.block_position()
+    weights, slots = gca_picks(r, landmarks, t, scale=scale_r, size=size, top_k=top_k)
+    out = rl.zeros(q, v)
+    for slot, c in rl.selected(slots):
+        p = rl.softmax(rl.dot(q, k[c]) * scale, n=softmax_n)
+        out += weights[slot] * rl.dot(p, v[c])
+    return out
 
 
 def gca_select(
@@ -99,14 +137,15 @@ def gca(
     top_k: int,
     scale: float | None = None,
     softmax_n: float = 0.0,
-    q_start: int | None = None,
+    num_keys: Any = None,
+    q_start: Any = None,
 ) -> Any:
     r"""Attention over chunks that each block of queries selects once (GCA).
 
     The queries are cut into blocks of `chunk_size`. Block j picks the chunks with the largest
     :math:`scale_r \; r_j \cdot landmark_i` among those that ended before it, weighs them by a
-    softmax over the picks, and each of its queries attends to them as in `hsa`. It is
-    `gca_select` and `hsa`: layers that share a selection call these.
+    softmax over the picks, and each of its queries attends to them as in `hsa`. It is one
+    function; layers that share a selection call `gca_select`, and then `hsa`.
 
     Parameters
     ----------
@@ -116,10 +155,11 @@ def gca(
         Keys, in the dtype of `q`; HQ is a multiple of H.
     v : array `[B, N, H, Dv]`
         Values, in the dtype of `q`.
-    r : array `[B, ceil(L / S), HQ', Dr]`
-        A retrieval query for each block, see `gca_select`.
-    landmarks : array `[B, C, H, Dr]`
-        One row per chunk of keys, in the dtype of `r`.
+    r : array `[B, ceil(L / S), HQ, Dr]`
+        A retrieval query for each block, in the dtype of `q`. It may come from the landmark of
+        the block before, as in the paper, and must not come from the block itself.
+    landmarks : array `[B, ceil(N / S), 1 or H or HQ, Dr]`
+        One row per chunk of keys, in the dtype of `q`.
     chunk_size : int
         S, keys in a chunk and queries in a block: a multiple of 16 from 16 to 256.
     top_k : int
@@ -128,8 +168,8 @@ def gca(
         Factor of the logits, 1 / sqrt(D) unless given. That of the scores is 1 / sqrt(Dr).
     softmax_n : float, optional
         n in exp(x) / (n + sum exp(x)), inside the chunks.
-    q_start : int, optional
-        Where the first query stands among the keys, N - L unless given.
+    num_keys, q_start : int or int32 array `[B]`, optional
+        How many keys there are, and where the first query stands among them: N - L unless given.
 
     Returns
     -------
@@ -147,21 +187,24 @@ def gca(
     Language Modeling" (2024).
     """
     check_int("gca", "chunk_size", chunk_size, 1)
-    lengths = [length(x) for x in (q, k, r)]
+    check_int("gca", "top_k", top_k, 1, MAX_TOP_K)
+    lengths = [length(x) for x in (q, r)]
     rows = -(-lengths[0] // chunk_size)
-    if min(lengths) >= 0 and lengths[2] != rows:
+    if min(lengths) >= 0 and lengths[1] != rows:
         expected = f"ceil(L / chunk_size) = {rows} rows"
-        raise ArgumentError(mismatch("gca(): r", expected, str(lengths[2])))
-    start = lengths[1] - lengths[0] if q_start is None else q_start
-    weights, indices = gca_select(r, landmarks, chunk_size=chunk_size, top_k=top_k, q_start=start)
-    return hsa_kernel(
+        raise ArgumentError(mismatch("gca(): r", expected, str(lengths[1])))
+    return gca_kernel(
         q,
         k,
         v,
-        weights,
-        indices,
+        r,
+        landmarks,
         scale=default_scale(q) if scale is None else scale,
+        scale_r=default_scale(r),
+        size=int(chunk_size),
+        top_k=int(top_k),
         softmax_n=softmax_n_of("gca", softmax_n),
         chunk_size=chunk_size,
         q_block=chunk_size,
+        **given(num_keys=num_keys, q_start=q_start),
     )

@@ -53,16 +53,20 @@ def hils_kernel(
     q: rl.Query,
     k: rl.Chunks,
     v: rl.Chunks,
-    near: rl.Query,
-    share: rl.Tensor["pos", "head"],  # type: ignore[type-arg, name-defined]
-    weights: rl.ChunkWeights,
-    indices: rl.ChunkIndices,
+    landmarks: rl.Landmarks,
+    bias: rl.Tensor["kv.chunk", "head"],  # type: ignore[type-arg, name-defined]
     *,
     scale: float,
+    window: int,
+    size: rl.constexpr,
+    top_k: rl.constexpr,
 ) -> rl.Array:
-    """The window's value and the picks of a query, by their shares."""
-    out = share * near
-    for slot, c in rl.selected(indices):
+    """One query of `hils`: the window's value and the picks, by their shares."""
+    near, share, weights, slots = hils_select_kernel(
+        q, k, v, landmarks, bias, scale=scale, window=window, size=size, top_k=top_k
+    )
+    out: rl.Array = share * near
+    for slot, c in rl.selected(slots):
         inner = rl.positions(k, c) < rl.end(c) - 1  # the last key stands for its chunk
         p = rl.softmax(rl.where(inner, rl.dot(q, k[c]) * scale, -rl.inf))
         out += weights[slot] * rl.dot(p, v[c])
@@ -145,7 +149,4 @@ def hils(
         **given(num_keys=num_keys, q_start=q_start),
     }
     choices = {"window": window, "size": int(chunk_size), "top_k": int(top_k)}
-    near, share, weights, indices = hils_select_kernel(
-        q, k, v, landmarks, bias, **choices, **options
-    )
-    return hils_kernel(q, k, v, near, share, weights, indices, **options)
+    return hils_kernel(q, k, v, landmarks, bias, **choices, **options)

@@ -19,6 +19,8 @@ class Block:
     """The key/value head, or the query head when indices are per query head."""
     positions: Data
     """int64 `[pos]`: where each query of the block stands among the keys."""
+    position: int
+    """Where the first query of the block stands, whether it is a padding row or not."""
     selection_row: int
     """Which row of the selection tensors belongs to the block."""
     per_head: bool = False

@@ -53,7 +53,8 @@ def run(signature: Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any]) 
     -------
     ndarray or tuple of ndarray, float64, or int32 for slots
         `[B, L, HQ, Dv]` for a result with a `dim` axis, `[B, L, HQ, K]` for `[pos, head, slot]`,
-        `[B, L, H, K]` for `[pos, slot]`, `[B, L, HQ]` for `[pos, head]`.
+        `[B, L, H, K]` for `[pos, slot]`, `[B, L, HQ]` for `[pos, head]`. Slots without `pos` have
+        a row per query block in place of L.
     """
     signature.check_entry()
     arguments = split(signature, args, kwargs)
@@ -135,7 +136,9 @@ class Execution:
                 for queries, block in self._blocks(batch, head):
                     context.enter(block)
                     result = self.signature.function(**views.arguments(queries, block))
-                    outputs.store(batch, queries, (views.query_heads, head), result)
+                    outputs.store(
+                        (batch, queries, block.selection_row), (views.query_heads, head), result
+                    )
         return outputs
 
     @property
@@ -155,7 +158,8 @@ class Execution:
             if "q_positions" in self.arguments.options:
                 queries = queries[positions[queries] >= 0]
             if len(queries):
-                yield queries, Block(batch, head, positions[queries], row, self.per_head)
+                first = int(positions[begin])
+                yield queries, Block(batch, head, positions[queries], first, row, self.per_head)
 
     def num_keys(self, batch: int, partition: str) -> int:
         """N of one sequence."""
@@ -216,6 +220,8 @@ class Views:
 
     def _view(self, parameter: Parameter, queries: Data, row: int) -> Any:
         data = self._execution.arrays[parameter.name]
+        if parameter.is_per_block:
+            return Query(data[self._batch, row, self.query_heads], ("head", "dim"))
         if parameter.role is Role.QUERY:
             rows = data[self._batch, queries[0] : queries[-1] + 1, self.query_heads]
             rows = rows if len(rows) == len(queries) else rows[queries - queries[0]]
@@ -265,8 +271,15 @@ class Views:
         return Tensor(view, tuple(order), None, partition)
 
 
-RESULTS = (("pos", "head", "dim"), ("pos", "head"), ("pos", "head", "slot"), ("pos", "slot"))
-"""Axes of what a function may return."""
+RESULTS = (
+    ("pos", "head", "dim"),
+    ("pos", "head"),
+    ("pos", "head", "slot"),
+    ("pos", "slot"),
+    ("head", "slot"),
+    ("slot",),
+)
+"""Axes of what a function may return. Slots without `pos` are those of a whole query block."""
 
 
 class Outputs:
@@ -278,29 +291,32 @@ class Outputs:
         self._axes: list[tuple[str, ...]] = []
         self._is_tuple = False
 
-    def store(self, batch: int, queries: Data, heads: tuple[slice, int], result: Any) -> None:
-        """Take what one block returned; `heads` are its query heads, and its own number."""
+    def store(self, block: tuple[int, Data, int], heads: tuple[slice, int], result: Any) -> None:
+        """Take what one block returned: its sequence, its queries and its row; its query heads,
+        and its number among the heads."""
         items = result if isinstance(result, tuple) else (result,)
         if not self._arrays:
             self._is_tuple = isinstance(result, tuple)
             count = self._sizes.query_heads // (heads[0].stop - heads[0].start)
             self._arrays = [self._make(item, count) for item in items]
         for array, axes, item in zip(self._arrays, self._axes, items, strict=True):
-            array[batch, queries, heads[0] if "head" in axes else heads[1]] = item.data
+            rows = block[1] if "pos" in axes else block[2]
+            array[block[0], rows, heads[0] if "head" in axes else heads[1]] = item.data
 
     def _make(self, item: object, blocks: int) -> Data:
         if not isinstance(item, NamedArray) or item.axes not in RESULTS:
             found = item.axes if isinstance(item, NamedArray) else type(item).__name__
             raise ArgumentError(
-                "a result has axes [pos, head, dim], [pos, head], [pos, slot] or "
-                f"[pos, head, slot], found {found}"
+                "a result has axes [pos, head, dim], [pos, head], or [slot] or [head, slot] with "
+                f"or without pos, found {found}"
             )
         self._axes.append(item.axes)
         heads = self._sizes.query_heads if "head" in item.axes else blocks
         last = (item.shape[-1],) if item.axes[-1] in ("dim", "slot") else ()
         whole = item.data.dtype.kind == "i" and "slot" in item.axes
         dtype = np.dtype(np.int32 if whole else np.float64)
-        shape = (self._sizes.batch, self._sizes.length, heads, *last)
+        length = self._sizes.length if "pos" in item.axes else self._sizes.blocks
+        shape = (self._sizes.batch, length, heads, *last)
         return np.full(shape, _value_of_nothing(item.axes, dtype), dtype)
 
     def whole(self, execution: Execution) -> Any:
@@ -308,10 +324,15 @@ class Outputs:
         if not self._arrays:
             one = _without_keys(execution)._outputs()
             self._axes, self._is_tuple = one._axes, one._is_tuple
-            shape = self._sizes.batch, self._sizes.length
             self._arrays = [
                 np.full(
-                    (*shape, *array.shape[2:]), _value_of_nothing(axes, array.dtype), array.dtype
+                    (
+                        self._sizes.batch,
+                        self._sizes.length if "pos" in axes else self._sizes.blocks,
+                        *array.shape[2:],
+                    ),
+                    _value_of_nothing(axes, array.dtype),
+                    array.dtype,
                 )
                 for array, axes in zip(one._arrays, one._axes, strict=True)
             ]

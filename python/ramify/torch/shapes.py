@@ -42,7 +42,7 @@ def fake_results(signature: Signature, given: Mapping[str, Any]) -> list[torch.T
         The call's arguments by name; tensors need no memory.
     """
     lowered, sizes = describe(signature, given)
-    query = given[signature.of_role(Role.QUERY)[0].name]
+    query = given[signature.query.name]
     for name, value in given.items():
         if isinstance(value, torch.Tensor) and value.device != query.device:
             raise ArgumentTypeError(
@@ -71,7 +71,7 @@ def fake_saved(function: JitFunction, wrt: str, given: Mapping[str, Any]) -> lis
     if function.own_gradient is not None:
         return []  # it takes the results
     lowered, sizes = describe(function.signature, given)
-    query = given[function.signature.of_role(Role.QUERY)[0].name]
+    query = given[function.signature.query.name]
     return [
         query.new_empty(result_shape(kept, sizes), dtype=TORCH_DTYPES[kept.dtype])
         for kept in what_is_saved(lowered.text(), len(lowered.results), wrt)
@@ -103,7 +103,8 @@ def result_shape(result: Result, sizes: Sizes) -> tuple[Any, ...]:
     """The shape of a result in memory."""
     heads = sizes.query_heads if "head" in result.axes else sizes.heads
     last = [n for axis, n in (("dim", result.dim), ("slot", result.slots)) if axis in result.axes]
-    return (sizes.batch, sizes.length, heads, *last)
+    length = sizes.length if "pos" in result.axes else sizes.blocks
+    return (sizes.batch, length, heads, *last)
 
 
 def _info(role: Role, tensor: torch.Tensor, axes: tuple[str, ...]) -> ArrayInfo:

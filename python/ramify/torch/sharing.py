@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..derivative import differentiable
-from ..frontend import Role
 from ..selection import plain
 from .gradients import Once, whole
 from .operator import CAST, cast
@@ -40,7 +39,7 @@ def record(function: JitFunction, args: tuple[Any, ...], kwargs: Mapping[str, An
         return None
     if any(_is_traced(plain(x)) for x in given.values()):
         return function.operator(*args, **kwargs)
-    device = tensors[signature.of_role(Role.QUERY)[0].name].device.type
+    device = tensors[signature.query.name].device.type
     if torch.is_autocast_enabled(device):
         dtype = torch.get_autocast_dtype(device)
         roles = {p.name for p in signature.arrays if p.role in CAST}

@@ -4,7 +4,7 @@
 // One case for each constraint of hsa.program and hsa.return.
 
 // program C1
-// expected-error @below {{parameter "x" is 'index', but a query, chunks, landmarks, weights, indices, array, num_keys, q_start, q_positions, f32 or i32 was expected}}
+// expected-error @below {{parameter "x" is 'index', but a query, chunks, landmarks, weights, indices, array, num_keys, q_start, q_positions, sums, f32 or i32 was expected}}
 hsa.program @f(%x: index) attributes {group = 1} {
   hsa.return
 }
@@ -183,4 +183,21 @@ hsa.program @f(%x: f32) -> tensor<1x1xf32, #hsa.axes<pos, head>> attributes {gro
   %0 = hsa.broadcast %x : f32 to tensor<2x1xf32, #hsa.axes<pos, head>>
   // expected-error @below {{result 0 is 'tensor<2x1xf32, #hsa.axes<pos, head>>', but 'tensor<1x1xf32, #hsa.axes<pos, head>>' was expected}}
   hsa.return %0 : tensor<2x1xf32, #hsa.axes<pos, head>>
+}
+
+// -----
+
+// A block of one position is a position. (C13)
+// expected-error @below {{block is 1, but at least 2 was expected}}
+hsa.program @f(%x: f32) attributes {block = 1, group = 1} {
+  hsa.return
+}
+
+// -----
+
+// Of a block there is one row, and not one for each position. (C4)
+hsa.program @f(%q: !hsa.query<f32, pos = 4, head = 1, dim = 16>, %r: !hsa.query<f32, pos = 1, head = 1, dim = 16>) attributes {group = 1} {
+  // expected-error @below {{result is 'tensor<1x1x16xf32, #hsa.axes<pos, head, dim>>', but 'tensor<1x16xf32, #hsa.axes<head, dim>>' was expected}}
+  %x = hsa.load %r : !hsa.query<f32, pos = 1, head = 1, dim = 16> -> tensor<1x1x16xf32, #hsa.axes<pos, head, dim>>
+  hsa.return
 }

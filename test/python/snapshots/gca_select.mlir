@@ -9,6 +9,7 @@
 module {
   hsa.program @gca_select_kernel(%r: !hsa.query<f32, pos = 1, head = 2, dim = 64>, %landmarks: !hsa.landmarks<"kv", f32, heads = kv, key = 16, dim = 64>, %scale: f32, %first: i32) -> (tensor<1x3xf32, #pos_slot>, tensor<1x3xi32, #pos_slot>) attributes {group = 2 : i64} {
     %cst = arith.constant 0xFF800000 : f32
+    %c16_i32 = arith.constant 16 : i32
     %cst_0 = arith.constant dense<16> : tensor<1xi32, #pos>
     %0 = hsa.load %r : !hsa.query<f32, pos = 1, head = 2, dim = 64> -> tensor<1x2x64xf32, #pos_head_dim>
     %1 = hsa.stream %landmarks : !hsa.landmarks<"kv", f32, heads = kv, key = 16, dim = 64> -> tensor<?x64xf32, #chunk_dim>
@@ -20,15 +21,17 @@ module {
     %7 = hsa.broadcast %scale : f32 to tensor<1x2x?xf32, #pos_head_chunk>
     %8 = arith.mulf %6, %7 : tensor<1x2x?xf32, #pos_head_chunk>
     %9 = hsa.fold sum %8 over head : tensor<1x2x?xf32, #pos_head_chunk> -> tensor<1x?xf32, #pos_chunk>
-    %10 = hsa.chunk_info end in "kv" : tensor<?xi32, #chunk>
-    %11 = hsa.broadcast %10 : tensor<?xi32, #chunk> to tensor<1x?xi32, #pos_chunk>
-    %12 = hsa.broadcast %5 : tensor<1xi32, #pos> to tensor<1x?xi32, #pos_chunk>
-    %13 = arith.cmpi sle, %11, %12 : tensor<1x?xi32, #pos_chunk>
-    %14 = hsa.broadcast %cst : f32 to tensor<1x?xf32, #pos_chunk>
-    %15 = arith.select %13, %9, %14 : tensor<1x?xi1, #pos_chunk>, tensor<1x?xf32, #pos_chunk>
-    %16 = hsa.topk %15 k 3 order  nearest : tensor<1x?xf32, #pos_chunk> -> tensor<1x3xi32, #pos_slot>
-    %17 = hsa.take %15 at %16 : tensor<1x?xf32, #pos_chunk>, tensor<1x3xi32, #pos_slot> -> tensor<1x3xf32, #pos_slot>
-    %18 = hsa.softmax %17 over slot off_by 0.000000e+00 : tensor<1x3xf32, #pos_slot>
-    hsa.return %18, %16 : tensor<1x3xf32, #pos_slot>, tensor<1x3xi32, #pos_slot>
+    %10 = hsa.chunk_info start in "kv" : tensor<?xi32, #chunk>
+    %11 = hsa.broadcast %c16_i32 : i32 to tensor<?xi32, #chunk>
+    %12 = arith.addi %10, %11 : tensor<?xi32, #chunk>
+    %13 = hsa.broadcast %12 : tensor<?xi32, #chunk> to tensor<1x?xi32, #pos_chunk>
+    %14 = hsa.broadcast %5 : tensor<1xi32, #pos> to tensor<1x?xi32, #pos_chunk>
+    %15 = arith.cmpi sle, %13, %14 : tensor<1x?xi32, #pos_chunk>
+    %16 = hsa.broadcast %cst : f32 to tensor<1x?xf32, #pos_chunk>
+    %17 = arith.select %15, %9, %16 : tensor<1x?xi1, #pos_chunk>, tensor<1x?xf32, #pos_chunk>
+    %18 = hsa.topk %17 k 3 order  nearest : tensor<1x?xf32, #pos_chunk> -> tensor<1x3xi32, #pos_slot>
+    %19 = hsa.take %17 at %18 : tensor<1x?xf32, #pos_chunk>, tensor<1x3xi32, #pos_slot> -> tensor<1x3xf32, #pos_slot>
+    %20 = hsa.softmax %19 over slot off_by 0.000000e+00 : tensor<1x3xf32, #pos_slot>
+    hsa.return %20, %18 : tensor<1x3xf32, #pos_slot>, tensor<1x3xi32, #pos_slot>
   }
 }

@@ -1,42 +1,123 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#head = #hsa.axes<head>
+#chunk = #hsa.axes<chunk>
+#head_chunk = #hsa.axes<head, chunk>
+#head_chunk_dim = #hsa.axes<head, chunk, dim>
 #key = #hsa.axes<key>
 #key_dim = #hsa.axes<key, dim>
+#pos = #hsa.axes<pos>
+#pos_chunk = #hsa.axes<pos, chunk>
 #pos_head = #hsa.axes<pos, head>
+#pos_head_chunk = #hsa.axes<pos, head, chunk>
 #pos_head_dim = #hsa.axes<pos, head, dim>
 #pos_head_key = #hsa.axes<pos, head, key>
+#pos_head_slot = #hsa.axes<pos, head, slot>
+#pos_slot = #hsa.axes<pos, slot>
 module {
-  hsa.program @hils_kernel(%q: !hsa.query<f32, pos = 1, head = 2, dim = 16>, %k: !hsa.chunks<"kv", f32, key = 16, dim = 16>, %v: !hsa.chunks<"kv", f32, key = 16, dim = 32>, %near: !hsa.query<f32, pos = 1, head = 2, dim = 32>, %share: !hsa.array<f32, [pos = 1, head = 2], batch>, %weights: !hsa.weights<"indices", f32, heads = query>, %indices: !hsa.indices<"kv", i32, heads = kv>, %scale: f32) -> tensor<1x2x32xf32, #pos_head_dim> attributes {group = 2 : i64} {
+  hsa.program @hils_kernel(%q: !hsa.query<f32, pos = 1, head = 2, dim = 16>, %k: !hsa.chunks<"kv", f32, key = 16, dim = 16>, %v: !hsa.chunks<"kv", f32, key = 16, dim = 32>, %landmarks: !hsa.landmarks<"kv", f32, heads = query, key = 16, dim = 16>, %bias: !hsa.array<f32, [chunk = ?, head = 2], of "kv", batch>, %scale: f32, %window: i32) -> tensor<1x2x32xf32, #pos_head_dim> attributes {group = 2 : i64} {
     %c15_i32 = arith.constant 15 : i32
     %cst = arith.constant dense<0xFF800000> : tensor<1x2x16xf32, #pos_head_key>
+    %cst_0 = arith.constant dense<0.000000e+00> : tensor<1x2x3xf32, #pos_head_slot>
+    %cst_1 = arith.constant dense<0xFF800000> : tensor<1x2x3xf32, #pos_head_slot>
+    %cst_2 = arith.constant dense<0.000000e+00> : tensor<1x2xf32, #pos_head>
+    %cst_3 = arith.constant dense<0xFF800000> : tensor<1x2xf32, #pos_head>
+    %cst_4 = arith.constant 0xFF800000 : f32
+    %cst_5 = arith.constant dense<1> : tensor<1xi32, #pos>
     %c16_i32 = arith.constant 16 : i32
-    %0 = hsa.load %share : !hsa.array<f32, [pos = 1, head = 2], batch> -> tensor<1x2xf32, #pos_head>
-    %1 = hsa.load %near : !hsa.query<f32, pos = 1, head = 2, dim = 32> -> tensor<1x2x32xf32, #pos_head_dim>
-    %2 = hsa.load %q : !hsa.query<f32, pos = 1, head = 2, dim = 16> -> tensor<1x2x16xf32, #pos_head_dim>
-    %3 = hsa.broadcast %0 : tensor<1x2xf32, #pos_head> to tensor<1x2x32xf32, #pos_head_dim>
-    %4 = arith.mulf %3, %1 : tensor<1x2x32xf32, #pos_head_dim>
-    %5 = hsa.selected %indices : !hsa.indices<"kv", i32, heads = kv> -> !hsa.domain<"kv", "indices">
-    %6 = hsa.broadcast %scale : f32 to tensor<1x2x16xf32, #pos_head_key>
-    %7 = hsa.reduce (%slot, %c) in %5 : !hsa.domain<"kv", "indices"> into (sum %4 : tensor<1x2x32xf32, #pos_head_dim>) {
-      %8 = hsa.key_positions %c : !hsa.chunk_id<"kv"> -> tensor<16xi32, #key>
-      %9 = hsa.chunk_index %c : !hsa.chunk_id<"kv">
-      %10 = arith.muli %9, %c16_i32 : i32
-      %11 = arith.addi %10, %c15_i32 : i32
-      %12 = hsa.broadcast %11 : i32 to tensor<16xi32, #key>
-      %13 = arith.cmpi slt, %8, %12 : tensor<16xi32, #key>
-      %14 = hsa.chunk %k[%c : !hsa.chunk_id<"kv">] : !hsa.chunks<"kv", f32, key = 16, dim = 16> -> tensor<16x16xf32, #key_dim>
-      %15 = hsa.dot %2, %14 over dim : tensor<1x2x16xf32, #pos_head_dim>, tensor<16x16xf32, #key_dim> -> tensor<1x2x16xf32, #pos_head_key>
-      %16 = arith.mulf %15, %6 : tensor<1x2x16xf32, #pos_head_key>
-      %17 = hsa.broadcast %13 : tensor<16xi1, #key> to tensor<1x2x16xi1, #pos_head_key>
-      %18 = arith.select %17, %16, %cst : tensor<1x2x16xi1, #pos_head_key>, tensor<1x2x16xf32, #pos_head_key>
-      %19 = hsa.softmax %18 over key in %c : !hsa.chunk_id<"kv"> off_by 0.000000e+00 : tensor<1x2x16xf32, #pos_head_key>
-      %20 = hsa.at %weights[%slot : !hsa.slot<"indices">] : !hsa.weights<"indices", f32, heads = query> -> tensor<2xf32, #head>
-      %21 = hsa.chunk %v[%c : !hsa.chunk_id<"kv">] : !hsa.chunks<"kv", f32, key = 16, dim = 32> -> tensor<16x32xf32, #key_dim>
-      %22 = hsa.dot %19, %21 over key in %c : !hsa.chunk_id<"kv"> : tensor<1x2x16xf32, #pos_head_key>, tensor<16x32xf32, #key_dim> -> tensor<1x2x32xf32, #pos_head_dim>
-      %23 = hsa.broadcast %20 : tensor<2xf32, #head> to tensor<1x2x32xf32, #pos_head_dim>
-      %24 = arith.mulf %23, %22 : tensor<1x2x32xf32, #pos_head_dim>
-      hsa.yield %24 : tensor<1x2x32xf32, #pos_head_dim>
+    %0 = hsa.load %q : !hsa.query<f32, pos = 1, head = 2, dim = 16> -> tensor<1x2x16xf32, #pos_head_dim>
+    %1 = hsa.stream %landmarks : !hsa.landmarks<"kv", f32, heads = query, key = 16, dim = 16> -> tensor<2x?x16xf32, #head_chunk_dim>
+    %2 = hsa.stream %bias : !hsa.array<f32, [chunk = ?, head = 2], of "kv", batch> -> tensor<2x?xf32, #head_chunk>
+    %3 = hsa.online_softmax : !hsa.softmax_state<tensor<1x2x32xf32, #pos_head_dim>>
+    %4 = hsa.window %k last %window align : !hsa.chunks<"kv", f32, key = 16, dim = 16> -> !hsa.domain<"kv">
+    %5 = hsa.broadcast %scale : f32 to tensor<1x2x16xf32, #pos_head_key>
+    %6 = hsa.reduce (%c) in %4 : !hsa.domain<"kv"> into (softmax %3 : !hsa.softmax_state<tensor<1x2x32xf32, #pos_head_dim>>) {
+      %70 = hsa.chunk %k[%c : !hsa.chunk_id<"kv">] : !hsa.chunks<"kv", f32, key = 16, dim = 16> -> tensor<16x16xf32, #key_dim>
+      %71 = hsa.dot %0, %70 over dim : tensor<1x2x16xf32, #pos_head_dim>, tensor<16x16xf32, #key_dim> -> tensor<1x2x16xf32, #pos_head_key>
+      %72 = arith.mulf %71, %5 : tensor<1x2x16xf32, #pos_head_key>
+      %73 = hsa.chunk %v[%c : !hsa.chunk_id<"kv">] : !hsa.chunks<"kv", f32, key = 16, dim = 32> -> tensor<16x32xf32, #key_dim>
+      hsa.yield %72, %73 : tensor<1x2x16xf32, #pos_head_key>, tensor<16x32xf32, #key_dim>
     }
-    hsa.return %7 : tensor<1x2x32xf32, #pos_head_dim>
+    %7 = hsa.chunk_info start in "kv" : tensor<?xi32, #chunk>
+    %8 = hsa.broadcast %c16_i32 : i32 to tensor<?xi32, #chunk>
+    %9 = arith.addi %7, %8 : tensor<?xi32, #chunk>
+    %10 = hsa.query_positions : tensor<1xi32, #pos>
+    %11 = hsa.broadcast %window : i32 to tensor<1xi32, #pos>
+    %12 = arith.subi %10, %11 : tensor<1xi32, #pos>
+    %13 = arith.addi %12, %cst_5 : tensor<1xi32, #pos>
+    %14 = hsa.broadcast %9 : tensor<?xi32, #chunk> to tensor<1x?xi32, #pos_chunk>
+    %15 = hsa.broadcast %13 : tensor<1xi32, #pos> to tensor<1x?xi32, #pos_chunk>
+    %16 = arith.cmpi sle, %14, %15 : tensor<1x?xi32, #pos_chunk>
+    %17 = hsa.dot %0, %1 over dim : tensor<1x2x16xf32, #pos_head_dim>, tensor<2x?x16xf32, #head_chunk_dim> -> tensor<1x2x?xf32, #pos_head_chunk>
+    %18 = hsa.broadcast %scale : f32 to tensor<1x2x?xf32, #pos_head_chunk>
+    %19 = arith.mulf %17, %18 : tensor<1x2x?xf32, #pos_head_chunk>
+    %20 = hsa.broadcast %2 : tensor<2x?xf32, #head_chunk> to tensor<1x2x?xf32, #pos_head_chunk>
+    %21 = arith.addf %19, %20 : tensor<1x2x?xf32, #pos_head_chunk>
+    %22 = hsa.broadcast %cst_4 : f32 to tensor<1x2x?xf32, #pos_head_chunk>
+    %23 = hsa.broadcast %16 : tensor<1x?xi1, #pos_chunk> to tensor<1x2x?xi1, #pos_head_chunk>
+    %24 = arith.select %23, %21, %22 : tensor<1x2x?xi1, #pos_head_chunk>, tensor<1x2x?xf32, #pos_head_chunk>
+    %25 = hsa.logsumexp %24 over chunk : tensor<1x2x?xf32, #pos_head_chunk> -> tensor<1x2xf32, #pos_head>
+    %26 = hsa.lse %6 : !hsa.softmax_state<tensor<1x2x32xf32, #pos_head_dim>> -> tensor<1x2xf32, #pos_head>
+    %27 = arith.maximumf %25, %26 : tensor<1x2xf32, #pos_head>
+    %28 = arith.subf %25, %27 : tensor<1x2xf32, #pos_head>
+    %29 = math.exp %28 : tensor<1x2xf32, #pos_head>
+    %30 = arith.cmpf oeq, %25, %cst_3 : tensor<1x2xf32, #pos_head>
+    %31 = arith.select %30, %cst_2, %29 : tensor<1x2xi1, #pos_head>, tensor<1x2xf32, #pos_head>
+    %32 = arith.subf %26, %27 : tensor<1x2xf32, #pos_head>
+    %33 = math.exp %32 : tensor<1x2xf32, #pos_head>
+    %34 = arith.cmpf oeq, %26, %cst_3 : tensor<1x2xf32, #pos_head>
+    %35 = arith.select %34, %cst_2, %33 : tensor<1x2xi1, #pos_head>, tensor<1x2xf32, #pos_head>
+    %36 = arith.addf %31, %35 : tensor<1x2xf32, #pos_head>
+    %37 = math.log %36 : tensor<1x2xf32, #pos_head>
+    %38 = arith.addf %27, %37 : tensor<1x2xf32, #pos_head>
+    %39 = hsa.broadcast %38 : tensor<1x2xf32, #pos_head> to tensor<1x2x?xf32, #pos_head_chunk>
+    %40 = arith.subf %24, %39 : tensor<1x2x?xf32, #pos_head_chunk>
+    %41 = hsa.fold max %40 over head : tensor<1x2x?xf32, #pos_head_chunk> -> tensor<1x?xf32, #pos_chunk>
+    %42 = hsa.topk %41 k 3 order  nearest : tensor<1x?xf32, #pos_chunk> -> tensor<1x3xi32, #pos_slot>
+    %43 = hsa.take %24 at %42 : tensor<1x2x?xf32, #pos_head_chunk>, tensor<1x3xi32, #pos_slot> -> tensor<1x2x3xf32, #pos_head_slot>
+    %44 = hsa.logsumexp %43 over slot : tensor<1x2x3xf32, #pos_head_slot> -> tensor<1x2xf32, #pos_head>
+    %45 = arith.maximumf %44, %26 : tensor<1x2xf32, #pos_head>
+    %46 = arith.subf %44, %45 : tensor<1x2xf32, #pos_head>
+    %47 = math.exp %46 : tensor<1x2xf32, #pos_head>
+    %48 = arith.cmpf oeq, %44, %cst_3 : tensor<1x2xf32, #pos_head>
+    %49 = arith.select %48, %cst_2, %47 : tensor<1x2xi1, #pos_head>, tensor<1x2xf32, #pos_head>
+    %50 = arith.subf %26, %45 : tensor<1x2xf32, #pos_head>
+    %51 = math.exp %50 : tensor<1x2xf32, #pos_head>
+    %52 = arith.select %34, %cst_2, %51 : tensor<1x2xi1, #pos_head>, tensor<1x2xf32, #pos_head>
+    %53 = arith.addf %49, %52 : tensor<1x2xf32, #pos_head>
+    %54 = math.log %53 : tensor<1x2xf32, #pos_head>
+    %55 = arith.addf %45, %54 : tensor<1x2xf32, #pos_head>
+    %56 = hsa.value %6 : !hsa.softmax_state<tensor<1x2x32xf32, #pos_head_dim>> -> tensor<1x2x32xf32, #pos_head_dim>
+    %57 = arith.subf %26, %55 : tensor<1x2xf32, #pos_head>
+    %58 = math.exp %57 : tensor<1x2xf32, #pos_head>
+    %59 = arith.select %34, %cst_2, %58 : tensor<1x2xi1, #pos_head>, tensor<1x2xf32, #pos_head>
+    %60 = hsa.broadcast %55 : tensor<1x2xf32, #pos_head> to tensor<1x2x3xf32, #pos_head_slot>
+    %61 = arith.subf %43, %60 : tensor<1x2x3xf32, #pos_head_slot>
+    %62 = math.exp %61 : tensor<1x2x3xf32, #pos_head_slot>
+    %63 = arith.cmpf oeq, %43, %cst_1 : tensor<1x2x3xf32, #pos_head_slot>
+    %64 = arith.select %63, %cst_0, %62 : tensor<1x2x3xi1, #pos_head_slot>, tensor<1x2x3xf32, #pos_head_slot>
+    %65 = hsa.broadcast %59 : tensor<1x2xf32, #pos_head> to tensor<1x2x32xf32, #pos_head_dim>
+    %66 = arith.mulf %65, %56 : tensor<1x2x32xf32, #pos_head_dim>
+    %67 = hsa.selected %42 in "kv" as "slots" : tensor<1x3xi32, #pos_slot> -> !hsa.domain<"kv", "slots">
+    %68 = hsa.broadcast %scale : f32 to tensor<1x2x16xf32, #pos_head_key>
+    %69 = hsa.reduce (%slot, %c) in %67 : !hsa.domain<"kv", "slots"> into (sum %66 : tensor<1x2x32xf32, #pos_head_dim>) {
+      %70 = hsa.key_positions %c : !hsa.chunk_id<"kv"> -> tensor<16xi32, #key>
+      %71 = hsa.chunk_index %c : !hsa.chunk_id<"kv">
+      %72 = arith.muli %71, %c16_i32 : i32
+      %73 = arith.addi %72, %c15_i32 : i32
+      %74 = hsa.broadcast %73 : i32 to tensor<16xi32, #key>
+      %75 = arith.cmpi slt, %70, %74 : tensor<16xi32, #key>
+      %76 = hsa.chunk %k[%c : !hsa.chunk_id<"kv">] : !hsa.chunks<"kv", f32, key = 16, dim = 16> -> tensor<16x16xf32, #key_dim>
+      %77 = hsa.dot %0, %76 over dim : tensor<1x2x16xf32, #pos_head_dim>, tensor<16x16xf32, #key_dim> -> tensor<1x2x16xf32, #pos_head_key>
+      %78 = arith.mulf %77, %68 : tensor<1x2x16xf32, #pos_head_key>
+      %79 = hsa.broadcast %75 : tensor<16xi1, #key> to tensor<1x2x16xi1, #pos_head_key>
+      %80 = arith.select %79, %78, %cst : tensor<1x2x16xi1, #pos_head_key>, tensor<1x2x16xf32, #pos_head_key>
+      %81 = hsa.softmax %80 over key in %c : !hsa.chunk_id<"kv"> off_by 0.000000e+00 : tensor<1x2x16xf32, #pos_head_key>
+      %82 = hsa.at %64[%slot : !hsa.slot<"slots">] : tensor<1x2x3xf32, #pos_head_slot> -> tensor<1x2xf32, #pos_head>
+      %83 = hsa.chunk %v[%c : !hsa.chunk_id<"kv">] : !hsa.chunks<"kv", f32, key = 16, dim = 32> -> tensor<16x32xf32, #key_dim>
+      %84 = hsa.dot %81, %83 over key in %c : !hsa.chunk_id<"kv"> : tensor<1x2x16xf32, #pos_head_key>, tensor<16x32xf32, #key_dim> -> tensor<1x2x32xf32, #pos_head_dim>
+      %85 = hsa.broadcast %82 : tensor<1x2xf32, #pos_head> to tensor<1x2x32xf32, #pos_head_dim>
+      %86 = arith.mulf %85, %84 : tensor<1x2x32xf32, #pos_head_dim>
+      hsa.yield %86 : tensor<1x2x32xf32, #pos_head_dim>
+    }
+    hsa.return %69 : tensor<1x2x32xf32, #pos_head_dim>
   }
 }

@@ -1,0 +1,422 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+# ruff: noqa: N803
+"""One selection for the positions of a query block: slots as values, streams and picks there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import test_gradients
+import torch
+from numpy.typing import NDArray
+
+import ramify as rf
+import ramify.language as rl
+from ramify.derivative import differentiable
+
+F32 = np.float32
+Array = NDArray[Any]
+
+
+@rf.jit
+def attend(
+    q: rl.Query, k: rl.Chunks, v: rl.Chunks, w: rl.Array, slots: rl.Array, *, scale: float
+) -> rl.Array:
+    out = rl.zeros(q, v)
+    for slot, c in rl.selected(slots):
+        p = rl.softmax(rl.dot(q, k[c]) * scale)
+        out += w[slot] * rl.dot(p, v[c])
+    return out
+
+
+@rf.jit
+def given_weights(
+    q: rl.Query,
+    k: rl.Chunks,
+    v: rl.Chunks,
+    weights: rl.ChunkWeights,
+    indices: rl.ChunkIndices,
+    *,
+    scale: float,
+) -> rl.Array:
+    """Shares of given weights, those of empty slots left out."""
+    w = rl.softmax(rl.where(indices >= 0, weights, -rl.inf), over="slot")
+    out = rl.zeros(q, v)
+    for slot, c in rl.selected(indices):
+        p = rl.softmax(rl.dot(q, k[c]) * scale)
+        out += w[slot] * rl.dot(p, v[c])
+    return out
+
+
+@rf.jit
+def running_sums(
+    q: rl.Query, k: rl.Chunks, weights: rl.ChunkWeights, indices: rl.ChunkIndices
+) -> tuple[rl.Array, rl.Array]:
+    """No query is read: what a block has of its slots."""
+    w = rl.stick_breaking(rl.where(indices >= 0, weights, -rl.inf))
+    return rl.cumsum(w, over="slot"), rl.where(w > 0.2, indices, -1)
+
+
+@rf.jit
+def sticks(
+    q: rl.Query,
+    k: rl.Chunks,
+    v: rl.Chunks,
+    r: rl.Query["block"],  # type: ignore[type-arg, name-defined]
+    landmarks: rl.Landmarks,
+    *,
+    scale: float,
+    top_k: rl.constexpr = 3,
+    order: rl.constexpr = "nearest",
+) -> tuple[rl.Array, rl.Array, rl.Array]:
+    """Stick-breaking weights, returned with the picks."""
+    s = rl.sum(rl.dot(r, landmarks) * scale, over="head")
+    s = rl.where(rl.end(landmarks) <= rl.block_position(), s, -rl.inf)
+    slots = rl.topk(s, top_k, order=order)
+    w = rl.stick_breaking(s.at(slots))
+    return attend(q, k, v, w, slots, scale=scale), w, slots
+
+
+@rf.jit
+def nucleus(
+    q: rl.Query,
+    k: rl.Chunks,
+    v: rl.Chunks,
+    r: rl.Query["block"],  # type: ignore[type-arg, name-defined]
+    landmarks: rl.Landmarks,
+    *,
+    scale: float,
+    share: float,
+) -> rl.Array:
+    """Picks until their shares of all visible chunks reach `share`; several walks."""
+    s = rl.max(rl.dot(r, landmarks) * scale, over="head")
+    s = rl.where(rl.start(landmarks) <= rl.block_position(), s, -rl.inf)
+    p = rl.exp(s - rl.detach(rl.logsumexp(s, over="chunk")))
+    slots = rl.topk(s, 4, order="score")
+    own = p.at(slots)
+    before = rl.cumsum(own, over="slot", exclusive=True)
+    kept = slots.keep(before < share)
+    w = rl.softmax(rl.where(kept >= 0, s.at(slots), -rl.inf), over="slot")
+    return attend(q, k, v, w, kept, scale=scale)
+
+
+@rf.jit
+def shares_of_all(
+    q: rl.Query,
+    k: rl.Chunks,
+    v: rl.Chunks,
+    r: rl.Query["block"],  # type: ignore[type-arg, name-defined]
+    landmarks: rl.Landmarks,
+    *,
+    scale: float,
+) -> rl.Array:
+    """Gradients through all of a stream: the normaliser is that of all visible chunks."""
+    s = rl.sum(rl.dot(r, landmarks) * scale, over="head")
+    s = rl.where(rl.end(landmarks) <= rl.block_position(), s, -rl.inf)
+    slots = rl.topk(s, 3)
+    z = rl.logsumexp(s, over="chunk")
+    w = rl.where(slots >= 0, rl.exp(s.at(slots) - z), 0.0)
+    return attend(q, k, v, w, slots, scale=scale)
+
+
+@rf.jit
+def for_each_head(
+    q: rl.Query,
+    k: rl.Chunks,
+    v: rl.Chunks,
+    r: rl.Query["block"],  # type: ignore[type-arg, name-defined]
+    landmarks: rl.Landmarks,
+    *,
+    scale: float,
+) -> rl.Array:
+    """Each query head picks for itself."""
+    s = rl.where(rl.end(landmarks) <= rl.block_position(), rl.dot(r, landmarks), -rl.inf)
+    slots = rl.topk(s, 3)
+    return attend(q, k, v, rl.sigmoid(s.at(slots)), slots, scale=scale)
+
+
+@rf.jit
+def weights_for_each_head(
+    q: rl.Query,
+    k: rl.Chunks,
+    v: rl.Chunks,
+    r: rl.Query["block"],  # type: ignore[type-arg, name-defined]
+    landmarks: rl.Landmarks,
+    bias: rl.Tensor["head"],  # type: ignore[type-arg, name-defined]
+    *,
+    scale: float,
+) -> rl.Array:
+    """The group picks together, and each head weighs for itself."""
+    each = rl.dot(r, landmarks) * scale + bias
+    each = rl.where(rl.end(landmarks) <= rl.block_position(), each, -rl.inf)
+    slots = rl.topk(rl.max(each, over="head"), 3)
+    w = rl.softmax(each.at(slots), over="slot")
+    return attend(q, k, v, w, slots, scale=scale)
+
+
+@rf.jit
+def latest(q: rl.Query, k: rl.Chunks, v: rl.Chunks, *, scale: float) -> rl.Array:
+    """The last three chunks before the block, by no score at all."""
+    place = rl.start(k) * 1.0
+    slots = rl.topk(rl.where(rl.end(k) <= rl.block_position(), place, -rl.inf), 3)
+    return attend(q, k, v, rl.where(slots >= 0, 0.5, 0.0), slots, scale=scale)
+
+
+@rf.jit
+def one_softmax(
+    q: rl.Query,
+    k: rl.Chunks,
+    v: rl.Chunks,
+    r: rl.Query["block"],  # type: ignore[type-arg, name-defined]
+    landmarks: rl.Landmarks,
+    *,
+    scale: float,
+) -> tuple[rl.Array, rl.Array]:
+    """All picked keys that are before each query, the block's own chunks among them."""
+    s = rl.max(rl.dot(r, landmarks), over="head")
+    t = rl.block_position()
+    s = rl.where(rl.start(landmarks) <= t, s, -rl.inf)
+    s = rl.where((rl.start(landmarks) <= t) & (t < rl.end(landmarks)), rl.inf, s)
+    acc = rl.online_softmax(q, v)
+    for _, c in rl.selected(rl.topk(s, 3)):
+        score = rl.dot(q, k[c]) * scale
+        acc.merge(rl.where(rl.positions(k, c) <= rl.query_position(), score, -rl.inf), v[c])
+    return acc.value, acc.lse
+
+
+def arrays(
+    function: rf.JitFunction,
+    block: int,
+    B: int = 2,
+    L: int = 70,
+    N: int = 90,
+    H: int = 2,
+    G: int = 2,
+    D: int = 16,
+    K: int = 3,
+    S: int = 16,
+) -> dict[str, Any]:
+    random = np.random.default_rng(L * G + block)
+    rows, chunks = -(-L // block), -(-N // S)
+    shapes = {
+        "q": (B, L, H * G, D),
+        "k": (B, N, H, D),
+        "v": (B, N, H, D),
+        "r": (B, rows, H * G, 24),
+        "landmarks": (B, chunks, H, 24),
+        "weights": (B, rows, H, K),
+        "bias": (H * G,),
+    }
+    made: dict[str, Any] = {}
+    for name in (p.name for p in function.signature.arrays):
+        if name == "indices":
+            made[name] = random.integers(-1, chunks + 1, (B, rows, H, K), np.int32)
+        else:
+            made[name] = random.standard_normal(shapes[name], F32)
+    return made
+
+
+def options(function: rf.JitFunction, block: int) -> dict[str, Any]:
+    scalars = {p.name: 0.3 for p in function.signature.scalars}
+    return {**scalars, "chunk_size": 16, "q_block": block}
+
+
+def close(got: Any, expected: Any) -> None:
+    assert got.shape == expected.shape
+    bound = 4e-6 * max(1.0, float(np.abs(expected[np.isfinite(expected)]).max(initial=0)))
+    np.testing.assert_allclose(got, expected, rtol=0, atol=bound)
+
+
+def listed(results: Any) -> tuple[Any, ...]:
+    return results if isinstance(results, tuple) else (results,)
+
+
+FUNCTIONS = [
+    given_weights,
+    running_sums,
+    sticks,
+    nucleus,
+    shares_of_all,
+    for_each_head,
+    weights_for_each_head,
+    latest,
+    one_softmax,
+]
+
+
+def name_of(x: object) -> str:
+    return x.__name__ if isinstance(x, rf.JitFunction) else str(x)
+
+
+@pytest.mark.parametrize("block", [1, 3, 16, 70, 100])
+@pytest.mark.parametrize("function", FUNCTIONS, ids=name_of)
+def test_forward(function: rf.JitFunction, block: int) -> None:
+    given, more = arrays(function, block), options(function, block)
+    expected = listed(function.reference(**given, **more))
+    for one, other in zip(listed(function(**given, **more)), expected, strict=True):
+        if one.dtype == np.int32:
+            np.testing.assert_array_equal(one, other)
+        else:
+            close(one, other)
+
+
+DIFFERENTIABLE = [
+    sticks,
+    shares_of_all,
+    for_each_head,
+    weights_for_each_head,
+    latest,
+    one_softmax,
+]
+
+
+@pytest.mark.parametrize("block", [1, 3, 16])
+@pytest.mark.parametrize("function", DIFFERENTIABLE, ids=name_of)
+def test_gradients_by_finite_differences(function: rf.JitFunction, block: int) -> None:
+    given = arrays(function, block, B=1, L=40, N=60)
+    test_gradients.check(function, given, options(function, block), "cpu")
+
+
+def test_one_row_for_each_block() -> None:
+    given, more = arrays(sticks, 16), options(sticks, 16)
+    out, w, slots = sticks(**given, **more)
+    assert out.shape == (2, 70, 4, 16) and w.shape == slots.shape == (2, 5, 2, 3)
+    assert (slots[:, 0, :, 1:] == -1).all() and (slots >= 0).any()
+
+
+@pytest.mark.parametrize("order", ["ascending", "score"])
+def test_orders(order: str) -> None:
+    given, more = arrays(sticks, 16), {**options(sticks, 16), "order": order, "top_k": 4}
+    for one, other in zip(sticks(**given, **more), sticks.reference(**given, **more), strict=True):
+        close(one, other)
+
+
+PLACES: dict[str, dict[str, Any]] = {
+    "start": {"q_start": 5},
+    "before": {"q_start": -20},
+    "starts": {"q_start": np.array([3, 40], np.int32)},
+    "lengths": {"num_keys": np.array([90, 41], np.int32)},
+    "positions": {"q_positions": np.arange(70, dtype=np.int32)[::-1].copy() + 11},
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("function", [sticks, one_softmax], ids=name_of)
+def test_places(function: rf.JitFunction, place: str) -> None:
+    given, more = arrays(function, 16), {**options(function, 16), **PLACES[place]}
+    expected = function.reference(**given, **more)
+    for one, other in zip(function(**given, **more), expected, strict=True):
+        close(one, other)
+
+
+def test_a_block_stands_at_its_first_query_though_that_is_padding() -> None:
+    places = np.arange(70, dtype=np.int32) + 20
+    places[[0, 5, 16, 17, 69]] = -1
+    given, more = arrays(sticks, 16), {**options(sticks, 16), "q_positions": places}
+    expected = sticks.reference(**given, **more)
+    for one, other in zip(sticks(**given, **more), expected, strict=True):
+        close(one, other)
+    assert (expected[2][:, :2] == -1).all() and not expected[0][:, :32].any()
+
+
+def test_no_queries_and_no_keys() -> None:
+    for sizes in ({"L": 0}, {"N": 0}, {"B": 0}):
+        given, more = arrays(sticks, 16, **sizes), options(sticks, 16)
+        expected = sticks.reference(**given, **more)
+        for one, other in zip(sticks(**given, **more), expected, strict=True):
+            close(one, other)
+
+
+@pytest.mark.parametrize("schedule", ["query_major", "chunk_major"])
+@pytest.mark.parametrize("function", [sticks, shares_of_all], ids=name_of)
+def test_gradients_by_schedule(function: rf.JitFunction, schedule: str) -> None:
+    given = arrays(function, 16, B=1, L=40, N=60)
+    test_gradients.check(function.options(schedule=schedule), given, options(function, 16), "cpu")
+
+
+def test_the_same_bits() -> None:
+    given, more = arrays(one_softmax, 16), {**options(one_softmax, 16), "deterministic": True}
+    derivative = one_softmax.derivative(differentiable(one_softmax.signature))
+    runs = []
+    for _ in range(3):
+        outs, saved = derivative.forward(**given, **more)
+        d_outs = tuple(np.ones_like(out) for out in outs)
+        runs.append(derivative.backward(saved, d_outs, **given, **more))
+    for one, other in zip(runs[0], runs[2], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_operator() -> None:
+    given, more = arrays(shares_of_all, 16, B=1), options(shares_of_all, 16)
+    tensors = {n: torch.from_numpy(x).requires_grad_() for n, x in given.items()}
+    operator = rf.torch_op(shares_of_all)
+    out = operator(**tensors, **more)
+    grads = torch.autograd.grad(out.sum(), list(tensors.values()))
+    compiled = torch.compile(lambda x: operator(**x, **more), backend="aot_eager", fullgraph=True)
+    same = torch.autograd.grad(compiled(tensors).sum(), list(tensors.values()))
+    for one, other in zip(grads, same, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_fake_results() -> None:
+    given, more = arrays(sticks, 16), options(sticks, 16)
+    with torch._subclasses.FakeTensorMode() as mode:
+        tensors = {n: mode.from_tensor(torch.from_numpy(x)) for n, x in given.items()}
+        out, w, slots = rf.torch_op(sticks)(**tensors, **more)
+    assert out.shape == (2, 70, 4, 16) and w.shape == slots.shape == (2, 5, 2, 3)
+    assert w.dtype == torch.float32 and slots.dtype == torch.int32
+
+
+# ---- what is refused ----------------------------------------------------------
+
+
+@rf.jit
+def scores_of_positions(
+    q: rl.Query, k: rl.Chunks, v: rl.Chunks, landmarks: rl.Landmarks
+) -> rl.Array:
+    slots = rl.topk(rl.sum(rl.dot(q, landmarks), over="head"), 2)
+    return attend(q, k, v, rl.where(slots >= 0, 1.0, 0.0), slots, scale=1.0)
+
+
+@rf.jit
+def only_blocks(r: rl.Query["block"], k: rl.Chunks) -> rl.Array:  # type: ignore[type-arg, name-defined]
+    return rl.zeros(r, k)
+
+
+@rf.jit
+def zeros_of_blocks(
+    q: rl.Query,
+    r: rl.Query["block"],  # type: ignore[type-arg, name-defined]
+    k: rl.Chunks,
+) -> rl.Array:
+    return rl.zeros(r, k)
+
+
+def test_scores_that_differ_between_positions() -> None:
+    given = arrays(scores_of_positions, 16)
+    given["q"] = np.ones((2, 70, 4, 24), F32)
+    given["k"] = np.ones((2, 90, 2, 24), F32)
+    assert scores_of_positions(**given, chunk_size=16).shape == (2, 70, 4, 16)
+    with pytest.raises(rf.LanguageError, match="one score of each chunk for the 16 positions"):
+        scores_of_positions(**given, chunk_size=16, q_block=16)
+
+
+def test_queries_of_positions_are_needed() -> None:
+    given = arrays(only_blocks, 16)
+    with pytest.raises(rf.LanguageError, match=r"has no rl\.Query parameter"):
+        only_blocks(**given, chunk_size=16)
+    given = arrays(zeros_of_blocks, 16)
+    with pytest.raises(rf.LanguageError, match="queries of all positions"):
+        zeros_of_blocks(**given, chunk_size=16, q_block=16)
+
+
+def test_rows_that_do_not_fit() -> None:
+    given = arrays(sticks, 16)
+    given["r"] = given["r"][:, :4].copy()
+    with pytest.raises(rf.ArgumentError, match="4 rows for L = 70 and q_block = 16"):
+        sticks(**given, **options(sticks, 16))
+    given["r"] = given["r"][:, :, :2].copy()
+    with pytest.raises(rf.ArgumentError, match="r has HQ = 2"):
+        sticks(**given, **options(sticks, 16))
