@@ -8,6 +8,7 @@
 #include "dialects/Tile/IR/Tile.h"
 #include "dialects/Tile/Transforms/AssignLayouts.h"
 #include "dialects/Tile/Transforms/InsertBarriers.h"
+#include "dialects/Tile/Transforms/KeepLists.h"
 #include "dialects/Tile/Transforms/StageComputedOperands.h"
 #include "dialects/Tile/Transforms/StageLeftOperands.h"
 #include "dialects/Tile/Transforms/StageThroughShared.h"
@@ -174,6 +175,9 @@ void ramify::buildPlacementPipeline(OpPassManager &passes,
   // Index vectors that were made once for each layout, but with one layout.
   passes.addPass(createCanonicalizerPass());
   passes.addPass(createCSEPass());
+  // Lists of the best that threads have no registers for.
+  passes.addNestedPass<tile::KernelOp>(
+      tile::createKeepListsPass(target.sharedPerCTA));
   // Four warps multiply together what they have in shared memory.
   if (target.wgmma)
     passes.addNestedPass<tile::KernelOp>(tile::createUseWgmmaPass());

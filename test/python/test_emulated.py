@@ -27,6 +27,7 @@ from ramify import _compiler
 Array = NDArray[Any]
 TARGETS = ["sm_80", "sm_90a"]
 SCALE = 0.125
+PLAN_PTX = ("plan", "ptx")
 
 
 def as_array(x: Any) -> Any:
@@ -184,6 +185,45 @@ def test_select_and_attend(target: str) -> None:
             continue
         size = max(1.0, float(np.abs(other[np.isfinite(other)]).max(initial=0)))
         np.testing.assert_allclose(mine, other, rtol=0, atol=500 * EPS[torch.float32] * size)
+
+
+# ---- long lists of the best, in shared memory ------------------------------------------
+
+LISTS: dict[str, dict[str, Any]] = {
+    "by index": {"top_k": 64, "weights": "stick_breaking"},
+    "upwards, cut": {"top_k": 44, "order": "ascending", "weights": "none"},
+    "by score, cut": {"top_k": 36, "order": "score", "weights": "softmax"},
+    "most": {"top_k": 128, "weights": "sigmoid"},
+    "forced": {"top_k": 40, "sink": 3, "local": 2, "weights": "softmax_1"},
+}
+"""Choices of a selection with more than 32 slots; forced picks carry their scores along."""
+
+
+def list_call(name: str, chunks: int, target: str) -> tuple[str, str, dict[str, Any], list[Array]]:
+    """Plan, PTX, arguments and results of a selection among few scores, many of them equal."""
+    random = np.random.default_rng(len(name) + chunks)
+    size, rows = 16, 70
+    r = random.integers(-1, 2, (1, rows, 2, 16)).astype(np.float32)
+    landmarks = random.integers(-1, 2, (1, chunks, 1, 16)).astype(np.float32)
+    landmarks[0, chunks // 2] = np.nan
+    options = {"scale": 0.25, "chunk_size": size, "num_keys": chunks * size, "window": 0}
+    options |= {"size": size, "q_start": chunks * size - rows} | LISTS[name]
+    function = rf.ops.select_kernel
+    plan, ptx = (function.ir(level, r, landmarks, **options, target=target) for level in PLAN_PTX)
+    exact = function.reference(r, landmarks, **options)
+    names = re.findall(r"^(?:array|scalar) (\w+)", plan, re.MULTILINE)
+    given = {"r": r, "landmarks": landmarks} | options
+    return plan, ptx, {n: given[n] for n in names}, list(exact)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("chunks", [30, 150])
+@pytest.mark.parametrize("name", LISTS)
+def test_long_lists(name: str, chunks: int, target: str) -> None:
+    plan, ptx, given, exact = list_call(name, chunks, target)
+    weights, picks = emulate_well(plan, ptx, given)
+    np.testing.assert_array_equal(picks, exact[1])
+    np.testing.assert_allclose(weights, exact[0], rtol=0, atol=1e-5)
 
 
 # ---- gradients of walks over all chunks --------------------------------------------------

@@ -390,3 +390,72 @@ def test_stream_backward(
     call["wrt"] = tuple(arrays)
     found = spilled_bytes(function, "query_major", target, tmp_path, call)
     assert found <= allowed("query_major", f"{name}, D={dim}", dtype, target)
+
+
+SELECTION_SPILLS: dict[str, tuple[int, int]] = {
+    "K=8, D=64": (48, 0),
+    "K=8, D=128": (36, 0),
+    "K=128, D=128": (8, 0),
+}
+"""Bytes that selections spill for sm_80 and sm_90a."""
+
+
+def forward_spills(
+    function: rf.JitFunction, target: str, folder: pathlib.Path, given: dict[str, Any]
+) -> int:
+    """The most that a kernel of a forward program stores; ptxas has nothing else to complain."""
+    path = folder / "forward.ptx"
+    path.write_text(function.ir("ptx", **given, target=target))
+    ptxas = check_ptx.find_ptxas()
+    assert ptxas is not None
+    found = check_ptx.assemble(ptxas, path, target)
+    spills = [re.search(r"(\d+) bytes spill stores", line) for line in found]
+    assert all(spills), found
+    return max((int(spill[1]) for spill in spills if spill), default=0)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("weights", ["stick_breaking", "softmax"])
+@pytest.mark.parametrize("dim", [64, 128, 1024])
+@pytest.mark.parametrize("top_k", [8, 32, 40, 64, 128])
+def test_select(top_k: int, dim: int, weights: str, target: str, tmp_path: pathlib.Path) -> None:
+    r, landmarks = (torch.zeros(1, n, g, dim, dtype=torch.bfloat16) for n, g in ((64, 4), (512, 1)))
+    given: dict[str, Any] = {"r": r, "landmarks": landmarks, "num_keys": 512 * 64}
+    given |= {"scale": 0.1, "window": 0, "size": 64, "chunk_size": 64}
+    given |= {"top_k": top_k, "weights": weights}
+    found = forward_spills(rf.ops.select_kernel, target, tmp_path, given)
+    allowed = SELECTION_SPILLS.get(f"K={top_k}, D={dim}", (0, 0))
+    assert found <= allowed[TARGETS.index(target)]
+
+
+HILS_SPILLS: dict[tuple[int, str], dict[int, tuple[int, int]]] = {
+    (4, "one"): {8: (124, 92), 64: (140, 140)},
+    (4, "several"): {8: (8, 0), 64: (20, 0)},
+}
+"""As SELECTION_SPILLS by the heads of a group and launches, for each K."""
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("top_k", [8, 64])
+@pytest.mark.parametrize("launches", ["one", "several"])
+@pytest.mark.parametrize("group", [1, 4])
+def test_hils_select(
+    group: int, launches: str, top_k: int, target: str, tmp_path: pathlib.Path
+) -> None:
+    function = rf.ops.hils_select_kernel.options(launches=launches)
+    sizes = {"q": (64, group), "k": (4096, 1), "v": (4096, 1), "landmarks": (64, group)}
+    given: dict[str, Any] = {
+        name: torch.zeros(1, n, heads, 64, dtype=torch.bfloat16)
+        for name, (n, heads) in sizes.items()
+    }
+    given |= {
+        "bias": torch.zeros(1, 64, group),
+        "scale": 0.1,
+        "window": 512,
+        "size": 64,
+        "chunk_size": 64,
+        "top_k": top_k,
+    }
+    found = forward_spills(function, target, tmp_path, given)
+    allowed = HILS_SPILLS.get((group, launches), {}).get(top_k, (0, 0))
+    assert found <= allowed[TARGETS.index(target)]

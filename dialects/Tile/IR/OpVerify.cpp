@@ -69,3 +69,18 @@ LogicalResult ramify::tile::verifySignature(FunctionOpInterface function,
            << function.getResultTypes().size();
   return success();
 }
+
+LogicalResult ramify::tile::verifyBuffer(Operation *op, MemRefType buffer) {
+  auto shared = dyn_cast_or_null<SharedAttr>(buffer.getMemorySpace());
+  if (!shared || buffer.getRank() != 3 || !buffer.hasStaticShape() ||
+      !buffer.getLayout().isIdentity())
+    return op->emitOpError("expected a memref<STAGESxROWSxCOLSxT, "
+                           "#tile.shared<...>>, found ")
+           << buffer;
+  int64_t rowBytes = buffer.getDimSize(2) * buffer.getElementTypeBitWidth() / 8;
+  int64_t unit = shared.getSwizzle() ? shared.getSwizzle() : 16;
+  if (rowBytes % unit)
+    return op->emitOpError("expected rows of a multiple of ")
+           << unit << " bytes, found " << rowBytes;
+  return success();
+}

@@ -29,6 +29,10 @@ mlir::LogicalResult verifyAccess(mlir::Operation *op, mlir::MemRefType array,
                                  mlir::RankedTensorType tile,
                                  mlir::OperandRange indices, mlir::Value mask);
 
+/// Fails unless `buffer` is one of stages x rows x columns whose space is
+/// `#tile.shared`, with rows that its swizzle divides.
+mlir::LogicalResult verifyBuffer(mlir::Operation *op, mlir::MemRefType buffer);
+
 /// Fails unless the arguments are whole arrays, scalars and, where allowed,
 /// tiles, and there are no results.
 mlir::LogicalResult verifySignature(mlir::FunctionOpInterface function,

@@ -10,7 +10,7 @@
 #ifndef RAMIFY_TILE_HOPPER_OPS_TD
 #define RAMIFY_TILE_HOPPER_OPS_TD
 
-include "dialects/Tile/IR/TilePlacedOps.td"
+include "dialects/Tile/IR/TileListOps.td"
 
 //===----------------------------------------------------------------------===//
 // Types

@@ -119,23 +119,6 @@ LogicalResult SharedAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 // Ops
 //===----------------------------------------------------------------------===//
 
-/// A buffer of stages x rows x columns whose space is `#tile.shared`, with rows
-/// that its swizzle divides.
-static LogicalResult verifyBuffer(Operation *op, MemRefType buffer) {
-  auto shared = dyn_cast_or_null<SharedAttr>(buffer.getMemorySpace());
-  if (!shared || buffer.getRank() != 3 || !buffer.hasStaticShape() ||
-      !buffer.getLayout().isIdentity())
-    return op->emitOpError("expected a memref<STAGESxROWSxCOLSxT, "
-                           "#tile.shared<...>>, found ")
-           << buffer;
-  int64_t rowBytes = buffer.getDimSize(2) * buffer.getElementTypeBitWidth() / 8;
-  int64_t unit = shared.getSwizzle() ? shared.getSwizzle() : 16;
-  if (rowBytes % unit)
-    return op->emitOpError("expected rows of a multiple of ")
-           << unit << " bytes, found " << rowBytes;
-  return success();
-}
-
 LogicalResult AllocSharedOp::verify() {
   return verifyBuffer(*this, cast<MemRefType>(getResult().getType()));
 }

@@ -39,7 +39,14 @@ static void readWhereUsed(LoadSharedOp load) {
 
 namespace {
 
-enum Access : unsigned { None = 0, Read = 1, Write = 2, Add = 4, Fetch = 8 };
+enum Access : unsigned {
+  None = 0,
+  Read = 1,
+  Write = 2,
+  Add = 4,
+  Fetch = 8,
+  Own = 16 ///< reads and writes of a warp's own rows
+};
 
 /// What has been done to each array since the last barrier.
 class Pending {
@@ -47,7 +54,8 @@ public:
   bool conflicts(Value array, unsigned access) const {
     unsigned before = accesses.lookup(array);
     unsigned both = before | access;
-    return before && both != Read && both != Add && both != Fetch;
+    return before && both != Read && both != Add && both != Fetch &&
+           both != Own;
   }
   void add(Value array, unsigned access) { accesses[array] |= access; }
   void clear() { accesses.clear(); }
@@ -82,6 +90,18 @@ static Accesses accessesOf(Operation *op) {
         bool commutes = op.getOrder() == Order::Free ||
                         op.getValue().getType().getElementType().isInteger();
         return {{op.getTarget(), commutes ? Add : Write}};
+      })
+      .Case([](KeepBestOp op) -> Accesses {
+        Accesses lists = {{op.getBest(), Own}, {op.getWhich(), Own}};
+        for (Value list : op.getHeld())
+          lists.push_back({list, Own});
+        return lists;
+      })
+      .Case([](SortListsOp op) -> Accesses {
+        Accesses lists;
+        for (Value list : op.getLists())
+          lists.push_back({list, Own});
+        return lists;
       })
       .Case([](WgmmaOp op) -> Accesses {
         Accesses reads = {{op.getRhs(), Read}};

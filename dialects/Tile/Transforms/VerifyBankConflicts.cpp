@@ -5,6 +5,7 @@
 
 #include "dialects/Tile/IR/Layout.h"
 #include "dialects/Tile/Transforms/AssignLayouts.h"
+#include "dialects/Tile/Transforms/SharedReads.h"
 
 using namespace mlir;
 using namespace ramify::tile;
@@ -48,6 +49,8 @@ static LogicalResult verifyLoad(LoadSharedOp op) {
   unsigned step = bytes == 2 ? 2 : 1;
   bool matrices = ldmatrixForm(*layout, type.getElementType()).has_value();
   unsigned pieces = matrices || layout->offset(step - 1)[0] ? 1 : step;
+  if (readsPairs(op))
+    step = pieces = 2;
   for (unsigned w = 0; w < layout->numWarps(); ++w)
     for (unsigned r = 0; r < layout->numRegisters(); r += step) {
       Coords at = layout->element(r, 0, w);

@@ -267,6 +267,59 @@ static void fitSums(StreamShape &shape, hsa::ProgramOp program,
     shape.rows = shape.blocks = std::min<int64_t>(shape.rows, 32);
 }
 
+/// Streams of single heads that are read at what `topk` picks for all heads
+/// together: a tile of chunks has the scores of each beside those it picks by.
+static int64_t countCarried(hsa::ProgramOp program, hsa::TopKOp topk,
+                            int64_t heads) {
+  llvm::DenseSet<Value> seen{topk.getScores()};
+  int64_t carried = 0;
+  program.walk([&](hsa::TakeOp take) {
+    if (findTopK(take.getSlots()) != topk ||
+        !seen.insert(take.getStream()).second)
+      return;
+    bool each = !hasAxis(topk.getScores().getType(), Axis::Head) &&
+                hasAxis(take.getStream().getType(), Axis::Head);
+    carried += each ? heads : 1;
+  });
+  return carried;
+}
+
+/// Narrower tiles of chunks if there are scores of so many heads at once.
+static void fitScores(int64_t heads, StreamShape &shape) {
+  constexpr int64_t mostScores = 128, leastChunks = 16;
+  while (heads > 1 && shape.chunks > leastChunks &&
+         heads * shape.chunks > mostScores)
+    shape.chunks /= 2;
+}
+
+/// Where registers are counted: narrower tiles if picks carry many scores
+/// along, and fewer queries if long lists of them are to lie in shared memory
+/// (KeepLists.h), of which a program shall leave half to others.
+static void fitLists(hsa::ProgramOp program, const TileLimits &limits,
+                     StreamShape &shape) {
+  constexpr int64_t wordBytes = 4;
+  // Steps of one launch share the memory of tiles that are alike.
+  if (limits.streamBlocks)
+    program.walk([&](hsa::LogSumExpOp op) {
+      if (op.getOver() == Axis::Chunk &&
+          hasAxis(op.getInput().getType(), Axis::Head))
+        fitScores(shape.heads, shape);
+    });
+  program.walk([&](hsa::TopKOp topk) {
+    int64_t carried = countCarried(program, topk, shape.heads);
+    fitScores(carried, shape);
+    int64_t places = llvm::alignTo(topk.getK(), shape.slotMultiple);
+    auto fits = [&] {
+      return 2 * shape.rows * places * (2 + carried) * wordBytes <=
+             limits.sharedBytes;
+    };
+    while (shape.rows > limits.rowsMultiple && !fits()) {
+      shape.rows /= 2;
+      shape.blocks = std::min(shape.blocks, shape.rows);
+    }
+  });
+}
+
 static FailureOr<StreamShape> chooseShape(hsa::ProgramOp program,
                                           const TileLimits &limits) {
   int64_t positions = program.getAxisSize(Axis::Pos);
@@ -289,6 +342,8 @@ static FailureOr<StreamShape> chooseShape(hsa::ProgramOp program,
                     : std::max<int64_t>(program.getAxisSize(Axis::Head), 1);
   shape.chunks = limits.streamChunks;
   fitSums(shape, program, limits);
+  if (limits.registers && limits.sharedBytes)
+    fitLists(program, limits, shape);
   return shape;
 }
 

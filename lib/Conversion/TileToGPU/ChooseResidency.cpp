@@ -5,6 +5,7 @@
 
 #include "dialects/Tile/IR/Layout.h"
 #include "dialects/Tile/Transforms/AssignLayouts.h"
+#include "dialects/Tile/Transforms/SharedReads.h"
 #include "ramify/Conversion/KernelABI.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -34,6 +35,7 @@ public:
     kernel.walk([&](TopKOp topk) { add(topk); });
     kernel.walk([&](ReduceOp reduce) { add(reduce); });
     kernel.walk([&](StoreSharedOp store) { add(store); });
+    kernel.walk([&](KeepBestOp keep) { add(keep); });
   }
   /// None if there are no products.
   std::optional<int64_t> get() const;
@@ -49,6 +51,7 @@ private:
   void add(TopKOp topk);
   void add(ReduceOp reduce);
   void add(StoreSharedOp store);
+  void add(KeepBestOp keep);
   int64_t &getCounter(Operation *product, bool transposed, Value acc);
   void count(Value value, int64_t times, int64_t &registers);
 
@@ -125,12 +128,23 @@ void RegisterEstimate::add(ReduceOp reduce) {
     count(reduce.getInput(), 3, scores);
 }
 
-/// What is computed for all warps and read as it is.
+/// What is computed for all warps and read as it is; lists count by themselves.
 void RegisterEstimate::add(StoreSharedOp store) {
+  if (isList(store.getTarget()))
+    return;
   for (Operation *user : store.getTarget().getUsers())
     if (auto load = dyn_cast<LoadSharedOp>(user); load && load.getTransposed())
       return;
   count(store.getValue(), 1, scores);
+}
+
+/// Lists are read in the end, one beside what is made of another.
+void RegisterEstimate::add(KeepBestOp keep) {
+  auto list = cast<MemRefType>(keep.getBest().getType());
+  always += 2 * list.getDimSize(2) / 2;
+  count(keep.getIds(), 1, always);
+  for (Value value : keep.getCarried())
+    count(value, 1, always);
 }
 
 std::optional<int64_t> RegisterEstimate::get() const {

@@ -69,6 +69,8 @@ LogicalResult Expander::expand(Operation *op) {
       .Case([&](ReduceOp op) { return expandReduce(op); })
       .Case([&](ConvertLayoutOp op) { return expandConvertLayout(op); })
       .Case([&](TopKOp op) { return expandTopK(op); })
+      .Case([&](KeepBestOp op) { return expandKeepBest(op); })
+      .Case([&](SortListsOp op) { return expandSortLists(op), success(); })
       .Case([&](DotOp op) { return expandDot(op); })
       .Case([&](GatherOp op) { return expandGather(op); })
       .Case([&](LookupOp op) { return expandLookup(op); })

@@ -142,6 +142,14 @@ private:
   mlir::LogicalResult expandScan(tile::ScanOp op);
   mlir::LogicalResult expandSort(tile::SortOp op);
   mlir::LogicalResult expandTopK(tile::TopKOp op);
+  /// The ids of a row's columns, in order.
+  Registers idsOfRow(Value scores, Value ids, llvm::ArrayRef<unsigned> columns);
+
+  // Lists in shared memory (KeepBestToGPU.cpp, SortListsToGPU.cpp).
+  mlir::LogicalResult expandKeepBest(tile::KeepBestOp op);
+  void expandSortLists(tile::SortListsOp op);
+  /// A list's row at `offset` from this thread's first: where it begins.
+  Value listRow(Value list, const tile::Layout &layout, int64_t offset);
 
   // Elementwise arithmetic (ElementwiseToGPU.cpp).
   mlir::LogicalResult expandElementwise(mlir::Operation *op);
@@ -218,6 +226,7 @@ private:
   /// The start of the next `bytes` of shared memory.
   Value allocateShared(int64_t bytes);
   mlir::LogicalResult expandLoadShared(tile::LoadSharedOp op);
+  Registers loadPairs(SharedTile &tile, const tile::Layout &layout);
   mlir::LogicalResult expandStoreShared(tile::StoreSharedOp op);
   void storeMatrices(SharedTile &tile, const tile::Layout &layout,
                      llvm::ArrayRef<Value> words);

@@ -59,6 +59,10 @@ public:
   Value choose(Value condition, Value yes, Value no);
   Value fromLane(Value value, Value source);
   Value laneOfQuad(int64_t number);
+  Value standsBefore(const Pick &x, const Pick &y);
+  Pick better(const Pick &x, const Pick &y);
+  /// The number of this lane in its quad.
+  Value getPlace() const { return place; }
   /// lhs > rhs, or >= rhs.
   Value before(Value lhs, Value rhs, bool orEqual);
 
@@ -68,8 +72,6 @@ private:
                                    Value identity, bool reverse);
   Registers wholeRow(mlir::ArrayRef<unsigned> columns, const Registers &values);
   Value columnOf(size_t element);
-  Value standsBefore(const Pick &x, const Pick &y);
-  Pick better(const Pick &x, const Pick &y);
   Registers shifted(mlir::ArrayRef<unsigned> columns, const Registers &values,
                     Value top);
 

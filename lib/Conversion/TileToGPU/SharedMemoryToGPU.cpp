@@ -3,6 +3,7 @@
 
 #include "Expander.h"
 
+#include "dialects/Tile/Transforms/SharedReads.h"
 #include "ramify/Conversion/TileToGPU.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -229,6 +230,25 @@ static bool canWaitForDot(LoadSharedOp op) {
   return true;
 }
 
+/// Elements of 32 bits, of which a thread has two neighbours in a row each.
+Registers Expander::loadPairs(SharedTile &tile, const Layout &layout) {
+  constexpr int64_t bytes = 4;
+  Value byteColumn = builder.create<arith::MulIOp>(
+      loc, laneCoordinate(layout, 1), constant32(bytes));
+  Value place = laneOffset(tile.layout, laneCoordinate(layout, 0), byteColumn);
+  Type pair = VectorType::get(2, tile.element);
+  Registers words;
+  for (unsigned r = 0; r < layout.numRegisters(); r += 2) {
+    Coords at = layout.offset(r);
+    Value both = builder.create<LLVM::LoadOp>(
+        loc, pair, sharedAddress(tile, place, at[0], at[1] * bytes), 2 * bytes);
+    for (int64_t half : {0, 1})
+      words.push_back(
+          builder.create<LLVM::ExtractElementOp>(loc, both, constant32(half)));
+  }
+  return words;
+}
+
 LogicalResult Expander::expandLoadShared(LoadSharedOp op) {
   SharedTile tile = sharedTile(op.getSource(), op.getStage());
   tile.transposed = op.getTransposed();
@@ -238,6 +258,10 @@ LogicalResult Expander::expandLoadShared(LoadSharedOp op) {
   }
   auto type = cast<RankedTensorType>(op.getType());
   Layout layout = *Layout::of(type);
+  if (readsPairs(op)) {
+    tiles[op.getResult()] = loadPairs(tile, layout);
+    return success();
+  }
   unsigned step = isPacked(type.getElementType()) ? 2 : 1;
   Registers words;
   for (unsigned r = 0; r < layout.numRegisters(); r += step)

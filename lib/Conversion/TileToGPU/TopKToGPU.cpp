@@ -256,18 +256,23 @@ SmallVector<Registers> TopKLoop::run(const Registers &first,
   return held;
 }
 
+Registers Expander::idsOfRow(Value scores, Value ids,
+                             ArrayRef<unsigned> columns) {
+  Layout layout = *Layout::of(scores.getType());
+  auto numbers = registersByOffset(*Layout::of(ids.getType()));
+  const Registers &idOf = registers(ids);
+  Registers result;
+  for (unsigned number : columns)
+    result.push_back(idOf[numbers.at(Coords{layout.offset(number)[1]})]);
+  return result;
+}
+
 LogicalResult Expander::expandTopK(TopKOp op) {
   auto scores = QuadTile::of(op.getScores().getType());
   auto lists = QuadTile::of(op.getBest().getType());
   if (!scores || !lists || scores->rows.size() != lists->rows.size())
     return op.emitOpError("expected candidates and lists in quads");
-  // The ids of a row's columns, in order.
-  Layout layout = *Layout::of(op.getScores().getType());
-  auto numbers = registersByOffset(*Layout::of(op.getIds().getType()));
-  const Registers &idOf = registers(op.getIds());
-  Registers ids;
-  for (unsigned number : scores->rows[0])
-    ids.push_back(idOf[numbers.at(Coords{layout.offset(number)[1]})]);
+  Registers ids = idsOfRow(op.getScores(), op.getIds(), scores->rows[0]);
   SmallVector<Registers> carried, start;
   for (Value value : op.getCarried())
     carried.push_back(registers(value));

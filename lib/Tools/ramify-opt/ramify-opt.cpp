@@ -8,6 +8,7 @@
 #include "dialects/Tile/IR/Tile.h"
 #include "dialects/Tile/Transforms/AssignLayouts.h"
 #include "dialects/Tile/Transforms/InsertBarriers.h"
+#include "dialects/Tile/Transforms/KeepLists.h"
 #include "dialects/Tile/Transforms/StageComputedOperands.h"
 #include "dialects/Tile/Transforms/StageLeftOperands.h"
 #include "dialects/Tile/Transforms/StageThroughShared.h"
@@ -55,6 +56,7 @@ int main(int argc, char **argv) {
   ramify::tile::registerStageTransposesPass();
   ramify::tile::registerStageLeftOperandsPass();
   ramify::tile::registerInsertBarriersPass();
+  ramify::tile::registerKeepListsPass();
   ramify::tile::registerUseWgmmaPass();
   ramify::registerChooseResidencyPass();
   ramify::registerTileToGPUPass();
