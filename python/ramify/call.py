@@ -159,7 +159,7 @@ def is_aligned(signature: Signature, request: Mapping[str, Any]) -> bool:
     """Whether all arrays whose rows are copied may be read 16 bytes at a time."""
     arrays = request["arrays"]
     more = [name for name in arrays if name not in signature.parameters]
-    own = [p.name for p in signature.arrays if _dim_axis(p) is not None]
+    own = [p.name for p in signature.arrays if _is_read_in_rows(signature, p)]
     return all(arrays[name]["aligned"] for name in own + more)
 
 
@@ -225,6 +225,11 @@ def _dim_axis(parameter: Parameter) -> int | None:
     return axes.index("dim") if "dim" in axes else None
 
 
+def _is_read_in_rows(signature: Signature, parameter: Parameter) -> bool:
+    """Whether a kernel copies rows of it: of a dim axis, or of all slots."""
+    return _dim_axis(parameter) is not None or parameter.name in signature.whole_rows
+
+
 def _dim(parameter: Parameter) -> str:
     return f"D_{parameter.name}"
 
@@ -274,7 +279,7 @@ def _parameter(signature: Signature, parameter: Parameter) -> dict[str, Any]:
         dtype = "f32" if parameter.role is Role.FLOAT else "i32"
         return {**spec, "kind": "scalar", "scalar": dtype}
     spec |= {"kind": "array", "shapes": _shapes(signature, parameter)}
-    if _dim_axis(parameter) is not None:
+    if _is_read_in_rows(signature, parameter):
         spec["alignment"] = 16  # rows are copied 16 bytes at a time where they may be
     spec["dtypes"] = ["i32", "i64"] if parameter.role is Role.INDICES else FLOATS
     spec["indirect"] = parameter.role is Role.INDICES  # a Selection may stand there
