@@ -428,6 +428,15 @@ def test_select(top_k: int, dim: int, weights: str, target: str, tmp_path: pathl
     assert found <= allowed[TARGETS.index(target)]
 
 
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("dim", [520, 680, 776, 1000, 1040])
+def test_select_by_odd_dims(dim: int, target: str, tmp_path: pathlib.Path) -> None:
+    """In f32: dims that no parts of 64 make up do not fit as a whole."""
+    r, landmarks = (torch.zeros(1, n, 1, dim) for n in (64, 512))
+    given = {"r": r, "landmarks": landmarks, "scale": 0.1, "size": 64, "chunk_size": 64, "top_k": 8}
+    assert forward_spills(rf.ops.select_kernel, target, tmp_path, given) == 0
+
+
 HILS_SPILLS: dict[tuple[int, str], dict[int, tuple[int, int]]] = {
     (4, "one"): {8: (124, 92), 64: (140, 140)},
     (4, "several"): {8: (8, 0), 64: (20, 0)},

@@ -168,9 +168,10 @@ def test_without_queries_or_chunks_the_shapes_remain(device: str) -> None:
     [
         ({"B": 1, "L": 3, "C": 2**20, "H": 1, "G": 2, "D": 8}, 16, 16),
         ({"B": 1, "L": 9, "C": 70, "H": 2, "G": 2, "D": 2048}, 16, 8),
+        ({"B": 1, "L": 9, "C": 70, "H": 2, "G": 1, "D": 776}, 16, 8),
         ({"B": 2, "L": 5, "C": 5000, "H": 2, "G": 1, "D": 32}, 16, 128),
     ],
-    ids=["a million chunks", "dim 2048", "128 of 5000"],
+    ids=["a million chunks", "dim 2048", "dim 776", "128 of 5000"],
 )
 def test_large_selections(shape: dict[str, int], S: int, K: int, device: str) -> None:
     r, lm = (torch.from_numpy(x.astype(F32)) for x in arrays(**shape))

@@ -187,15 +187,33 @@ static std::optional<std::pair<Value, Value>> asMatrixProduct(hsa::DotOp op) {
   return std::nullopt;
 }
 
-/// Part `part` of the dim axis of rows in memory.
-Value StreamEmitter::gatherPart(const Access &access, Value part,
+/// Dims from which on not even tiles of a few rows fit as a whole.
+static constexpr int64_t kManyDims = 512;
+
+/// The dims of a part of so many, at most `depth`, so that all parts are alike;
+/// 0 if they are not cut: if they are few, or few enough where no parts of
+/// `depth` make up all.
+static int64_t getPart(int64_t dim, int64_t depth) {
+  if (!depth || dim <= depth)
+    return 0;
+  if (dim % depth == 0 || dim <= kManyDims)
+    return dim % depth == 0 ? depth : 0;
+  int64_t part = depth;
+  while (part && dim % part)
+    part -= 8; // dims are multiples of 8
+  return part;
+}
+
+/// Part `number` of the dim axis of rows in memory.
+Value StreamEmitter::gatherPart(const Access &access, Value number,
                                 int64_t rows) {
   auto type = cast<MemRefType>(access.array.getType());
   SmallVector<int64_t> shape(type.getShape());
   int64_t dim = shape.pop_back_val(), rank = shape.size();
-  shape.append({dim / this->shape.depth, this->shape.depth});
+  int64_t part = getPart(dim, this->shape.depth);
+  shape.append({dim / part, part});
   SmallVector<int64_t> strides(rank, ShapedType::kDynamic);
-  strides.append({this->shape.depth, 1});
+  strides.append({part, 1});
   auto parts = MemRefType::get(
       shape, type.getElementType(),
       StridedLayoutAttr::get(b.getContext(), /*offset=*/0, strides));
@@ -207,14 +225,13 @@ Value StreamEmitter::gatherPart(const Access &access, Value part,
         b.create<memref::DimOp>(access.array, b.index(axis)).getResult());
   }
   groups.push_back({rank, rank + 1});
-  sizes.append({b.getIndexAttr(dim / this->shape.depth),
-                b.getIndexAttr(this->shape.depth)});
+  sizes.append({b.getIndexAttr(dim / part), b.getIndexAttr(part)});
   Value view =
       b.create<memref::ExpandShapeOp>(parts, access.array, groups, sizes);
   SmallVector<Value> indices(access.indices);
-  indices.push_back(part);
-  auto tile =
-      RankedTensorType::get({rows, this->shape.depth}, type.getElementType());
+  indices.push_back(number);
+  int64_t padded = llvm::alignTo(part, this->shape.colsMultiple);
+  auto tile = RankedTensorType::get({rows, padded}, type.getElementType());
   return b.create<tile::GatherOp>(tile, view, indices, access.mask);
 }
 
@@ -225,8 +242,9 @@ FailureOr<Value> StreamEmitter::emitDotInParts(hsa::DotOp op, StreamHead head,
   Access left = getAccess(sides->first.getDefiningOp<hsa::LoadOp>(), head);
   Access right = getAccess(sides->second.getDefiningOp<hsa::StreamOp>(), head);
   int64_t dim = getSize(sides->first.getType(), Axis::Dim);
-  auto loop = b.create<scf::ForOp>(b.index(0), b.index(dim / shape.depth),
-                                   b.index(1), ValueRange{start});
+  auto loop =
+      b.create<scf::ForOp>(b.index(0), b.index(dim / getPart(dim, shape.depth)),
+                           b.index(1), ValueRange{start});
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
   Value part = loop.getInductionVar();
@@ -243,9 +261,8 @@ static bool isCut(hsa::DotOp op, int64_t depth) {
   auto sides = asMatrixProduct(op);
   int64_t dim = getSize(sides->first.getType(), Axis::Dim);
   auto stream = sides->second.getDefiningOp<hsa::StreamOp>();
-  return depth && dim > depth && dim % depth == 0 &&
-         sides->first.getDefiningOp<hsa::LoadOp>() && stream &&
-         isa<hsa::LandmarksType>(stream.getSource().getType());
+  return getPart(dim, depth) && sides->first.getDefiningOp<hsa::LoadOp>() &&
+         stream && isa<hsa::LandmarksType>(stream.getSource().getType());
 }
 
 /// `start` + the product, for one head.

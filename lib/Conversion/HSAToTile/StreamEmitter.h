@@ -34,7 +34,7 @@ struct StreamShape {
   int64_t heads = 1;        ///< query heads of a program
   int64_t colsMultiple = 1; ///< that dims are padded to
   int64_t slotMultiple = 1; ///< that slots are padded to
-  int64_t depth = 0;        ///< of a part of a long product; 0: never cut
+  int64_t depth = 0;        ///< most of a part of a long product; 0: never cut
 };
 
 /// One head of a program's: a number that is known, or the counter of a loop.
@@ -138,7 +138,8 @@ private:
   };
   Access getAccess(hsa::LoadOp op, StreamHead head);
   Access getAccess(hsa::StreamOp op, StreamHead head);
-  mlir::Value gatherPart(const Access &access, mlir::Value part, int64_t rows);
+  mlir::Value gatherPart(const Access &access, mlir::Value number,
+                         int64_t rows);
   Result emitOp(hsa::ChunkInfoOp op);
   Result emitArray(mlir::Operation *op, mlir::Value source, StreamHead head);
   Result emitOp(hsa::DotOp op, StreamHead head);

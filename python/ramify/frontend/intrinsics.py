@@ -213,7 +213,7 @@ def abs_(call: Call) -> FrontValue:
 def sigmoid(call: Call) -> FrontValue:
     x, b = float_argument(call, "x"), call.builder
     if isinstance(x, Constant):
-        return Constant(fold_constant(call, lambda v: 1.0 / (1.0 + math.exp(-v)), x.value))
+        return Constant(fold_constant(call, lambda v: 0.5 + 0.5 * math.tanh(0.5 * v), x.value))
     one = b.constant(1.0, x.type)
     shrunk = b.unary("math.exp", b.unary("arith.negf", x))
     return b.binary("arith.divf", one, b.binary("arith.addf", one, shrunk))

@@ -109,6 +109,10 @@ def gca_select(
     ------
     ArgumentError, ArgumentTypeError
         If a shape, a dtype, a device or a number does not fit.
+
+    Notes
+    -----
+    The selection of `gca`, whose paper it names.
     """
     check_int("gca_select", "chunk_size", chunk_size, 1)
     check_int("gca_select", "top_k", top_k, 1, MAX_TOP_K)
