@@ -257,8 +257,9 @@ class Derivative:
         )
 
     def saved_results(self, /, *args: Any, **kwargs: Any) -> tuple[Result | int, ...]:
-        """What `forward` of these arguments saves, without running it: a result's number, or what
-        is saved besides the results."""
+        """What `forward` of these arguments saves, without running it, though its code is
+        compiled: a result's number, or what is saved besides the results. Errors as in `forward`.
+        """
         return self._recorded_of(*self.function._reserved(args, kwargs)).kept
 
     def _kept(self, lowered: Lowered) -> tuple[Result | int, ...]:

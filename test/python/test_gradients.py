@@ -112,6 +112,23 @@ def computed_rows(
     return out * rl.sigmoid(gate)
 
 
+@rf.jit
+def gated_sums(
+    q: rl.Query,
+    k: rl.Chunks,
+    v: rl.Chunks,
+    gate: rl.Query,
+    bias: rl.Tensor["kv.chunk", "head"],
+    indices: rl.ChunkIndices,
+    *,
+    scale: float,
+):
+    out = rl.zeros(q, v)
+    for _, c in rl.selected(indices):
+        out += rl.dot(rl.softmax(rl.dot(q, k[c]) * scale), v[c]) + bias[c] * q
+    return out * rl.sigmoid(gate)
+
+
 SCALED = {"scale": 0.25}
 VARIANTS: dict[str, tuple[rf.JitFunction, dict[str, Any], dict[str, Any]]] = {
     "hsa": (hsa, {}, SCALED),
@@ -142,6 +159,7 @@ VARIANTS: dict[str, tuple[rf.JitFunction, dict[str, Any], dict[str, Any]]] = {
     "gated": (gated, {}, SCALED),
     "grouped": (grouped, {}, SCALED),
     "elementwise": (elementwise, {}, {}),
+    "gated sums": (gated_sums, {}, SCALED),
     "computed rows": (computed_rows, {}, SCALED),
     "computed rows, query blocks": (computed_rows, {"q_block": 4}, SCALED),
 }

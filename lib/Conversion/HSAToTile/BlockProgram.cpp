@@ -74,7 +74,7 @@ private:
   Value spread(Value value, Type type);
   Value sumBlocks(Value value);
   Value sumProduct(hsa::DotOp dot);
-  Value sumBy(Operation *op, unsigned operand);
+  Value applyToSums(Operation *op);
   Value foldBlocks(Value value, hsa::AxesAttr more = nullptr);
 
   hsa::ProgramOp program;
@@ -122,11 +122,11 @@ Value BlockRewriter::sumProduct(hsa::DotOp dot) {
                               dot.getChunk());
 }
 
-/// The operation on the sum of one operand, to which it is linear.
-Value BlockRewriter::sumBy(Operation *op, unsigned operand) {
+/// A linear operation, on the sums of its operands.
+Value BlockRewriter::applyToSums(Operation *op) {
   Type type = withoutPos(op->getResult(0).getType());
   IRMapping mapping;
-  for (auto [index, value] : llvm::enumerate(op->getOperands()))
+  for (Value value : op->getOperands())
     if (hasPos(value))
       mapping.map(value, sumBlocks(value));
   Operation *copy = b.clone(*op, mapping);
@@ -151,7 +151,7 @@ Value BlockRewriter::sumBlocks(Value value) {
     return foldBlocks(fold.getInput(), fold.getOver());
   if (isa_and_nonnull<arith::AddFOp, arith::SubFOp, arith::ExtFOp,
                       arith::TruncFOp, arith::NegFOp>(op))
-    return sumBy(op, 0);
+    return applyToSums(op);
   return foldBlocks(value);
 }
 

@@ -79,9 +79,7 @@ private:
   std::string getRestName() { return (program.getSymName() + "_rest").str(); }
   bool isAddedTo(unsigned result) const;
   bool hasRest();
-  PartPlace getPlaceOfRows(BodyEmitter &emitter, const WindowArguments &window);
   std::string getRowsName() { return (program.getSymName() + "_rows").str(); }
-  LogicalResult createRowsKernel();
   LogicalResult createRestKernel();
   LogicalResult emitParts(BodyEmitter &emitter, Selection &selection,
                           ValueRange arrays, const WindowArguments &window);
@@ -174,48 +172,8 @@ VisitedChunks ChunkMajor::getVisited(Selection &selection) {
 }
 
 //===----------------------------------------------------------------------===//
-// What is done for each query block, before and after the visits
+// The rest of the program
 //===----------------------------------------------------------------------===//
-
-/// Where the rows of a query block stand in the arrays of a window.
-PartPlace ChunkMajor::getPlaceOfRows(BodyEmitter &emitter,
-                                     const WindowArguments &window) {
-  TileBuilder &inner = emitter.b;
-  const Rows &rows = emitter.rows;
-  Value firstQuery =
-      inner.mul(window.firstRow, inner.i32(blockShape.positions));
-  Value block = inner.sub(rows.block, inner.toIndex(window.firstRow));
-  PartPlace place;
-  place.sequence = inner.sub(rows.batch, inner.toIndex(window.sequence));
-  place.firstQuery = inner.mul(block, inner.index(blockShape.positions));
-  place.query =
-      blockShape.hasOnePosition() ? block : inner.sub(rows.query, firstQuery);
-  place.head = rows.head;
-  place.mask = rows.inside;
-  return place;
-}
-
-LogicalResult ChunkMajor::createRowsKernel() {
-  TileBuilder inner(program.getLoc(), program);
-  BodyEmitter emitter(inner, program, blockShape);
-  SmallVector<KernelArgument> extra;
-  rowValues.addArguments(extra);
-  addWindowArguments(extra, inner.getContext());
-  size_t own = extra.size();
-  if (hasSums(program))
-    for (auto [number, type] : llvm::enumerate(parameters.getResultTypes()))
-      extra.push_back({"result" + std::to_string(number), type});
-  tile::KernelOp kernel =
-      createKernel(emitter, parameters, getRowsName(), extra);
-  ValueRange arrays = kernel.getBody().getArguments();
-  arrays = arrays.take_back(extra.size()).take_front(own);
-  WindowArguments window = takeWindowArguments(arrays);
-  emitQueryRows(emitter, parameters, kernel, window.firstRow, window.sequence);
-  if (failed(rowValues.store(emitter, arrays, getPlaceOfRows(emitter, window))))
-    return failure();
-  inner.create<tile::EndOp>();
-  return success();
-}
 
 /// A reduction whose visits have been made: their parts, slot by slot.
 LogicalResult ChunkMajor::emitParts(BodyEmitter &emitter, Selection &selection,
@@ -519,7 +477,9 @@ LogicalResult ChunkMajor::lower() {
       createItemSumsKernel(program, parameters, visitShape, visited,
                            getName("items", number));
   }
-  if (!rowValues.empty() && failed(createRowsKernel()))
+  if (!rowValues.empty() &&
+      failed(createRowsKernel(program, parameters, blockShape, rowValues,
+                              getRowsName())))
     return failure();
   if (hasRest() && failed(createRestKernel()))
     return failure();

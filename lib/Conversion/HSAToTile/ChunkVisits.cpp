@@ -113,6 +113,7 @@ struct VisitOps {
   LogicalResult collect();
 
   SmallVector<Operation *> shared, ofRows;
+  llvm::DenseSet<Value> loaded; ///< of the values of rows
 
 private:
   LogicalResult need(Operation *inner);
@@ -130,8 +131,13 @@ LogicalResult VisitOps::need(Operation *inner) {
   for (Value operand : inner->getOperands()) {
     Operation *definition = operand.getDefiningOp();
     if (!definition || definition->getParentOp() == op ||
-        needed.contains(definition) || rowValues.contains(operand))
+        needed.contains(definition))
       continue;
+    if (rowValues.contains(operand)) {
+      loaded.insert(operand);
+      varying.insert(operand);
+      continue;
+    }
     if (isa<hsa::ReduceOp>(definition))
       return op.emitOpError(
           "depends on the result of another reduction, which chunk_major does "
@@ -370,7 +376,7 @@ LogicalResult VisitKernel::emitTile(VisitOps &ops, Value at) {
   emitRows(at);
   PartPlace slot{place.sequence, localQuery,          emitter.rows.head,
                  chunk.slots[0], emitter.rows.inside, Value()};
-  rowValues.load(emitter, op, rowArrays, slot);
+  rowValues.load(emitter, ops.loaded, rowArrays, slot);
   FailureOr<Tiles> after = emitBody(ops);
   if (failed(after))
     return failure();

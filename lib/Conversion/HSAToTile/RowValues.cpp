@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===- RowValues.cpp - What visits want of rows, computed once ------------===//
 
-#include "RowValues.h"
+#include "ChunkVisits.h"
+#include "QueryMajor.h"
 
 using namespace mlir;
 using namespace ramify;
@@ -11,8 +12,8 @@ using hsa::Axis;
 // Which values
 //===----------------------------------------------------------------------===//
 
-/// What `value` is made from, in the order of the program; nothing if that is
-/// more than parameters and elementwise work on them.
+/// What `value` is made from, in the order of the program; nothing if a
+/// reduction over chunks is part of it.
 static SmallVector<Operation *> collectSources(Value value) {
   llvm::SetVector<Operation *> found;
   SmallVector<Value> pending = {value};
@@ -170,13 +171,8 @@ LogicalResult RowValues::store(BodyEmitter &emitter, ValueRange arrays,
   return success();
 }
 
-void RowValues::load(BodyEmitter &emitter, hsa::ReduceOp op, ValueRange arrays,
-                     const PartPlace &place) const {
-  llvm::DenseSet<Value> wanted;
-  op.getBody().walk([&](Operation *inner) {
-    for (Value operand : inner->getOperands())
-      wanted.insert(getOuter(op, operand));
-  });
+void RowValues::load(BodyEmitter &emitter, const llvm::DenseSet<Value> &wanted,
+                     ValueRange arrays, const PartPlace &place) const {
   TileBuilder &b = emitter.b;
   for (auto [value, array] : llvm::zip_equal(values, arrays)) {
     if (!wanted.contains(value))
@@ -191,4 +187,49 @@ void RowValues::load(BodyEmitter &emitter, hsa::ReduceOp op, ValueRange arrays,
           b.create<tile::LookupOp>(tile, array, getIndices(place), place.mask);
     emitter.setLoaded(value, loaded);
   }
+}
+
+//===----------------------------------------------------------------------===//
+// The kernel
+//===----------------------------------------------------------------------===//
+
+PartPlace ramify::getPlaceOfRows(BodyEmitter &emitter,
+                                 const WindowArguments &window) {
+  TileBuilder &b = emitter.b;
+  const TileShape &shape = emitter.shape;
+  const Rows &rows = emitter.rows;
+  Value firstQuery = b.mul(window.firstRow, b.i32(shape.positions));
+  Value block = b.sub(rows.block, b.toIndex(window.firstRow));
+  PartPlace place;
+  place.sequence = b.sub(rows.batch, b.toIndex(window.sequence));
+  place.firstQuery = b.mul(block, b.index(shape.positions));
+  place.query = shape.hasOnePosition() ? block : b.sub(rows.query, firstQuery);
+  place.head = rows.head;
+  place.mask = rows.inside;
+  return place;
+}
+
+LogicalResult ramify::createRowsKernel(hsa::ProgramOp program,
+                                       const Parameters &parameters,
+                                       const TileShape &shape,
+                                       const RowValues &rowValues,
+                                       StringRef name) {
+  TileBuilder b(program.getLoc(), program);
+  BodyEmitter emitter(b, program, shape);
+  SmallVector<KernelArgument> extra;
+  rowValues.addArguments(extra);
+  addWindowArguments(extra, b.getContext());
+  size_t own = extra.size();
+  if (hasSums(program))
+    for (auto [number, type] : llvm::enumerate(parameters.getResultTypes()))
+      extra.push_back({"result" + std::to_string(number), type});
+  tile::KernelOp kernel = createKernel(emitter, parameters, name, extra);
+  ValueRange arrays = kernel.getBody().getArguments();
+  arrays = arrays.take_back(extra.size()).take_front(own);
+  WindowArguments window = takeWindowArguments(arrays);
+  emitQueryRows(emitter, parameters, kernel, window.firstRow, window.sequence);
+  if (failed(rowValues.store(emitter, arrays, getPlaceOfRows(emitter, window))))
+    return failure();
+  b.create<tile::EndOp>();
+  return success();
 }

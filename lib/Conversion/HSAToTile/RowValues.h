@@ -49,13 +49,26 @@ public:
   /// Computes the values of the program's rows and stores them.
   mlir::LogicalResult store(BodyEmitter &emitter, mlir::ValueRange arrays,
                             const PartPlace &place) const;
-  /// Loads those that are wanted in the body of `op`.
-  void load(BodyEmitter &emitter, hsa::ReduceOp op, mlir::ValueRange arrays,
-            const PartPlace &place) const;
+  /// Loads those that are wanted.
+  void load(BodyEmitter &emitter, const llvm::DenseSet<mlir::Value> &wanted,
+            mlir::ValueRange arrays, const PartPlace &place) const;
 
 private:
   llvm::SetVector<mlir::Value> values;
 };
+
+struct WindowArguments;
+
+/// Where the rows of a program that owns a query block stand in the arrays of a
+/// window.
+PartPlace getPlaceOfRows(BodyEmitter &emitter, const WindowArguments &window);
+
+/// Writes the kernel `name`, which computes the values of a window's rows.
+mlir::LogicalResult createRowsKernel(hsa::ProgramOp program,
+                                     const Parameters &parameters,
+                                     const TileShape &shape,
+                                     const RowValues &rowValues,
+                                     llvm::StringRef name);
 
 } // namespace ramify
 

@@ -183,7 +183,9 @@ static LogicalResult emitPass(StreamEmitter &emitter,
 static constexpr int64_t kSumsAndScores = 256, kScores = 4;
 
 /// What `columns` of 32 bits take, when a warp has 16 rows.
-static int64_t countRegisters(int64_t columns) { return columns / 2; }
+static int64_t countRegisters(int64_t columns) {
+  return std::max<int64_t>(columns / 2, 1);
+}
 
 /// Tiles of scores that all heads share while those of one head are computed.
 static int64_t countSharedScores(hsa::ProgramOp program) {
