@@ -9,8 +9,10 @@
 //     sum (s * x) over head               ->  s * sum x over head
 //
 // where l and s are the same for all heads. 16-bit elements are widened first,
-// so nothing is rounded that was not. This is for targets that multiply rows
-// one by one; a matrix instruction of 16 rows costs the same for one of them.
+// so nothing is rounded that was not. Only of infinite elements is the sum
+// another one: of terms that cancel, inf - inf, the product of the sum is no
+// NaN. This is for targets that multiply rows one by one; a matrix instruction
+// of 16 rows costs the same for one of them.
 //
 //===----------------------------------------------------------------------===//
 
