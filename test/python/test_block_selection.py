@@ -43,11 +43,7 @@ def given_weights(
 ) -> rl.Array:
     """Shares of given weights, those of empty slots left out."""
     w = rl.softmax(rl.where(indices >= 0, weights, -rl.inf), over="slot")
-    out = rl.zeros(q, v)
-    for slot, c in rl.selected(indices):
-        p = rl.softmax(rl.dot(q, k[c]) * scale)
-        out += w[slot] * rl.dot(p, v[c])
-    return out
+    return attend(q, k, v, w, indices, scale=scale)
 
 
 @rf.jit

@@ -5,6 +5,8 @@
 
 #include "dialects/Tile/IR/Layout.h"
 #include "dialects/Tile/Transforms/AssignLayouts.h"
+#include "dialects/Tile/Transforms/SharedBuffers.h"
+#include "dialects/Tile/Transforms/StageThroughShared.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -73,15 +75,6 @@ static MemRefType getListType(RankedTensorType list) {
   auto space = SharedAttr::get(list.getContext(), /*swizzle=*/0, pad);
   return MemRefType::get({1, list.getDimSize(0), list.getDimSize(1)},
                          list.getElementType(), AffineMap(), space);
-}
-
-static int64_t countSharedBytes(KernelOp kernel) {
-  int64_t bytes = 0;
-  kernel.walk([&](AllocSharedOp alloc) {
-    bytes += llvm::alignTo(getAllocatedBytes(cast<MemRefType>(alloc.getType())),
-                           kSharedAlignment);
-  });
-  return bytes;
 }
 
 static int64_t countListBytes(TopKOp op) {
@@ -302,7 +295,7 @@ static void keepLists(KernelOp kernel, int64_t sharedBytes) {
       wanted.push_back(op);
   });
   for (TopKOp op : wanted)
-    if (countSharedBytes(kernel) + countListBytes(op) <= sharedBytes)
+    if (SharedBuffers::hasRoom(kernel, countListBytes(op), sharedBytes))
       ListKeeper(op).run();
 }
 
@@ -323,7 +316,7 @@ struct KeepListsPass : PassWrapper<KeepListsPass, OperationPass<KernelOp>> {
   Option<int64_t> sharedBytes{
       *this, "shared-bytes",
       llvm::cl::desc("Shared memory that a program may use"),
-      llvm::cl::init(163 * 1024)};
+      llvm::cl::init(StagingOptions().sharedBytes)};
 };
 } // namespace
 

@@ -24,7 +24,12 @@ static constexpr int64_t kSmallBytes = 8 * 1024;
 
 bool SharedBuffers::hasRoom(KernelOp kernel, RankedTensorType tile,
                             int64_t sharedBytes) {
-  int64_t bytes = getBytes(tile) + kSmallBytes;
+  return hasRoom(kernel, getBytes(tile), sharedBytes);
+}
+
+bool SharedBuffers::hasRoom(KernelOp kernel, int64_t bytes,
+                            int64_t sharedBytes) {
+  bytes += kSmallBytes;
   kernel.walk([&](AllocSharedOp op) {
     auto type = cast<MemRefType>(op.getType());
     bytes += type.getDimSize(0) * SharedLayout(type).bytes();

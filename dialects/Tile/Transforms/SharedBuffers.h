@@ -28,10 +28,11 @@ public:
   /// Bytes of one tile in shared memory.
   static int64_t getBytes(mlir::RankedTensorType tile);
 
-  /// Whether `kernel` has room for another tile beside its buffers, the
-  /// transposes that will have some, and what warps exchange.
+  /// Whether `kernel` has room for another tile, or so many bytes, beside
+  /// its buffers, the transposes that will have some, and what warps exchange.
   static bool hasRoom(KernelOp kernel, mlir::RankedTensorType tile,
                       int64_t sharedBytes);
+  static bool hasRoom(KernelOp kernel, int64_t bytes, int64_t sharedBytes);
 
 private:
   struct Buffer {
