@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Runs the benchmarks and prints their tables.
 
-``python benchmarks/bench.py [cpu] [gpu] [training] [lengths] [--json FILE] [--plots FOLDER]`` runs
-the parts that are named; ``lengths`` is what plots show, on the GPU where there is one.
+``python benchmarks/bench.py [PART ...] [--json FILE] [--plots FOLDER]`` runs the parts that are
+named, of cpu, gpu, training, variants and lengths; ``lengths`` is what plots show, on the GPU where
+there is one.
 
 The peers are read from the folder that RAMIFY_PEERS names; see ``benchmarks/peers``.
 """
@@ -77,10 +78,17 @@ def cpu_tables() -> Tables:
     yield "compile time", compile_time.rows("cpu")
 
 
+def variant_tables() -> Tables:
+    import variants
+
+    yield "variants", variants.rows()
+
+
 PARTS: dict[str, Callable[[], Tables]] = {
     "cpu": cpu_tables,
     "gpu": gpu_tables,
     "training": training_tables,
+    "variants": variant_tables,
 }
 
 

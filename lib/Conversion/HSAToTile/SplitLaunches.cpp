@@ -37,7 +37,7 @@
 // the programs is scheduled on its own. Stages alternate: even ones hold what
 // is made of streams and slots, odd ones the reductions over chunks. What is
 // made of parameters only, and streams, are made again in each stage that wants
-// them.
+// them, and so is what even stages compute of numbers for each head and slot.
 //
 //===----------------------------------------------------------------------===//
 
@@ -119,6 +119,27 @@ bool Stages::isMadeAgain(Operation *op) const {
     return true;
   return llvm::none_of(op->getOperandTypes(),
                        [](Type type) { return hasAxis(type, Axis::Chunk); });
+}
+
+bool Stages::isOfNumbers(Operation *op) {
+  auto isNumbers = [](Type type) {
+    if (isa<hsa::WeightsType>(type))
+      return true;
+    if (auto array = dyn_cast<hsa::ArrayType>(type))
+      return llvm::is_contained(array.getAxes(), Axis::Pos) &&
+             !llvm::is_contained(array.getAxes(), Axis::Dim);
+    return type.isF32() || (hsa::isNamedTensor(type) &&
+                            llvm::none_of(ArrayRef{Axis::Chunk, Axis::Key,
+                                                   Axis::Dim},
+                                          [&](Axis axis) {
+                                            return hasAxis(type, axis);
+                                          }));
+  };
+  auto isFloat = [](Type type) { return getElementTypeOrSelf(type).isF32(); };
+  return isMemoryEffectFree(op) && op->getNumRegions() == 0 &&
+         llvm::all_of(op->getOperandTypes(), isNumbers) &&
+         llvm::all_of(op->getResultTypes(), isNumbers) &&
+         llvm::all_of(op->getResultTypes(), isFloat);
 }
 
 int Stages::of(Value value) const {

@@ -40,6 +40,7 @@ void StageProgram::collect(Value value) {
   bool isAgain = isa<hsa::SelectedOp, hsa::ZerosOp>(op) || isSpread ||
                  hasAxis(value.getType(), Axis::Chunk) ||
                  getElementTypeOrSelf(value).isInteger(1);
+  isAgain |= stage % 2 == 0 && Stages::isOfNumbers(op);
   if (own == stage || own == Stages::kFree || isAgain)
     collect(op);
   else
