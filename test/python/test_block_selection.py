@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -203,7 +204,9 @@ def arrays(
         "r": (B, rows, H * G, 24),
         "landmarks": (B, chunks, H, 24),
         "weights": (B, rows, H, K),
-        "bias": (H * G,),
+        "bias": (H * G,) if function is not shared_by_all else (H * G, chunks),
+        "sizes": (B, chunks),
+        "gate": (B, L, H * G),
     }
     made: dict[str, Any] = {}
     for name in (p.name for p in function.signature.arrays):
@@ -365,6 +368,157 @@ def test_fake_results() -> None:
     assert w.dtype == torch.float32 and slots.dtype == torch.int32
 
 
+# ---- where a block stands, as visits see it -------------------------------------
+
+
+@rf.jit
+def before_the_block(
+    q: rl.Query, k: rl.Chunks, v: rl.Chunks, indices: rl.ChunkIndices, *, scale: float
+) -> tuple[rl.Array, rl.Array]:
+    """Of the selected chunks, the keys before the block: a mask without rows."""
+    acc = rl.online_softmax(q, v)
+    for _, c in rl.selected(indices):
+        seen = rl.positions(k, c) < rl.block_position()
+        acc.merge(rl.where(seen, rl.dot(q, k[c]) * scale, -rl.inf), v[c])
+    return acc.value, acc.lse
+
+
+@rf.jit
+def fading(
+    q: rl.Query, k: rl.Chunks, v: rl.Chunks, indices: rl.ChunkIndices, *, scale: float
+) -> rl.Array:
+    """Chunks weigh less the farther they are from the block; numbers of a block and a chunk."""
+    t = rl.block_position()
+    out = rl.zeros(q, v)
+    for _, c in rl.selected(indices):
+        far = (rl.start(c) - t) // 5 * 0.05
+        out += rl.exp(-rl.abs(far)) * rl.dot(rl.softmax(rl.dot(q, k[c]) * scale), v[c])
+    return out * rl.where(t > 30, 1.0, 0.5)
+
+
+@rf.jit
+def window_of_a_block(
+    q: rl.Query, k: rl.Chunks, v: rl.Chunks, *, scale: float
+) -> tuple[rl.Array, rl.Array]:
+    """Of each query's last keys, those up to the block's first query."""
+    acc = rl.online_softmax(q, v)
+    for c in rl.window(k, last=40):
+        seen = rl.positions(k, c) <= rl.block_position()
+        acc.merge(rl.where(seen, rl.dot(q, k[c]) * scale, -rl.inf), v[c])
+    return acc.value, acc.lse
+
+
+SCHEDULES = ["query_major", "chunk_major", "union", "split_kv"]
+VISITS = [(f, s) for f in (before_the_block, fading) for s in SCHEDULES]
+VISITS += [(window_of_a_block, s) for s in ("query_major", "split_kv")]
+
+
+@pytest.mark.parametrize("block", [1, 3, 16, 100])
+@pytest.mark.parametrize(("function", "schedule"), VISITS, ids=name_of)
+def test_block_positions_in_visits(function: rf.JitFunction, schedule: str, block: int) -> None:
+    given, more = arrays(function, block), options(function, block)
+    expected = listed(function.reference(**given, **more))
+    got = function.options(schedule=schedule)(**given, **more)
+    for one, other in zip(listed(got), expected, strict=True):
+        close(one, other)
+
+
+@pytest.mark.parametrize("schedule", ["query_major", "chunk_major"])
+@pytest.mark.parametrize("function", [before_the_block, fading], ids=name_of)
+def test_gradients_of_block_positions(function: rf.JitFunction, schedule: str) -> None:
+    for block in (3, 16):
+        given = arrays(function, block, B=1, L=40, N=60)
+        scheduled = function.options(schedule=schedule)
+        test_gradients.check(scheduled, given, options(function, block), "cpu")
+
+
+# ---- numbers that all queries share ----------------------------------------------
+
+
+@rf.jit
+def shared_by_all(
+    q: rl.Query,
+    k: rl.Chunks,
+    v: rl.Chunks,
+    sizes: rl.Tensor["kv.chunk"],  # type: ignore[type-arg, name-defined]
+    bias: rl.Tensor["head", "kv.chunk"],  # type: ignore[type-arg, name-defined]
+    indices: rl.ChunkIndices,
+    *,
+    scale: float,
+) -> rl.Array:
+    """A number, and one for each head, made of all chunks before they are visited."""
+    all_sizes = rl.logsumexp(sizes, over="chunk")
+    each = rl.max(bias, over="chunk")
+    out = rl.zeros(q, v)
+    for _, c in rl.selected(indices):
+        share = rl.exp(sizes[c] - all_sizes) * rl.exp(bias[c] - each)
+        out += share * rl.dot(rl.softmax(rl.dot(q, k[c]) * scale), v[c])
+    return out
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("block", [1, 3, 16])
+def test_numbers_that_all_queries_share(block: int, schedule: str) -> None:
+    given, more = arrays(shared_by_all, block), options(shared_by_all, block)
+    function = shared_by_all.options(schedule=schedule)
+    close(function(**given, **more), shared_by_all.reference(**given, **more))
+
+
+# ---- padding ------------------------------------------------------------------------
+
+
+@rf.jit
+def of_all_chunks(
+    q: rl.Query,
+    k: rl.Chunks,
+    v: rl.Chunks,
+    r: rl.Query["block"],  # type: ignore[type-arg, name-defined]
+    landmarks: rl.Landmarks,
+    *,
+    scale: float,
+) -> tuple[rl.Array, rl.Array, rl.Array]:
+    """A selection that does not ask where the block stands."""
+    s = rl.sum(rl.dot(r, landmarks) * scale, over="head")
+    slots = rl.topk(s, 3)
+    w = rl.stick_breaking(s.at(slots))
+    return attend(q, k, v, w, slots, scale=scale), w, slots
+
+
+def padded(length: int) -> Array:
+    """First positions of blocks are padding, single others, and a whole block of 16."""
+    places = np.arange(length, dtype=np.int32) + 20
+    places[[0, 5, 17, length - 1]] = -1
+    places[[16, *range(32, min(48, length))]] = -1
+    return places
+
+
+@pytest.mark.parametrize("block", [1, 3, 16, 100])
+@pytest.mark.parametrize(
+    "function",
+    [of_all_chunks, running_sums, given_weights, one_softmax, before_the_block, fading],
+    ids=name_of,
+)
+def test_padding(function: rf.JitFunction, block: int) -> None:
+    given = arrays(function, block)
+    for places in (padded(70), np.stack([padded(70), padded(70)[::-1]])):
+        more = {**options(function, block), "q_positions": places}
+        expected = listed(function.reference(**given, **more))
+        for one, other in zip(listed(function(**given, **more)), expected, strict=True):
+            if one.dtype == np.int32:
+                np.testing.assert_array_equal(one, other)
+            else:
+                close(one, other)
+
+
+@pytest.mark.parametrize("schedule", ["query_major", "chunk_major"])
+@pytest.mark.parametrize("function", [of_all_chunks, weights_for_each_head], ids=name_of)
+def test_gradients_with_padding(function: rf.JitFunction, schedule: str) -> None:
+    for block in (3, 16):
+        given = arrays(function, block, B=1, L=40, N=60)
+        more = {**options(function, block), "q_positions": padded(40)}
+        test_gradients.check(function.options(schedule=schedule), given, more, "cpu")
+
+
 # ---- what is refused ----------------------------------------------------------
 
 
@@ -388,6 +542,106 @@ def zeros_of_blocks(
     k: rl.Chunks,
 ) -> rl.Array:
     return rl.zeros(r, k)
+
+
+@rf.jit
+def gated_slots(
+    q: rl.Query,
+    k: rl.Chunks,
+    v: rl.Chunks,
+    r: rl.Query["block"],  # type: ignore[type-arg, name-defined]
+    landmarks: rl.Landmarks,
+    gate: rl.Tensor["pos", "head"],  # type: ignore[type-arg, name-defined]
+) -> rl.Array:
+    slots = rl.topk(rl.sum(rl.dot(r, landmarks), over="head"), 3)
+    w = rl.where(slots >= 0, 1.0, 0.0) * gate
+    return attend(q, k, v, w, slots, scale=1.0)
+
+
+@rf.jit
+def seen_slots(q: rl.Query, k: rl.Chunks, v: rl.Chunks, indices: rl.ChunkIndices) -> rl.Array:
+    w = rl.where(indices * 16 <= rl.query_position(), 1.0, 0.0)
+    return attend(q, k, v, w, indices, scale=1.0)
+
+
+@rf.jit
+def norm_of_positions(q: rl.Query, k: rl.Chunks, v: rl.Chunks, landmarks: rl.Landmarks) -> rl.Array:
+    z = rl.logsumexp(rl.dot(q, landmarks), over="chunk")
+    out = rl.zeros(q, v)
+    for c in rl.own(k):
+        out += rl.dot(rl.softmax(rl.dot(q, k[c])), v[c])
+    return out * rl.exp(-z)
+
+
+@rf.jit
+def added_to_queries(
+    q: rl.Query,
+    k: rl.Chunks,
+    v: rl.Chunks,
+    r: rl.Query["block"],  # type: ignore[type-arg, name-defined]
+    indices: rl.ChunkIndices,
+) -> rl.Array:
+    out = rl.zeros(q, v)
+    for _, c in rl.selected(indices):
+        out += rl.dot(rl.softmax(rl.dot(q + r, k[c])), v[c])
+    return out
+
+
+@rf.jit
+def norm_of_blocks(
+    q: rl.Query,
+    k: rl.Chunks,
+    v: rl.Chunks,
+    r: rl.Query["block"],  # type: ignore[type-arg, name-defined]
+    landmarks: rl.Landmarks,
+) -> rl.Array:
+    s = rl.dot(r, landmarks)
+    z = rl.logsumexp(s, over="chunk")
+    out = rl.zeros(q, v)
+    for _, c in rl.selected(rl.topk(rl.max(s, over="head"), 3)):
+        out += rl.exp(-z) * rl.dot(rl.softmax(rl.dot(q, k[c])), v[c])
+    return out
+
+
+def line_of(function: rf.JitFunction, text: str) -> str:
+    """Where `text` stands, as messages name it."""
+    lines, first = inspect.getsourcelines(function.signature.function)
+    return str(first + next(i for i, line in enumerate(lines) if text in line))
+
+
+def of_width(given: dict[str, Any], width: int = 16) -> dict[str, Any]:
+    """Queries, retrieval queries and landmarks with the same dim."""
+    narrow = {n: x[..., :width].copy() for n, x in given.items() if n in ("r", "landmarks")}
+    return {**given, **narrow}
+
+
+@pytest.mark.parametrize(
+    ("function", "line"),
+    [
+        (gated_slots, "* gate"),
+        (seen_slots, "query_position"),
+        (norm_of_positions, "logsumexp"),
+    ],
+    ids=name_of,
+)
+def test_what_differs_between_positions_is_named(function: rf.JitFunction, line: str) -> None:
+    given = of_width(arrays(function, 4))
+    message = rf"py:{line_of(function, line)}:.*positions of a query block \(q_block=4\), but"
+    with pytest.raises(rf.CompileError, match=message):
+        function(**given, chunk_size=16, q_block=4)
+
+
+def test_gradients_of_what_positions_share() -> None:
+    given = of_width(arrays(added_to_queries, 4))
+    more: dict[str, Any] = {"chunk_size": 16, "q_block": 4}
+    close(added_to_queries(**given, **more), added_to_queries.reference(**given, **more))
+    with pytest.raises(rf.GradientError, match="the 4 positions of a query block share") as caught:
+        test_gradients.check(added_to_queries, given, more, "cpu")
+    assert f"line {line_of(added_to_queries, 'for _, c')}," in str(caught.value)
+    given = of_width(arrays(norm_of_blocks, 4))
+    close(norm_of_blocks(**given, **more), norm_of_blocks.reference(**given, **more))
+    with pytest.raises(rf.GradientError, match="positions of a query block, share"):
+        test_gradients.check(norm_of_blocks, given, more, "cpu")
 
 
 def test_scores_that_differ_between_positions() -> None:

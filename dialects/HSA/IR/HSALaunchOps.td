@@ -37,4 +37,24 @@ def HSA_LaunchOp : HSA_Op<"launch", [
   let hasVerifier = 1;
 }
 
+def HSA_SameOp : HSA_Op<"same", [Pure, SameOperandsAndResultElementType]> {
+  let summary = "what is the same along pos and head, without these axes";
+  let description = [{
+    What launches hand on is of rows, a number for each position or block and
+    head. Where an earlier program had one for all of them, and repeated it, this
+    is that number again.
+
+    ```mlir
+    %z = hsa.same %rows : tensor<1x16xf32, #hsa.axes<pos, head>> -> f32
+    ```
+
+    Constraints:
+    - (C1) The result has the input's axes but pos, head or both.
+  }];
+  let arguments = (ins HSA_Named:$input);
+  let results = (outs HSA_NamedOrScalar:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+  let hasVerifier = 1;
+}
+
 #endif // RAMIFY_HSA_LAUNCH_OPS_TD

@@ -122,7 +122,8 @@ def HSA_LoadOp : HSA_Op<"load", [Pure]> {
     Constraints:
     - (C1) An array has neither a key nor a chunk axis.
     - (C2) The result has the source's element type and axes, in canonical order;
-      it is a scalar where there are no axes.
+      it is a scalar where there are no axes. A row that all positions of a block
+      share is without pos, unless each query of the program is a block.
     - (C3) Indices and weights have `slots`.
     - (C4) The result of weights has their element type, that of indices i32; it is
       over slot, and over head if and only if `heads = query`.

@@ -255,7 +255,7 @@ static bool isResult(Type type, bool mayBeShared) {
   if (!axes || !cast<RankedTensorType>(type).hasStaticShape())
     return false;
   SmallVector<Axis> names(axes.getAxes());
-  if (mayBeShared && names[0] != Axis::Pos)
+  if (mayBeShared && !names.empty() && names[0] != Axis::Pos)
     names.insert(names.begin(), Axis::Pos);
   if (names == ArrayRef{Axis::Pos, Axis::Head} ||
       names == ArrayRef{Axis::Pos, Axis::Head, Axis::Dim})

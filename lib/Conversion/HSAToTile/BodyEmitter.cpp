@@ -29,11 +29,11 @@ LogicalResult BodyEmitter::emit(Operation *op) {
                 "of key and dim may stand beside pos and head";
   return TypeSwitch<Operation *, LogicalResult>(op)
       .Case<hsa::LoadOp, hsa::ChunkOp, hsa::AtOp, hsa::QueryPositionsOp,
-            hsa::KeyPositionsOp, hsa::ChunkIndexOp, hsa::ChunkEndOp,
-            hsa::BroadcastOp, hsa::IdentityOp, hsa::DotOp, hsa::FoldOp,
-            hsa::SoftmaxOp, hsa::OnlineSoftmaxOp, hsa::PushOp, hsa::ValueOp,
-            hsa::LseOp, hsa::AddOp, hsa::DetachOp, hsa::MaskOp>(
-          [&](auto typed) { return emitOp(typed); })
+            hsa::BlockPositionOp, hsa::KeyPositionsOp, hsa::ChunkIndexOp,
+            hsa::ChunkEndOp, hsa::BroadcastOp, hsa::IdentityOp, hsa::DotOp,
+            hsa::FoldOp, hsa::SoftmaxOp, hsa::OnlineSoftmaxOp, hsa::PushOp,
+            hsa::ValueOp, hsa::LseOp, hsa::AddOp, hsa::DetachOp, hsa::MaskOp,
+            hsa::SameOp>([&](auto typed) { return emitOp(typed); })
       .Case<hsa::SelectedOp, hsa::WindowOp, hsa::OwnOp, hsa::FirstOp,
             hsa::EveryOp, hsa::ZerosOp>([](auto) { return success(); })
       .Case([&](arith::ConstantOp constant) { return emitConstant(constant); })
@@ -146,9 +146,13 @@ LogicalResult BodyEmitter::emitFloorDiv(Operation *op) {
   Tiles dividends = getTiles(op->getOperand(0));
   Tiles divisors = getTiles(op->getOperand(1)), tiles;
   size_t count = std::max(dividends.size(), divisors.size());
-  for (size_t part = 0; part < count; ++part)
-    tiles.push_back(ramify::emitFloorDiv(b, takePart(dividends, part),
-                                         takePart(divisors, part)));
+  for (size_t part = 0; part < count; ++part) {
+    Value x = takePart(dividends, part), y = takePart(divisors, part);
+    // One of them may be a number of each query block, in rows.
+    if (x.getType() != y.getType())
+      x = b.splat(x, {shape.rows}), y = b.splat(y, {shape.rows});
+    tiles.push_back(ramify::emitFloorDiv(b, x, y));
+  }
   set(op->getResult(0), tiles);
   return success();
 }

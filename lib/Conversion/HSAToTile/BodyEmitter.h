@@ -64,6 +64,13 @@ struct Rows {
   /// Where the queries stand among the keys: an i32 that all rows share or a
   /// vector, and its bounds over the program's rows. Null if nobody asks.
   mlir::Value time, firstTime, lastTime;
+  /// Where the first query of the block stands, padding or not; an i32, or a
+  /// vector in a tile of several query blocks. Null if nobody asks.
+  mlir::Value blockTime;
+  /// The number of the query that stands for each row's block where a value is
+  /// one for the block, an i32 or a vector; null: the first. It is right where
+  /// `mask` holds.
+  std::function<mlir::Value(mlir::Value mask)> leader;
 };
 
 /// The visit of one chunk, or of one tile of it; or of several chunks, each of
@@ -200,6 +207,9 @@ public:
   /// Whether masking would change nothing: the value is zero there already.
   bool isZeroAtInvalidKeys(mlir::Value value) const;
 
+  /// Of the rows where `mask` holds, those that stand for their blocks.
+  mlir::Value areLeaders(mlir::Value mask) const;
+
   TileBuilder &b;
   hsa::ProgramOp program;
   const TileShape &shape;
@@ -232,6 +242,7 @@ private:
   mlir::LogicalResult emitOp(hsa::AtOp op);
   mlir::Value emitWeight(hsa::AtOp op, unsigned part);
   mlir::LogicalResult emitOp(hsa::QueryPositionsOp op);
+  mlir::LogicalResult emitOp(hsa::BlockPositionOp op);
   mlir::LogicalResult emitOp(hsa::KeyPositionsOp op);
   mlir::LogicalResult emitOp(hsa::ChunkIndexOp op);
   mlir::LogicalResult emitOp(hsa::ChunkEndOp op);
@@ -252,6 +263,7 @@ private:
   mlir::Value maskDim(mlir::Value value, mlir::Value tile, double neutral);
 
   // EmitRows.cpp
+  mlir::LogicalResult emitOp(hsa::SameOp op);
   /// Which of a type's rows `op` sums over: of none that are several, of all,
   /// or of some that are not told apart in a tile.
   enum class RowSum { None, All, Mixed };

@@ -153,7 +153,7 @@ LogicalResult VisitOps::need(Operation *inner) {
 /// such axis.
 void VisitOps::sortOut(Operation *inner) {
   bool varies =
-      isa<hsa::AtOp, hsa::QueryPositionsOp>(inner) ||
+      isa<hsa::AtOp, hsa::QueryPositionsOp, hsa::BlockPositionOp>(inner) ||
       llvm::any_of(inner->getOperands(),
                    [&](Value value) { return varying.contains(value); }) ||
       llvm::any_of(inner->getResultTypes(), hasRows);
@@ -203,6 +203,7 @@ private:
   void emitOwner();
   LogicalResult emitItemWalk(VisitOps &ops);
   LogicalResult emitTile(VisitOps &ops, Value at);
+  Value getOnlyBlock(Value at);
   void emitRows(Value at);
   FailureOr<Tiles> emitBody(VisitOps &ops);
   void findCarried();
@@ -313,6 +314,15 @@ void VisitKernel::emitOwner() {
   own.key = b.mul(b.sub(own.number, entries.chunk), b.i32(keys));
 }
 
+/// The block of a tile of one entry, an index.
+Value VisitKernel::getOnlyBlock(Value at) {
+  SmallVector<Value> indices(place.region);
+  indices.push_back(b.toIndex(at));
+  Value entry = b.create<memref::LoadOp>(arrays[2], indices);
+  Value localRow = unpackEntry(b, entry, slotBits).row;
+  return b.toIndex(b.add(localRow, window.firstRow));
+}
+
 /// The rows of the tile whose first entry is `at`, an i32.
 void VisitKernel::emitRows(Value at) {
   Rows &rows = emitter.rows;
@@ -352,11 +362,13 @@ void VisitKernel::emitRows(Value at) {
   }
   if (!places)
     return;
-  rows.time = places->at(rows.query, rows.inside);
+  places->place(rows, parameters, shape);
+  if (parameters.asksForBlocks() && shape.entries == 1)
+    rows.blockTime = places->ofBlock(getOnlyBlock(at), shape);
   // Padding rows visit nothing.
   if (places->havePadding())
-    rows.inside =
-        b.both(rows.inside, b.compare(Predicate::sge, rows.time, b.i32(0)));
+    rows.inside = b.both(rows.inside,
+                         places->areThere(rows.query, rows.time, rows.inside));
 }
 
 FailureOr<Tiles> VisitKernel::emitBody(VisitOps &ops) {

@@ -197,6 +197,11 @@ LogicalResult BodyEmitter::emitOp(hsa::QueryPositionsOp op) {
   return success();
 }
 
+LogicalResult BodyEmitter::emitOp(hsa::BlockPositionOp op) {
+  set(op, {rows.blockTime});
+  return success();
+}
+
 LogicalResult BodyEmitter::emitOp(hsa::KeyPositionsOp op) {
   set(op, chunk->keys);
   return success();

@@ -99,14 +99,21 @@ Value BodyEmitter::getOnce(Type type) {
   if (!hasAxis(type, Axis::Head) && shape.heads > 1)
     mask = both(b, mask,
                 b.compare(Predicate::eq, rows.head, b.toI32(rows.firstHead)));
-  if (!hasAxis(type, Axis::Pos) && shape.positions > 1) {
-    Value block = rows.block;
-    if (!isa<RankedTensorType>(block.getType()))
-      block = b.toI32(block);
-    Value first = b.mul(block, b.i32(shape.positions));
-    mask = both(b, mask, b.compare(Predicate::eq, rows.query, first));
-  }
+  if (!hasAxis(type, Axis::Pos) && shape.positions > 1)
+    mask = areLeaders(mask);
   return mask;
+}
+
+Value BodyEmitter::areLeaders(Value mask) const {
+  Value leader;
+  if (rows.leader) {
+    leader = rows.leader(mask);
+  } else {
+    bool isVector = isa<RankedTensorType>(rows.block.getType());
+    Value block = isVector ? rows.block : b.toI32(rows.block);
+    leader = b.mul(block, b.i32(shape.positions));
+  }
+  return both(b, mask, b.compare(Predicate::eq, rows.query, leader));
 }
 
 /// What the value is before a sum over rows that was left to memory.

@@ -89,6 +89,13 @@ LogicalResult BodyEmitter::checkRowSum(Operation *op, Type type,
   bool inSums = endsInSums(op->getResult(0));
   if (sum == RowSum::None || inSums)
     return success();
+  if (sum == RowSum::Mixed && over.contains(Axis::Pos) && shape.positions > 1)
+    return op->emitError()
+           << "no gradient is known here of what the " << shape.positions
+           << " positions of a query block share, such as an "
+              "rl.Query[\"block\"], and each of them uses: pass it as an "
+              "rl.Query with a row for each position, or make it a constant by "
+              "rl.detach(...)";
   if (sum == RowSum::Mixed)
     return op->emitOpError() << "sums some rows of " << type
                              << " and keeps others, which this schedule can "
@@ -104,6 +111,19 @@ static Value toScalar(TileBuilder &b, Value tile) {
   if (!type || type.getRank())
     return tile;
   return b.create<tensor::ExtractOp>(tile, ValueRange());
+}
+
+/// Any row tells it. Where a tile has several query blocks it stays a number of
+/// each row.
+LogicalResult BodyEmitter::emitOp(hsa::SameOp op) {
+  Value tile = get(op.getInput());
+  if (!hsa::isNamedTensor(op.getType()) && shape.entries == 1) {
+    constexpr hsa::Monoid max = hsa::Monoid::Max;
+    Value any = maskInside(tile, getNeutral(max));
+    tile = toScalar(b, b.reduce(getCombine(max), any, 0));
+  }
+  set(op, {tile});
+  return success();
 }
 
 /// Down the rows of a vector or a tile whose named type is `type`; the result

@@ -182,7 +182,8 @@ static hsa::ProgramOp getCallee(hsa::LaunchOp launch) {
 static bool needsStart(hsa::ProgramOp program) {
   return program
       .walk([](Operation *op) {
-        bool asks = isa<hsa::QueryPositionsOp, hsa::WindowOp, hsa::OwnOp>(op);
+        bool asks = isa<hsa::QueryPositionsOp, hsa::BlockPositionOp,
+                        hsa::WindowOp, hsa::OwnOp>(op);
         if (auto launch = dyn_cast<hsa::LaunchOp>(op))
           asks = needsStart(getCallee(launch));
         return asks ? WalkResult::interrupt() : WalkResult::advance();
@@ -194,6 +195,7 @@ Parameters::Parameters(hsa::ProgramOp program) : program(program) {
   for (BlockArgument argument : program.getBody().getArguments())
     addParameter(argument);
   asksPositions = needsStart(program);
+  program.walk([&](hsa::BlockPositionOp) { asksBlocks = true; });
   auto keys = numKeys ? cast<hsa::NumKeysType>(numKeys.getType()) : nullptr;
   if (asksPositions && !places && !(keys && keys.getFromEnd()))
     addStart();

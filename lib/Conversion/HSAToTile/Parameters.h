@@ -58,6 +58,9 @@ public:
   /// Whether some operation asks where the queries stand.
   bool asksForPositions() const { return asksPositions; }
 
+  /// Whether some operation asks where blocks of several queries stand.
+  bool asksForBlocks() const { return asksBlocks; }
+
   /// The query parameter, of all positions; null if there is none.
   mlir::BlockArgument getQuery() const { return query; }
 
@@ -75,7 +78,7 @@ private:
   llvm::SmallVector<mlir::Type> types, results;
   llvm::SmallVector<mlir::Attribute> attributes;
   mlir::BlockArgument query, numKeys, places;
-  bool asksPositions = false;
+  bool asksPositions = false, asksBlocks = false;
   int64_t start = -1;
 };
 

@@ -69,15 +69,14 @@ static void emitPlaces(TileBuilder &b, const TileShape &shape, Rows &rows,
   rows.inside = b.both(rows.inside, present);
 }
 
-/// Where the rows stand among the keys.
+/// The bounds of where the rows stand among the keys.
 static void emitTimes(TileBuilder &b, const TileShape &shape, Rows &rows,
                       Value rowBlock, Value queries,
                       const QueryPlaces &places) {
   if (shape.hasOnePosition()) {
-    rows.time = rows.firstTime = rows.lastTime = places.at(rows.block);
+    rows.firstTime = rows.lastTime = rows.time;
     return;
   }
-  rows.time = places.at(rows.query, rows.inside);
   Value first = b.i32(0), last = b.i32(shape.positions - 1);
   if (shape.rowBlocks > 1) {
     Value row = b.mul(b.toI32(rowBlock), b.i32(shape.rows));
@@ -91,8 +90,9 @@ static void emitTimes(TileBuilder &b, const TileShape &shape, Rows &rows,
 }
 
 /// Padding rows are read as zeros.
-static void emitPadding(TileBuilder &b, const TileShape &shape, Rows &rows) {
-  Value there = b.compare(Predicate::sge, rows.time, b.i32(0));
+static void emitPadding(TileBuilder &b, const TileShape &shape, Rows &rows,
+                        const QueryPlaces &places) {
+  Value there = places.areThere(rows.query, rows.time, rows.inside);
   rows.padding = b.invert(there);
   rows.inside = b.both(rows.inside, b.splat(there, {shape.rows}));
 }
@@ -124,9 +124,10 @@ void ramify::emitQueryRows(BodyEmitter &emitter, const Parameters &parameters,
   if (!parameters.asksForPositions() && !parameters.hasPadding())
     return;
   QueryPlaces places(emitter, parameters, kernel, rows.batch, queries);
+  places.place(rows, parameters, shape);
   emitTimes(b, shape, rows, rowBlock, queries, places);
   if (places.havePadding())
-    emitPadding(b, shape, rows);
+    emitPadding(b, shape, rows, places);
 }
 
 //===----------------------------------------------------------------------===//

@@ -29,6 +29,10 @@ QueryPlaces::QueryPlaces(BodyEmitter &emitter, const Parameters &parameters,
   if (emitter.program.getBlockAttr())
     block = emitter.program.getBlockSize();
   auto memory = [&](Value value) { return emitter.get(value); };
+  positions = queries;
+  if (block > 1)
+    positions = b.toI32(
+        b.create<memref::DimOp>(memory(parameters.getQuery()), b.index(1)));
   if (BlockArgument places = parameters.getPlaces()) {
     if (auto type = dyn_cast<hsa::QPositionsType>(places.getType())) {
       table = memory(places);
@@ -42,10 +46,7 @@ QueryPlaces::QueryPlaces(BodyEmitter &emitter, const Parameters &parameters,
   } else {
     PartitionSize size = getPartitionSize(
         b, emitter.program, getFirstPartition(emitter.program), memory, batch);
-    if (block > 1) // the default is that of all positions
-      queries = b.toI32(
-          b.create<memref::DimOp>(memory(parameters.getQuery()), b.index(1)));
-    start = b.sub(size.keys, queries);
+    start = b.sub(size.keys, positions); // the default is that of all
   }
 }
 
@@ -54,18 +55,80 @@ Value QueryPlaces::getPosition(Value query) const {
   return block == 1 ? number : b.mul(number, b.i32(block));
 }
 
-Value QueryPlaces::at(Value query, Value mask) const {
-  auto vector = dyn_cast<RankedTensorType>(query.getType());
-  query = getPosition(query);
+Value QueryPlaces::atPosition(Value position, Value mask) const {
   if (!table)
-    return b.add(query, start);
+    return b.add(position, start);
+  auto vector = dyn_cast<RankedTensorType>(position.getType());
   SmallVector<Value> indices;
   if (row)
     indices.push_back(row);
-  indices.push_back(vector ? query : b.toIndex(query));
+  indices.push_back(vector ? position : b.toIndex(position));
   if (!vector)
     return b.create<memref::LoadOp>(table, indices);
   return b.create<tile::LookupOp>(vector, table, indices, mask);
+}
+
+Value QueryPlaces::at(Value query, Value mask) const {
+  return atPosition(getPosition(query), mask);
+}
+
+void QueryPlaces::place(Rows &rows, const Parameters &parameters,
+                        const TileShape &shape) const {
+  rows.time = at(rows.query, rows.inside);
+  if (parameters.asksForBlocks())
+    rows.blockTime = ofBlock(rows.block, shape, rows.inside);
+  if (havePadding() && !shape.hasOnePosition())
+    rows.leader = [places = *this, number = rows.block, &shape](Value mask) {
+      return places.getLeader(number, shape, mask);
+    };
+}
+
+//===----------------------------------------------------------------------===//
+// Blocks of several queries
+//===----------------------------------------------------------------------===//
+
+/// The number of the first query of a block.
+static Value getFirst(TileBuilder &b, Value block, const TileShape &shape) {
+  Value number = block.getType().isIndex() ? b.toI32(block) : block;
+  return b.mul(number, b.i32(shape.positions));
+}
+
+Value QueryPlaces::ofBlock(Value number, const TileShape &shape,
+                           Value mask) const {
+  return atPosition(getFirst(b, number, shape), mask);
+}
+
+/// From the last to the first, so that the first one found stays.
+Value QueryPlaces::findThere(Value first, int64_t count, Value mask) const {
+  auto loop = b.create<scf::ForOp>(b.index(0), b.index(count), b.index(1),
+                                   ValueRange{first});
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  Value found = loop.getRegionIterArg(0);
+  Value offset = b.sub(b.i32(count - 1), b.toI32(loop.getInductionVar()));
+  Value position = b.add(first, offset);
+  Value exists = b.compare(arith::CmpIPredicate::slt, position, positions);
+  // A single number is never masked: it is read where it is harmless.
+  bool isVector = isa<RankedTensorType>(first.getType());
+  Value place = isVector ? atPosition(position, b.both(mask, exists))
+                         : atPosition(b.choose(exists, position, first), {});
+  Value there = b.compare(arith::CmpIPredicate::sge, place, b.i32(0));
+  b.create<scf::YieldOp>(b.choose(b.both(exists, there), position, found));
+  return loop.getResult(0);
+}
+
+Value QueryPlaces::getLeader(Value number, const TileShape &shape,
+                             Value mask) const {
+  Value first = getFirst(b, number, shape);
+  return table ? findThere(first, shape.positions, mask) : first;
+}
+
+Value QueryPlaces::areThere(Value query, Value place, Value mask) const {
+  if (block > 1) {
+    Value first = getPosition(query);
+    place = atPosition(findThere(first, block, mask), mask);
+  }
+  return b.compare(arith::CmpIPredicate::sge, place, b.i32(0));
 }
 
 std::pair<Value, Value> QueryPlaces::between(Value first, Value last) const {

@@ -98,10 +98,13 @@ void ramify::emitResults(BodyEmitter &emitter, tile::KernelOp kernel,
     if (element != getElementTypeOrSelf(tile))
       tile =
           b.create<arith::TruncFOp>(withElement(tile.getType(), element), tile);
-    // All positions of a block have what they share.
-    Value row = hasAxis(result.getType(), Axis::Pos) ? rows.query : rows.block;
+    // What the positions of a block share is written by one of them.
+    bool isShared = !hasAxis(result.getType(), Axis::Pos) &&
+                    !emitter.shape.hasOnePosition();
     b.create<tile::ScatterOp>(
-        tile, target, ValueRange{rows.batch, row, rows.head}, rows.stored);
+        tile, target,
+        ValueRange{rows.batch, isShared ? rows.block : rows.query, rows.head},
+        isShared ? emitter.areLeaders(rows.stored) : rows.stored);
   }
   b.create<tile::EndOp>();
 }

@@ -154,14 +154,17 @@ static bool isOfRows(Type type) {
 }
 
 /// What a program returns for a value: of slots, a row for each query block. A
-/// number for all heads is one for each.
+/// number for all heads, or for all positions of a block, is one for each.
 static Type getResultType(hsa::ProgramOp program, Value value) {
   Type type = value.getType();
   int64_t positions = program.getAxisSize(Axis::Pos);
-  if (isOfRows(type) && !hasAxis(type, Axis::Head)) {
+  if (isOfRows(type)) {
     SmallVector<hsa::SizedAxis> axes = hsa::getSizedAxes(type);
-    axes.push_back(
-        {Axis::Head, std::max<int64_t>(program.getAxisSize(Axis::Head), 1)});
+    if (!hasAxis(type, Axis::Head))
+      axes.push_back(
+          {Axis::Head, std::max<int64_t>(program.getAxisSize(Axis::Head), 1)});
+    if (!hasAxis(type, Axis::Pos) && positions <= 1)
+      axes.push_back({Axis::Pos, 1});
     return hsa::getNamedType(axes, getElementTypeOrSelf(type));
   }
   if (!hasAxis(type, Axis::Slot) || hasAxis(type, Axis::Pos) || positions > 1)
@@ -215,6 +218,16 @@ FailureOr<Type> StageProgram::getRole(Value value) {
     return emitError(value.getLoc())
            << "an online softmax is added to before and after a selection that "
               "follows from it: make another one behind the selection";
+  // What visits make of a query is its own, though it may lack the axis pos; a
+  // walk over chunks has several queries, and would not tell them apart.
+  bool isOfQuery = stages->of(value) % 2 == 1 && stage % 2 == 0;
+  if (isOfQuery && isOfRows(value.getType()) &&
+      !hasAxis(value.getType(), Axis::Pos))
+    return emitError(value.getLoc())
+           << "no gradient is known of a number that all queries, or all "
+              "positions of a query block, share where it is made of all "
+              "chunks and used where chunks are visited: rl.detach(...) makes "
+              "it a constant, or let a function of its own compute it";
   if (isOfRows(value.getType()))
     return getRoleOfRows(value);
   auto type = dyn_cast<RankedTensorType>(value.getType());
@@ -318,10 +331,8 @@ void StageProgram::mapCrossing(OpBuilder &b) {
     if (isOfRows(type)) {
       Type rows = getResultType(whole, input);
       Value loaded = b.create<hsa::LoadOp>(loc, rows, argument);
-      if (rows != type) // all heads have the same
-        loaded = b.create<hsa::FoldOp>(
-            loc, type, hsa::Monoid::Max, loaded,
-            hsa::AxesAttr::get(b.getContext(), {Axis::Head}), Value());
+      if (rows != type)
+        loaded = b.create<hsa::SameOp>(loc, type, loaded);
       mapping.map(input, loaded);
       continue;
     }

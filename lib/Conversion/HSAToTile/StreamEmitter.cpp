@@ -6,6 +6,7 @@
 #include "StreamReductions.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -186,7 +187,9 @@ FailureOr<Value> StreamEmitter::emit(Operation *op, StreamHead head) {
             hsa::TakeOp, hsa::PutOp>(
           [&](auto typed) { return emitOp(typed, head); })
       .Case([&](hsa::ChunkInfoOp info) { return emitOp(info); })
-      .Case([&](hsa::QueryPositionsOp) -> Result { return body.rows.time; })
+      .Case<hsa::QueryPositionsOp, hsa::BlockPositionOp>(
+          [&](auto) -> Result { return body.rows.time; })
+      .Case([&](hsa::SameOp same) { return emitOp(same, head); })
       .Case([&](hsa::IdentityOp identity) -> Result {
         return b.full(getTile(identity.getType()),
                       getNeutral(identity.getMonoid()));
@@ -248,6 +251,25 @@ FailureOr<Value> StreamEmitter::emitElementwise(Operation *op,
   Operation *copy = b.clone(*op, mapping);
   copy->getResult(0).setType(type);
   return copy->getResult(0);
+}
+
+/// Any head tells it, and any query that is there where all queries share it;
+/// 0 where there is none.
+FailureOr<Value> StreamEmitter::emitOp(hsa::SameOp op, StreamHead head) {
+  bool ofHead = hasAxis(op.getType(), Axis::Head);
+  Result input = get(op.getInput(), ofHead ? head : StreamHead{0});
+  if (failed(input) || hasAxis(op.getType(), Axis::Pos))
+    return input;
+  Type type = (*input).getType();
+  auto reduce = [&](Value there, Value other) -> Value {
+    Value all = b.choose(body.rows.inside, there, other);
+    Value most = b.reduce(tile::Combine::Max, all, 0);
+    return b.create<tensor::ExtractOp>(most, ValueRange());
+  };
+  Value any = reduce(*input, b.negInf(type));
+  Value some = reduce(b.full(type, 1), b.full(type, 0));
+  Value zero = b.full(any.getType(), 0);
+  return b.choose(b.equals(some, 0), zero, any);
 }
 
 //===----------------------------------------------------------------------===//

@@ -124,6 +124,7 @@ private:
   Result emit(mlir::Operation *op, StreamHead head);
   Result emitElementwise(mlir::Operation *op, StreamHead head);
   Result emitOp(hsa::BroadcastOp op, StreamHead head);
+  Result emitOp(hsa::SameOp op, StreamHead head);
   mlir::Value headIndex(StreamHead head);
 
   // EmitStream.cpp

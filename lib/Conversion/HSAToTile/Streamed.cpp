@@ -66,12 +66,12 @@ static void emitRows(BodyEmitter &emitter, const StreamShape &shape,
   if (!parameters.asksForPositions() && !parameters.hasPadding())
     return;
   QueryPlaces places(emitter, parameters, kernel, rows.batch, queries);
-  rows.time = places.at(rows.query, rows.inside);
+  places.place(rows, parameters, emitter.shape);
   Value last =
       b.min(b.add(first, b.i32(shape.blocks - 1)), b.sub(queries, b.i32(1)));
   std::tie(rows.firstTime, rows.lastTime) = places.between(first, last);
   if (places.havePadding()) {
-    Value there = b.compare(Predicate::sge, rows.time, b.i32(0));
+    Value there = places.areThere(rows.query, rows.time, rows.inside);
     rows.padding = b.invert(there);
     rows.inside = b.both(rows.inside, there);
   }
@@ -320,13 +320,33 @@ static void fitLists(hsa::ProgramOp program, const TileLimits &limits,
   });
 }
 
+/// Positions of a block walk as one: says what differs between them.
+static LogicalResult refusePositions(hsa::ProgramOp program,
+                                     int64_t positions) {
+  Operation *first = nullptr, *ofChunks = nullptr;
+  program.walk([&](Operation *op) {
+    for (Type type : op->getResultTypes()) {
+      if (!hasAxis(type, Axis::Pos) || isa<arith::ConstantOp>(op))
+        continue;
+      first = first ? first : op;
+      if (hasAxis(type, Axis::Chunk) || hasAxis(type, Axis::Slot))
+        ofChunks = ofChunks ? ofChunks : op;
+    }
+  });
+  Operation *op = ofChunks ? ofChunks : first ? first : program.getOperation();
+  return op->emitError()
+         << "what is made of all chunks, or of slots, is one for the "
+         << positions << " positions of a query block (q_block=" << positions
+         << "), but this differs between them: score chunks by an "
+            "rl.Query[\"block\"], and use what differs where slots are "
+            "visited, as in `weights[slot] * gate`";
+}
+
 static FailureOr<StreamShape> chooseShape(hsa::ProgramOp program,
                                           const TileLimits &limits) {
   int64_t positions = program.getAxisSize(Axis::Pos);
   if (positions > 1)
-    return program.emitOpError()
-           << "has blocks of " << positions
-           << " positions; streams are walked over for one position each";
+    return refusePositions(program, positions);
   StreamShape shape;
   shape.rows = limits.streamRows;
   shape.blocks = limits.streamBlocks ? limits.streamBlocks : shape.rows;

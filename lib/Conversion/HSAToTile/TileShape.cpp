@@ -103,10 +103,31 @@ int64_t TileShape::getMostRows(int64_t keys, int64_t tiles) const {
   return std::gcd(std::min(most, total), keys);
 }
 
+/// Whether numbers that differ between blocks only, as their places do, are
+/// repeated to tiles without rows, along keys say: those are of one block.
+static bool repeatsPlacesOfBlocks(hsa::ProgramOp program) {
+  llvm::DenseSet<Value> ofBlocks;
+  WalkResult result = program.walk<WalkOrder::PreOrder>([&](Operation *op) {
+    bool follows = llvm::any_of(op->getOperands(), [&](Value operand) {
+      return ofBlocks.contains(operand);
+    });
+    if (!isa<hsa::BlockPositionOp>(op) && !follows)
+      return WalkResult::advance();
+    for (Value value : op->getResults())
+      if (!hasRows(value.getType()))
+        ofBlocks.insert(value);
+    bool isRepeated =
+        isa<hsa::BroadcastOp>(op) && !hasRows(op->getResult(0).getType());
+    return isRepeated ? WalkResult::interrupt() : WalkResult::advance();
+  });
+  return result.wasInterrupted();
+}
+
 TileShape TileShape::ofChunk(hsa::ProgramOp program, const TileLimits &limits) {
   TileShape shape(program, limits, Gradients::Owned);
   int64_t ofEntry = shape.positions * shape.heads;
-  shape.entries = std::max<int64_t>(shape.limits.chunkRows / ofEntry, 1);
+  if (!repeatsPlacesOfBlocks(program))
+    shape.entries = std::max<int64_t>(shape.limits.chunkRows / ofEntry, 1);
   if (shape.entries > 1)
     shape.rows = alignTo(shape.entries * ofEntry, limits.rowsMultiple);
   return shape;

@@ -195,14 +195,14 @@ void UnionSchedule::emitTimes(tile::KernelOp kernel, Value firstBlock,
   TileBuilder &inner = emitter->b;
   Rows &rows = emitter->rows;
   QueryPlaces places(*emitter, parameters, kernel, rows.batch, queries);
-  rows.time = places.at(rows.query, rows.inside);
+  places.place(rows, parameters, shape);
   Value first = inner.mul(firstBlock, inner.i32(shape.positions));
   Value last = inner.add(first, inner.i32(shape.entries * shape.positions - 1));
   last = inner.min(last, inner.sub(queries, inner.i32(1)));
   std::tie(rows.firstTime, rows.lastTime) = places.between(first, last);
   if (!places.havePadding())
     return;
-  Value there = inner.compare(Predicate::sge, rows.time, inner.i32(0));
+  Value there = places.areThere(rows.query, rows.time, rows.inside);
   rows.padding = inner.invert(there);
   rows.inside = inner.both(rows.inside, there);
 }

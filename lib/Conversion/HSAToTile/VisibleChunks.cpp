@@ -28,8 +28,8 @@ static bool isPlaceOfChunk(Value value) {
 }
 
 static bool isPosition(Value value) {
-  return skipBroadcasts(value).getDefiningOp<hsa::QueryPositionsOp>() !=
-         nullptr;
+  return isa_and_nonnull<hsa::QueryPositionsOp, hsa::BlockPositionOp>(
+      skipBroadcasts(value).getDefiningOp());
 }
 
 /// Whether `condition` is false for each chunk that starts behind the query.

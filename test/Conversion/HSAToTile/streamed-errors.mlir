@@ -38,12 +38,12 @@ hsa.program @outside(%r: !hsa.query<f32, pos = 1, head = 1, dim = 16>,
 
 // -----
 
-// expected-error @below {{has blocks of 4 positions; streams are walked over for one position each}}
 hsa.program @positions(%r: !hsa.query<f32, pos = 4, head = 1, dim = 16>,
                        %landmarks: !hsa.landmarks<"kv", f32, heads = kv, key = 64, dim = 16>)
     -> tensor<4x8xi32, #hsa.axes<pos, slot>> attributes {group = 1 : i64} {
   %q = hsa.load %r : !hsa.query<f32, pos = 4, head = 1, dim = 16> -> tensor<4x1x16xf32, #hsa.axes<pos, head, dim>>
   %l = hsa.stream %landmarks : !hsa.landmarks<"kv", f32, heads = kv, key = 64, dim = 16> -> tensor<?x16xf32, #hsa.axes<chunk, dim>>
+  // expected-error @below {{one for the 4 positions of a query block (q_block=4), but this differs between them}}
   %d = hsa.dot %q, %l over dim : tensor<4x1x16xf32, #hsa.axes<pos, head, dim>>, tensor<?x16xf32, #hsa.axes<chunk, dim>>
       -> tensor<4x1x?xf32, #hsa.axes<pos, head, chunk>>
   %s = hsa.fold sum %d over head : tensor<4x1x?xf32, #hsa.axes<pos, head, chunk>> -> tensor<4x?xf32, #hsa.axes<pos, chunk>>

@@ -48,6 +48,8 @@ func.func @at(%slot: !hsa.slot<"picks">, %w: !hsa.weights<"picks", f32, heads = 
 func.func @positions(%c: !hsa.chunk_id<"kv">) {
   // CHECK: hsa.query_positions : tensor<1xi32, #pos>
   %0 = hsa.query_positions : tensor<1xi32, #hsa.axes<pos>>
+  // CHECK: hsa.block_position : i32
+  %block = hsa.block_position : i32
   // CHECK: hsa.key_positions %{{.*}} : !hsa.chunk_id<"kv"> -> tensor<64xi32, #key>
   %1 = hsa.key_positions %c : !hsa.chunk_id<"kv"> -> tensor<64xi32, #hsa.axes<key>>
   // CHECK: hsa.chunk_index %{{.*}} : !hsa.chunk_id<"kv">

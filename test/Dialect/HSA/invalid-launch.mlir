@@ -64,3 +64,13 @@ hsa.program @f(%q: !query) -> tensor<1x4xf32, #hsa.axes<pos, head>> attributes {
   %y = hsa.launch @inner(%q) : (!query) -> tensor<1x4xf32, #hsa.axes<pos, head>>
   hsa.return %y : tensor<1x4xf32, #hsa.axes<pos, head>>
 }
+
+// -----
+
+// same C1
+hsa.program @f(%q: !hsa.query<f32, pos = 1, head = 4, dim = 16>) attributes {group = 4 : i64} {
+  %x = hsa.load %q : !hsa.query<f32, pos = 1, head = 4, dim = 16> -> tensor<1x4x16xf32, #hsa.axes<pos, head, dim>>
+  // expected-error @below {{result is 'tensor<1xf32, #hsa.axes<pos>>', but 'tensor<1x16xf32, #hsa.axes<pos, dim>>' was expected}}
+  %y = hsa.same %x : tensor<1x4x16xf32, #hsa.axes<pos, head, dim>> -> tensor<1xf32, #hsa.axes<pos>>
+  hsa.return
+}

@@ -187,7 +187,7 @@ hsa.program @f(%x: f32) -> tensor<1x1xf32, #hsa.axes<pos, head>> attributes {gro
 
 // -----
 
-// A block of one position is a position. (C13)
+// program C13: a block of one position is a position.
 // expected-error @below {{block is 1, but at least 2 was expected}}
 hsa.program @f(%x: f32) attributes {block = 1, group = 1} {
   hsa.return
@@ -195,7 +195,7 @@ hsa.program @f(%x: f32) attributes {block = 1, group = 1} {
 
 // -----
 
-// Of a block there is one row, and not one for each position. (C4)
+// load C2: of a block there is one row, and not one for each position.
 hsa.program @f(%q: !hsa.query<f32, pos = 4, head = 1, dim = 16>, %r: !hsa.query<f32, pos = 1, head = 1, dim = 16>) attributes {group = 1} {
   // expected-error @below {{result is 'tensor<1x1x16xf32, #hsa.axes<pos, head, dim>>', but 'tensor<1x16xf32, #hsa.axes<head, dim>>' was expected}}
   %x = hsa.load %r : !hsa.query<f32, pos = 1, head = 1, dim = 16> -> tensor<1x1x16xf32, #hsa.axes<pos, head, dim>>

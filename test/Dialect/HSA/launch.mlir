@@ -30,3 +30,14 @@ hsa.program @whole(%q: !query) -> !q attributes {group = 4 : i64} {
   %y = hsa.launch @scale(%q, %n) : (!query, !rows) -> !q
   hsa.return %y : !q
 }
+
+// A number that was repeated along pos and head is one again.
+// CHECK-LABEL: hsa.program @once
+// CHECK:         hsa.same %{{.*}} : tensor<1x4xf32, #pos_head> -> f32
+// CHECK:         hsa.same %{{.*}} : tensor<1x4xf32, #pos_head> -> tensor<1xf32, #pos>
+hsa.program @once(%n: !hsa.array<f32, [pos = 1, head = 4], batch>) attributes {group = 4 : i64} {
+  %r = hsa.load %n : !hsa.array<f32, [pos = 1, head = 4], batch> -> !rows
+  %all = hsa.same %r : !rows -> f32
+  %heads = hsa.same %r : !rows -> tensor<1xf32, #hsa.axes<pos>>
+  hsa.return
+}

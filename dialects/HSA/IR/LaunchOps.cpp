@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//===- LaunchOp.cpp - Programs that run one after the other ---------------===//
+//===- LaunchOps.cpp - Programs that run one after the other --------------===//
 
-#include "dialects/HSA/IR/HSA.h"
+#include "dialects/HSA/IR/OpVerify.h"
 
 #include "mlir/IR/SymbolTable.h"
 
@@ -38,4 +38,15 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (callee.getResultTypes() != getOutputs().getTypes())
     return emitOpError("expected the results of ") << getCallee();
   return success();
+}
+
+LogicalResult SameOp::verify() {
+  SmallVector<SizedAxis> axes = getSizedAxes(getInput().getType());
+  SmallVector<SizedAxis> kept = getSizedAxes(getResult().getType());
+  llvm::erase_if(axes, [&](SizedAxis own) {
+    bool isRow = own.first == Axis::Pos || own.first == Axis::Head;
+    return isRow && !llvm::is_contained(kept, own);
+  });
+  return verifyType(*this, "result", getResult().getType(),
+                    getNamedType(axes, getElementTypeOrSelf(getInput())));
 }
