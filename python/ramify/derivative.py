@@ -38,7 +38,7 @@ DTYPES = {"f32": "float32", "bf16": "bfloat16", "f16": "float16", "i32": "int32"
 
 
 @dataclass(frozen=True)
-class Recorded:
+class ForwardRun:
     """What a backward run must know of the forward run that it follows.
 
     Parameters
@@ -87,7 +87,7 @@ class Derivative:
         self.wrt = wrt
         self._backward: dict[tuple[Any, ...], _runtime.Dispatcher] = {}
         self._forward: dict[tuple[str, ...], _runtime.Dispatcher] = {}
-        self._recorded: dict[_runtime.Executable, Recorded] = {}
+        self._forward_runs: dict[_runtime.Executable, ForwardRun] = {}
         _check_names(function, wrt)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -189,40 +189,38 @@ class Derivative:
     ) -> tuple[_runtime.Dispatcher, dict[str, Any]]:
         """The dispatcher of a backward run and its further arguments, all zeros where `blank`."""
         own = self.function
-        recorded = self._recorded_of(args, kwargs)
+        run = self._forward_run(args, kwargs)
         query = own.signature.query.name
         like: Any = {**dict(zip(own.signature.parameters, args, strict=False)), **kwargs}[query]
         if blank:
-            given = [None] * len(recorded.results)
-            saved = [
-                _zeros(like, recorded.shape(kind, like), kind.dtype) for kind in recorded.saved
-            ]
-        more, kinds = self._gradients(given, recorded, like)
-        for number, (array, kind) in enumerate(self._saved(saved, recorded.saved)):
+            given = [None] * len(run.results)
+            saved = [_zeros(like, run.shape(kind, like), kind.dtype) for kind in run.saved]
+        more, kinds = self._gradients(given, run, like)
+        for number, (array, kind) in enumerate(self._saved(saved, run.saved)):
             what = f"{own.signature.name}: backward: saved[{number}]"
-            _check(what, array, kind, recorded.shape(kind, like))
+            _check(what, array, kind, run.shape(kind, like))
             more[f"saved_{number}"], kinds[f"saved_{number}"] = array, kind
         return self._dispatcher(kinds, shared_names(own.signature, kwargs)), more
 
-    def _recorded_of(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Recorded:
+    def _forward_run(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> ForwardRun:
         """What the forward run of these arguments knows; its code is found without Python."""
         signature, forward = self.function.signature, self._forward_of(kwargs)
         executable = forward.prepare(*args, **kwargs)
-        if executable not in self._recorded:
+        if executable not in self._forward_runs:
             request = forward.describe(*args, **kwargs)
             lowered = known_program(signature, request)
             heads = request["sizes"]["HQ"], key_heads(signature, request["sizes"])
             block = request["keys"][block_key(signature)]
-            self._recorded[executable] = Recorded(
+            self._forward_runs[executable] = ForwardRun(
                 lowered.results, self._kept(lowered), heads, block
             )
-        return self._recorded[executable]
+        return self._forward_runs[executable]
 
     def _gradients(
-        self, given: Sequence[Any], recorded: Recorded, like: Any
+        self, given: Sequence[Any], run: ForwardRun, like: Any
     ) -> tuple[dict[str, Any], dict[str, Result]]:
         """Gradients of the results by name, zeros for those that are None, and their kinds."""
-        results = recorded.results
+        results = run.results
         name, count = self.function.signature.name, len(results)
         if len(given) != count:
             raise ArgumentError(
@@ -234,10 +232,10 @@ class Derivative:
             if result.dtype == "i32":
                 continue
             if d_out is None:
-                d_out = _zeros(like, recorded.shape(result, like), result.dtype)
+                d_out = _zeros(like, run.shape(result, like), result.dtype)
             else:
                 what = f"{name}: backward: d_outs[{number}]"
-                _check(what, d_out, result, recorded.shape(result, like))
+                _check(what, d_out, result, run.shape(result, like))
             named[f"d_{number}"], kinds[f"d_{number}"] = d_out, result
         return named, kinds
 
@@ -260,7 +258,7 @@ class Derivative:
         """What `forward` of these arguments saves, without running it, though its code is
         compiled: a result's number, or what is saved besides the results. Errors as in `forward`.
         """
-        return self._recorded_of(*self.function._reserved(args, kwargs)).kept
+        return self._forward_run(*self.function._reserved(args, kwargs)).kept
 
     def _kept(self, lowered: Lowered) -> tuple[Result | int, ...]:
         try:

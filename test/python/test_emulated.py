@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import test_block_selection as blocks
 import test_gradient_numerics as gradients
 import test_inverse_index as inverse
 import test_ops_gca as ops_gca
@@ -302,6 +303,33 @@ def test_ops(name: str, schedule: str, target: str) -> None:
         found = emulate_well(plan, ptx, {n: given[n] for n in names})
         for mine, right in zip(found, exact, strict=True):
             np.testing.assert_allclose(mine, right, rtol=0, atol=1e-5 * np.abs(right).max())
+
+
+# ---- blocks of queries, some of them padding ------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("schedule", "target"),
+    [
+        ("query_major", "sm_80"),
+        ("chunk_major", "sm_90a"),
+        ("union", "sm_80"),
+        ("split_kv", "sm_80"),
+    ],
+)
+@pytest.mark.parametrize("name", ["before_the_block", "fading", "of_all_chunks", "shared_by_all"])
+def test_blocks(name: str, schedule: str, target: str) -> None:
+    function: rf.JitFunction = getattr(blocks, name)
+    given: dict[str, Any] = blocks.arrays(function, 4, B=1, L=40, N=60)
+    given |= {**blocks.options(function, 4), "q_positions": blocks.padded(40)}
+    expected = blocks.listed(function(**given))
+    options = {"target": target, "schedule": schedule, "otherwise": "query_major"}
+    program = function.ir("hsa", **given, target=target)
+    plan, ptx = (_compiler.lower(program, last, options) for last in PLAN_PTX)
+    names = re.findall(r"^(?:array|scalar) (\w+)", plan, re.MULTILINE)
+    found = emulate_well(plan, ptx, {n: given[n] for n in names})
+    for mine, right in zip(found, expected, strict=True):
+        np.testing.assert_allclose(mine, right, rtol=0, atol=2e-5)
 
 
 # ---- that the emulator notices ---------------------------------------------------------

@@ -30,7 +30,7 @@ static constexpr int64_t kShort = 16;
 // Which lists
 //===----------------------------------------------------------------------===//
 
-static bool takesManyRegisters(TopKOp op) {
+static bool listsTakeManyRegisters(TopKOp op) {
   int64_t registers = 0;
   for (Value list : op.getResults())
     registers += Layout::of(list.getType())->numRegisters();
@@ -291,7 +291,7 @@ void ListKeeper::run() {
 static void keepLists(KernelOp kernel, int64_t sharedBytes) {
   SmallVector<TopKOp> wanted;
   kernel.walk([&](TopKOp op) {
-    if (takesManyRegisters(op) && isWalk(op))
+    if (listsTakeManyRegisters(op) && isWalk(op))
       wanted.push_back(op);
   });
   for (TopKOp op : wanted)
