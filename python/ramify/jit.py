@@ -61,8 +61,8 @@ class JitFunction(_runtime.Callable):
     - `num_keys=`: how many of the keys there are, all unless given: an int, or int32 `[B]` on the
       arrays' device, of which none is beyond N;
     - `validate=True`: wait for the device and report an index out of range;
-    - `deterministic=True`: the same bits from run to run; also by
-      `torch.use_deterministic_algorithms(True)`.
+    - `deterministic=True`: the same bits from run to run on one device, also of all gradients; also
+      by `torch.use_deterministic_algorithms(True)`.
 
     In place of indices a call takes a `ramify.Selection` of them, whose index others share.
 

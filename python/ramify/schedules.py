@@ -99,7 +99,7 @@ def choose(situation: Situation) -> Choice:
     them; on the CPU the cores share the keys of one block well enough. Gradients of keys and
     values are sums over all queries: programs that own a chunk, `chunk_major`, add each up at one
     place, in 0.25 to 0.5 of the time, while those of `query_major` add to memory at each visit and
-    cannot do so in the same order each time. On the CPU that is worth it unless the queries of a
+    take turns where the order is to be the same each time. On the CPU that is worth it unless the queries of a
     block share their visits.
 
     Everything else is `query_major`'s, which reads the chunks of each query block anew, needs no

@@ -147,6 +147,8 @@ class Memory:
     def mark_read(self, warp: Warp, words: Array, threads: Array) -> None:
         before = self.reader[words]
         again = (self.read_time[words] == warp.time) & (before != threads)
+        # What lanes of this warp read before its last barrier is ordered, as this read is.
+        again &= (before >> 5 != threads >> 5) | (self.read_sync[words] == warp.syncs)
         several = np.where(before >> 5 == threads >> 5, threads | 31, SEVERAL_WARPS)
         self.reader[words] = np.where(again, several, threads)
         # Lanes of this instruction that read the same word.

@@ -81,11 +81,6 @@ def weighs_what_it_computed(
 
 
 @rf.jit
-def shares(q: rl.Query, lm: rl.Landmarks):
-    return rl.dot(rl.softmax(rl.dot(q, lm), over="chunk"), lm, over="chunk")
-
-
-@rf.jit
 def only_picks(q: rl.Query, lm: rl.Landmarks):
     return rl.topk(rl.sum(rl.dot(q, lm), over="head"), 3)
 
@@ -139,21 +134,6 @@ def test_of_what(function: rf.JitFunction, message: str, line: str) -> None:
         with pytest.raises(G, match=message) as caught:
             ask(**given)
         assert line in str(caught.value) and "test_gradient_errors.py" in str(caught.value)
-
-
-def run_backward(function: rf.JitFunction, wrt: tuple[str, ...], **more: Any) -> Any:
-    given = {**arguments_of(function), **more}
-    derivative = function.derivative(wrt)
-    out, saved = derivative.forward(**given)
-    return derivative.backward(saved, np.ones_like(out), **given)
-
-
-def test_all_chunks_in_the_same_order() -> None:
-    with pytest.raises(G, match=r"gradient of lm is a sum .* in any order") as caught:
-        run_backward(shares, ("q", "lm"), deterministic=True)
-    assert "return rl.dot(rl.softmax" in str(caught.value)
-    (one,), (other,) = (run_backward(shares, ("q",), deterministic=True) for _ in range(2))
-    np.testing.assert_array_equal(one, other)
 
 
 def test_without_gradients_they_run() -> None:

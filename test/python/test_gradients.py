@@ -404,27 +404,6 @@ def test_the_same_bits_on_request(sizes: dict[str, Any], device: str) -> None:
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_the_same_bits_are_not_promised_for_sums_in_any_order(device: str) -> None:
-    """Of chunks that are not selected; of a number that all chunks have."""
-    given = put_all(random_arguments(alibi.signature), device) | SCALED
-    given |= {"chunk_size": 16, "deterministic": True}
-    own, shared = alibi.derivative("q"), alibi.derivative(("q", "k"))
-    out, saved = own.forward(**given)
-    first, again = (fetch(own.backward(saved, ones(out), **given))[0] for _ in range(2))
-    np.testing.assert_array_equal(first, again)
-    out, saved = shared.forward(**given)
-    with pytest.raises(rf.GradientError, match="gradient of k or v is a sum ") as caught:
-        shared.backward(saved, ones(out), **given)
-    assert "note: chunk_major: " in str(caught.value)
-    assert "visits no selected chunks" in str(caught.value)
-    given = put_all(random_arguments(biased.signature), device) | {"chunk_size": 16}
-    by_bias = biased.derivative("temperature")
-    out, saved = by_bias.forward(**given)
-    with pytest.raises(rf.GradientError, match="gradient of temperature is a sum to which several"):
-        by_bias.backward(saved, ones(out), **given, deterministic=True)
-
-
-@pytest.mark.parametrize("device", DEVICES)
 def test_the_same_bits_of_a_joint_softmax(device: str) -> None:
     given = put_all(random_arguments(joint.signature), device) | SCALED | {"chunk_size": 16}
     derivative = joint.derivative(("q", "k", "v"))

@@ -21,7 +21,6 @@ from test_gradient_numerics import assert_bounded, autograd, wide
 from test_gradients import biased, fetch, put_all
 
 import ramify as rf
-import ramify.language as rl
 from ramify import _compiler
 
 WRT = ("q", "k", "v", "weights")
@@ -119,26 +118,6 @@ def test_what_keys_and_chunks_have(batched: bool, device: str) -> None:
     found = fetch(same_gradients(derivative, given, d_out["d"]))
     for one, near in zip(found, free, strict=True):
         np.testing.assert_allclose(one, near, rtol=0, atol=1e-5 * np.abs(near).max())
-
-
-@rf.jit
-def by_position(
-    q: rl.Query, k: rl.Chunks, v: rl.Chunks, gate: rl.Tensor["pos"], indices: rl.ChunkIndices
-):
-    out = rl.zeros(q, v)
-    for _, c in rl.selected(indices):
-        out += rl.dot(rl.softmax(rl.dot(q, k[c]) * 0.2), v[c])
-    return gate * out
-
-
-def test_what_positions_have_for_all_heads() -> None:
-    """A query's heads have programs of their own, and no launch in which one waits for another."""
-    given = random_arguments(by_position.signature, batched=True) | {"chunk_size": 16}
-    derivative = by_position.derivative("gate")
-    out, saved = derivative.forward(**given)
-    derivative.backward(saved, np.ones_like(out), **given)
-    with pytest.raises(rf.GradientError, match="gradient of gate is a sum to which several"):
-        derivative.backward(saved, np.ones_like(out), **given, deterministic=True)
 
 
 # ---- by PTX ---------------------------------------------------------------------------

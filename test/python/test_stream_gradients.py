@@ -346,15 +346,6 @@ def test_chunks_that_nobody_sees_and_no_chunks(device: str) -> None:
         assert not dq.any() and not dlm.any() and dlm.shape == call["lm"].shape
 
 
-@pytest.mark.parametrize("sizes", ["a head each", "grouped"])
-def test_heads_that_share_a_number_add_in_any_order(sizes: str) -> None:
-    call = call_of(temperatures, arrays_of(temperatures, **SIZES[sizes]))
-    derivative = temperatures.derivative("t")
-    out, saved = derivative.forward(**call)
-    with pytest.raises(rf.GradientError, match="gradient of t is a sum to which several programs"):
-        derivative.backward(saved, np.ones_like(out), **call, deterministic=True)
-
-
 @pytest.mark.parametrize("device", DEVICES)
 def test_what_is_detached_has_none(device: str) -> None:
     call = put_all(call_of(detached, arrays_of(detached)), device)

@@ -190,7 +190,8 @@ def Tile_ReduceIntoOp : Tile_Op<"reduce_into", [AttrSizedOperandSegments,
       in this program's order.
 
     With a `run` of R, elements i and j of a vector are only at the same place if
-    i / R = j / R, and those of a run whose mask is true all are.
+    i / R = j / R, and those of a run whose mask is true all are. If it is said to
+    be `distinct`, no two rows or elements whose mask is true are at the same place.
 
     ```mlir
     tile.reduce_into sum %o into %out[%b, %tokens, %head] where %picked order free
@@ -207,7 +208,8 @@ def Tile_ReduceIntoOp : Tile_Op<"reduce_into", [AttrSizedOperandSegments,
   let arguments = (ins Tile_CombineAttr:$combine, AnyRankedTensor:$value,
                        AnyMemRef:$target, Variadic<Tile_Index>:$indices,
                        Optional<Tile_Mask>:$mask, Tile_OrderAttr:$order,
-                       DefaultValuedAttr<I64Attr, "0">:$run);
+                       DefaultValuedAttr<I64Attr, "0">:$run,
+                       UnitAttr:$distinct);
   let assemblyFormat = [{
     $combine $value `into` $target `[` $indices `]` (`where` $mask^)? `order` $order
     attr-dict `:` functional-type(operands, results)

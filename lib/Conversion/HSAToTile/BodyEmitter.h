@@ -215,8 +215,9 @@ public:
   const TileShape &shape;
   Rows rows;
   Chunk *chunk = nullptr; ///< the visit whose body is emitted
-  /// Sums over all blocks are added by one program after the other, always in
-  /// the same order; with `ownsChunk` also those of the visited chunk.
+  /// Sums over all blocks are added always in the same order: those that the
+  /// program owns, with `ownsChunk` also those of the visited chunk, at once,
+  /// and others in the order of slots.
   bool deterministic = false, ownsChunk = false;
   ChunkParts parts; ///< of an owner
 
@@ -280,12 +281,14 @@ private:
   mlir::LogicalResult emitProductOfRows(hsa::DotOp op, bool &done);
 
   // EmitGradients.cpp
-  mlir::LogicalResult checkOwned(mlir::Operation *op, mlir::Type role);
   mlir::LogicalResult emitOp(hsa::AddOp op);
   mlir::LogicalResult emitOp(hsa::DetachOp op);
   mlir::LogicalResult emitOp(hsa::MaskOp op);
+  tile::Order getOrder(mlir::Value memory) const;
   void addInto(mlir::Value memory, mlir::Value value, mlir::ValueRange indices,
-               mlir::Value mask, int64_t run = 0);
+               mlir::Value mask, int64_t run = 0, bool distinct = false);
+  void addRows(mlir::Value memory, mlir::Value tile, mlir::ValueRange indices,
+               mlir::Value mask);
   int64_t getWeightRun(hsa::Heads heads) const;
   void addScalar(mlir::Value memory, mlir::Value value,
                  mlir::ValueRange indices);
@@ -331,7 +334,8 @@ private:
   llvm::DenseMap<mlir::Value, Tiles> values;
   llvm::DenseSet<mlir::Value> loaded; ///< of these, besides parameters
   llvm::DenseMap<mlir::Value, mlir::Value> sums; ///< in memory
-  llvm::DenseMap<mlir::Value, Tiles> carried;    ///< in registers
+  llvm::DenseSet<mlir::Value> shared;         ///< of these, by several programs
+  llvm::DenseMap<mlir::Value, Tiles> carried; ///< in registers
 };
 
 /// A running softmax with another one: maximum (to base 2), sum and values

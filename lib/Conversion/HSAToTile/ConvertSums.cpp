@@ -11,9 +11,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Schedule.h"
+#include "SumCopies.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace ramify;
@@ -57,19 +58,16 @@ static SmallVector<Value> getCounts(TileBuilder &b, Value array,
   return counts;
 }
 
-static void emitConversion(TileBuilder &b, Value from, Value to) {
-  auto type = cast<MemRefType>(to.getType());
-  Pieces pieces(type);
-  Type element = type.getElementType();
-  if (!pieces.rank) {
-    Value sum = b.create<memref::LoadOp>(from, ValueRange());
-    if (element != sum.getType())
-      sum = b.create<arith::TruncFOp>(element, sum);
-    b.create<memref::StoreOp>(sum, to, ValueRange());
-    return;
-  }
+/// What a program has of an array.
+struct Piece {
+  SmallVector<Value> indices;
+  Value inside;          ///< null: a number alone
+  RankedTensorType type; ///< of f32
+};
+
+static Piece emitPiece(TileBuilder &b, Value array, const Pieces &pieces) {
   Value program = b.create<tile::ProgramIdOp>(tile::GridAxis::X);
-  SmallVector<Value> counts = getCounts(b, from, pieces);
+  SmallVector<Value> counts = getCounts(b, array, pieces);
   SmallVector<Value> indices(pieces.leading);
   for (int64_t axis = pieces.leading - 1; axis >= 0; --axis) {
     indices[axis] = b.create<arith::RemUIOp>(program, counts[axis]);
@@ -77,25 +75,44 @@ static void emitConversion(TileBuilder &b, Value from, Value to) {
   }
   Value first = b.mul(b.toI32(indices[pieces.axis]), b.i32(pieces.size));
   Value places = b.add(b.splat(first, {pieces.size}), b.iota(pieces.size));
-  Value end = b.toI32(getDim(b, from, pieces.axis));
+  Value end = b.toI32(getDim(b, array, pieces.axis));
   Value inside = b.compare(arith::CmpIPredicate::slt, places, end);
   indices[pieces.axis] = places;
   SmallVector<int64_t> shape = {pieces.size};
   if (pieces.columns)
     shape.push_back(pieces.columns);
-  auto wide = RankedTensorType::get(shape, b.getF32Type());
-  Value sums;
-  if (pieces.columns)
-    sums = b.create<tile::GatherOp>(wide, from, indices, inside);
-  else
-    sums = b.create<tile::LookupOp>(wide, from, indices, inside);
-  if (element != wide.getElementType())
-    sums = b.create<arith::TruncFOp>(withElement(wide, element), sums);
-  b.create<tile::ScatterOp>(sums, to, indices, inside);
+  return {indices, inside, RankedTensorType::get(shape, b.getF32Type())};
 }
 
-tile::KernelOp ramify::createConversion(TileBuilder &b, StringRef name,
-                                        Type from, Type to) {
+static Value load(TileBuilder &b, Value array, ValueRange indices,
+                  const Piece &piece) {
+  if (!piece.inside)
+    return b.create<memref::LoadOp>(array, indices);
+  if (piece.type.getRank() == 2)
+    return b.create<tile::GatherOp>(piece.type, array, indices, piece.inside);
+  return b.create<tile::LookupOp>(piece.type, array, indices, piece.inside);
+}
+
+static void store(TileBuilder &b, Value sums, Value array, const Piece &piece) {
+  Type element = cast<MemRefType>(array.getType()).getElementType();
+  if (element != getElementTypeOrSelf(sums))
+    sums =
+        b.create<arith::TruncFOp>(withElement(sums.getType(), element), sums);
+  if (!piece.inside)
+    b.create<memref::StoreOp>(sums, array, piece.indices);
+  else
+    b.create<tile::ScatterOp>(sums, array, piece.indices, piece.inside);
+}
+
+static void emitConversion(TileBuilder &b, Value from, Value to) {
+  Pieces pieces(cast<MemRefType>(to.getType()));
+  Piece piece = pieces.rank ? emitPiece(b, from, pieces) : Piece();
+  store(b, load(b, from, piece.indices, piece), to, piece);
+}
+
+static tile::KernelOp
+createKernelOf(TileBuilder &b, StringRef name, Type from, Type to,
+               function_ref<void(TileBuilder &, Value, Value)> emit) {
   auto named = [&](StringRef argument) -> Attribute {
     return b.getDictionaryAttr(
         b.getNamedAttr("ramify.name", b.getStringAttr(argument)));
@@ -108,9 +125,35 @@ tile::KernelOp ramify::createConversion(TileBuilder &b, StringRef name,
   Value result = body->addArgument(to, b.getLoc());
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(body);
-  emitConversion(b, sums, result);
+  emit(b, sums, result);
   b.create<tile::EndOp>();
   return kernel;
+}
+
+tile::KernelOp ramify::createConversion(TileBuilder &b, StringRef name,
+                                        Type from, Type to) {
+  return createKernelOf(b, name, from, to, emitConversion);
+}
+
+static void emitCopySums(TileBuilder &b, Value from, Value to) {
+  Pieces pieces(cast<MemRefType>(to.getType()));
+  Piece piece = pieces.rank ? emitPiece(b, to, pieces) : Piece();
+  auto loop = b.create<scf::ForOp>(b.index(0), getDim(b, from, 0), b.index(1),
+                                   load(b, to, piece.indices, piece));
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    SmallVector<Value> indices{loop.getInductionVar()};
+    llvm::append_range(indices, piece.indices);
+    Value sum = b.addf(loop.getRegionIterArg(0), load(b, from, indices, piece));
+    b.create<scf::YieldOp>(sum);
+  }
+  store(b, loop.getResult(0), to, piece);
+}
+
+tile::KernelOp ramify::createCopySums(TileBuilder &b, StringRef name, Type from,
+                                      Type to) {
+  return createKernelOf(b, name, from, to, emitCopySums);
 }
 
 Value ramify::getConversionGrid(TileBuilder &b, Value result) {

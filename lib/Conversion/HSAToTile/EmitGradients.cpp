@@ -4,15 +4,13 @@
 // `!hsa.sums` are arrays in memory that begin with zeros and to which all
 // programs add, in any order. What a visit or a block adds is a tile, a vector
 // or a scalar; rows that stand for the same element meet there. Where the order
-// is to be the same each time, a program adds to what it owns only; where it
-// has a later part of a chunk's entries that is a part of its own
-// (ItemParts.h).
+// is to be the same each time, a program adds to what it owns; where it has a
+// later part of a chunk's entries that is a part of its own (ItemParts.h), and
+// what several programs add to gets copies (SumCopies.h).
 //
 //===----------------------------------------------------------------------===//
 
 #include "BodyEmitter.h"
-
-#include "llvm/ADT/StringExtras.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -47,16 +45,42 @@ static Value both(TileBuilder &b, Value mask, Value other) {
   return mask ? b.both(mask, other) : other;
 }
 
+tile::Order BodyEmitter::getOrder(Value memory) const {
+  if (!deterministic)
+    return tile::Order::Free;
+  return shared.contains(memory) ? tile::Order::Slots : tile::Order::Owner;
+}
+
 void BodyEmitter::addInto(Value memory, Value value, ValueRange indices,
-                          Value mask, int64_t run) {
+                          Value mask, int64_t run, bool distinct) {
   Type element = cast<MemRefType>(memory.getType()).getElementType();
   if (getElementTypeOrSelf(value) != element)
     value =
         b.create<arith::TruncFOp>(withElement(value.getType(), element), value);
   b.create<tile::ReduceIntoOp>(tile::Combine::Sum, value, memory, indices, mask,
-                               deterministic ? tile::Order::Owner
-                                             : tile::Order::Free,
-                               deterministic ? run : 0);
+                               getOrder(memory), deterministic ? run : 0,
+                               distinct);
+}
+
+/// Rows with columns, of which several may be for the same element. Then those
+/// that surely differ are added together: the heads of one query, else single
+/// rows.
+void BodyEmitter::addRows(Value memory, Value tile, ValueRange indices,
+                          Value mask) {
+  bool hasHeads = llvm::is_contained(indices, rows.head);
+  bool surelyDiffer = hasHeads && shape.hasOnePosition() && shape.entries == 1;
+  if (!deterministic || surelyDiffer)
+    return addInto(memory, tile, indices, mask);
+  int64_t together = hasHeads ? shape.heads : 1;
+  Value group = b.div(b.iota(shape.rows), together);
+  auto loop = b.create<scf::ForOp>(
+      b.index(0), b.index(llvm::divideCeil(shape.rows, together)), b.index(1));
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  Value own = b.compare(Predicate::eq, group,
+                        b.splat(b.toI32(loop.getInductionVar()), {shape.rows}));
+  addInto(memory, tile, indices, both(b, mask, own), /*run=*/0,
+          /*distinct=*/true);
 }
 
 /// A scalar is a vector of which one element is added.
@@ -310,7 +334,10 @@ LogicalResult BodyEmitter::addPart(Operation *op, Value memory, Value tile,
     SmallVector<Value> all(indices);
     if (columns)
       all.push_back(columns);
-    addInto(array, tile, all, mask);
+    if (hasRows(type) && tileType.getRank() == 2)
+      addRows(array, tile, all, mask);
+    else
+      addInto(array, tile, all, mask);
   });
   return success();
 }
@@ -333,8 +360,8 @@ static bool isOwned(const BodyEmitter &emitter, Type role) {
   if (auto array = dyn_cast<hsa::ArrayType>(role)) {
     ArrayRef<Axis> axes = array.getAxes();
     if (belongs(axes, Axis::Pos)) // else key heads or sequences share it
-      return emitter.shape.rowBlocks == 1 && belongs(axes, Axis::Head) &&
-             array.getBatch();
+      return emitter.shape.rowBlocks == 1 && !emitter.ownsChunk &&
+             belongs(axes, Axis::Head) && array.getBatch();
     return emitter.ownsChunk &&
            (belongs(axes, Axis::Chunk) || belongs(axes, Axis::Key));
   }
@@ -350,31 +377,13 @@ static bool isOwned(const BodyEmitter &emitter, Type role) {
           emitter.shape.heads == emitter.shape.group);
 }
 
-LogicalResult BodyEmitter::checkOwned(Operation *op, Type role) {
-  if (!deterministic || isOwned(*this, role))
-    return success();
-  SmallVector<StringRef> names;
-  for (BlockArgument parameter : program.getBody().getArguments())
-    if (parameter.getType() == role)
-      names.push_back(program.getParameterName(parameter.getArgNumber()));
-  return op->emitError() << "the gradient of " << llvm::join(names, " or ")
-                         << " is a sum to which several programs add in any "
-                            "order, but the same "
-                            "bits are asked for (deterministic=True)"
-                         << (isa<hsa::ChunksType>(role) && !ownsChunk
-                                 ? "; schedule=\"chunk_major\" has an owner "
-                                   "for each chunk that "
-                                   "is selected"
-                                 : "");
-}
-
 LogicalResult BodyEmitter::addToSums(Operation *op, Value result, Value value) {
   Value memory = sums.lookup(result);
   if (!memory)
     return success(); // nobody reads them
   Type role = cast<hsa::SumsType>(result.getType()).getRole();
-  if (failed(checkOwned(op, role)))
-    return failure();
+  if (!isOwned(*this, role))
+    shared.insert(memory);
   if (auto weights = dyn_cast<hsa::WeightsType>(role))
     return addWeights(weights, memory, value);
   if (isa<hsa::ChunksType>(role)) {

@@ -20,7 +20,6 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
-#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -236,18 +235,10 @@ static bool isOwned(Type role) {
          llvm::is_contained(array.getAxes(), Axis::Head);
 }
 
-LogicalResult StreamEmitter::checkOwned(hsa::AddOp op) {
-  Type role = op.getType().getRole();
-  if (!body.deterministic || isOwned(role))
-    return success();
-  SmallVector<StringRef> names;
-  for (BlockArgument parameter : body.program.getBody().getArguments())
-    if (parameter.getType() == role)
-      names.push_back(body.program.getParameterName(parameter.getArgNumber()));
-  return op.emitError() << "the gradient of " << llvm::join(names, " or ")
-                        << " is a sum to which several programs add in any "
-                           "order, but the same bits are asked for "
-                           "(deterministic=True)";
+tile::Order StreamEmitter::getOrder(Type role) const {
+  if (!body.deterministic)
+    return tile::Order::Free;
+  return isOwned(role) ? tile::Order::Owner : tile::Order::Slots;
 }
 
 /// Adds a tile, a vector or a scalar, of one head where there are several, to
@@ -285,8 +276,7 @@ LogicalResult StreamEmitter::addTile(hsa::AddOp op, Value tile, StreamHead head,
     indices.push_back(columns);
   }
   b.create<tile::ReduceIntoOp>(tile::Combine::Sum, tile, memory, indices, mask,
-                               body.deterministic ? tile::Order::Owner
-                                                  : tile::Order::Free);
+                               getOrder(role));
   return success();
 }
 
@@ -294,8 +284,6 @@ LogicalResult StreamEmitter::emitAdd(hsa::AddOp op) {
   if (!body.getSums(op.getResult()))
     return success(); // nobody reads them
   b.setLoc(op.getLoc());
-  if (failed(checkOwned(op)))
-    return failure();
   Value value = op.getValue();
   Type type = value.getType();
   SmallVector<Axis> kept = getAxesOfSums(op.getType().getRole());

@@ -4,6 +4,7 @@
 #include "ramify/Conversion/HSAToTile.h"
 
 #include "OneLaunch.h"
+#include "SumCopies.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -136,6 +137,9 @@ public:
         compose(program, isOne, severalSince);
     for (hsa::ProgramOp program : llvm::reverse(programs))
       program.erase();
+    if (deterministic)
+      for (auto plan : getOperation().getOps<tile::PlanOp>())
+        createSumCopies(plan, limits);
   }
 
 private:

@@ -32,8 +32,9 @@ std::optional<ItemParts::Sum> ItemParts::getSum(Type role) {
     sum.isKeyed = true;
     return sum;
   }
-  if (isa<hsa::LandmarksType>(role))
-    return sum;
+  if (auto landmarks = dyn_cast<hsa::LandmarksType>(role))
+    return landmarks.getHeads() == hsa::Heads::KV ? std::optional(sum)
+                                                  : std::nullopt;
   auto array = dyn_cast<hsa::ArrayType>(role);
   if (!array || array.getPartition().empty())
     return std::nullopt;

@@ -162,7 +162,7 @@ private:
   Result emitProductOfRows(hsa::DotOp op, StreamHead head);
   Result addProductOfRows(hsa::DotOp op, StreamHead head, mlir::Value before);
   Result addSumOfProducts(hsa::DotOp op, StreamHead head, mlir::Value before);
-  mlir::LogicalResult checkOwned(hsa::AddOp op);
+  tile::Order getOrder(mlir::Type role) const;
   mlir::LogicalResult addTile(hsa::AddOp op, mlir::Value tile, StreamHead head,
                               bool hasRows, bool hasChunks);
 

@@ -267,14 +267,17 @@ LogicalResult Expander::reduceOwned(ReduceIntoOp op) {
   RankedTensorType type = op.getValue().getType();
   if (op.getCombine() != Combine::Sum || !type.getElementType().isF32())
     return op.emitOpError("of an owner: expected sums of f32 or integers");
-  if (llvm::any_of(op.getIndices(), isDistinct) && type.getRank() == 2)
+  bool distinct = op.getDistinct() || llvm::any_of(op.getIndices(), isDistinct);
+  if (distinct && type.getRank() == 2)
     addOwnedRows(op);
   else if (auto lanes = lanesOfRun(*Layout::of(type), op.getRun()))
     addOwnedRuns(op, *lanes);
   else if (type.getRank() == 1)
     addOwnedElements(op);
   else
-    return op.emitOpError("of an owner: expected rows that are surely "
-                          "different (tile.iota, plus the same for all)");
+    return op.emitOpError(
+        "of an owner: expected rows that are surely "
+        "different (tile.iota, plus the same for all; or said to "
+        "be distinct)");
   return success();
 }
