@@ -464,6 +464,46 @@ def test_numbers_that_all_queries_share(block: int, schedule: str) -> None:
     close(function(**given, **more), shared_by_all.reference(**given, **more))
 
 
+@rf.jit
+def shares_of_sizes(
+    q: rl.Query,
+    k: rl.Chunks,
+    v: rl.Chunks,
+    sizes: rl.Tensor["kv.chunk"],  # type: ignore[type-arg, name-defined]
+    indices: rl.ChunkIndices,
+    *,
+    scale: float,
+) -> rl.Array:
+    all_sizes = rl.logsumexp(sizes, over="chunk")
+    out = rl.zeros(q, v)
+    for _, c in rl.selected(indices):
+        share = rl.exp(sizes[c] - all_sizes)
+        out += share * rl.dot(rl.softmax(rl.dot(q, k[c]) * scale), v[c])
+    return out
+
+
+@pytest.mark.parametrize(
+    ("function", "block", "schedule"),
+    [
+        (shared_by_all, 1, "query_major"),
+        (shares_of_sizes, 1, "query_major"),
+        (shares_of_sizes, 3, "query_major"),
+        (shares_of_sizes, 16, "query_major"),
+        (shares_of_sizes, 16, "chunk_major"),
+    ],
+    ids=name_of,
+)
+def test_gradients_of_numbers_that_all_queries_share(
+    function: rf.JitFunction, block: int, schedule: str
+) -> None:
+    """What each query adds to such a gradient is its own, until all are added."""
+    given = arrays(function, block, B=1, L=40, N=60)
+    more = options(function, block)
+    test_gradients.check(function.options(schedule=schedule), given, more, "cpu")
+    more = {**more, "q_positions": padded(40)}
+    test_gradients.check(function.options(schedule=schedule), given, more, "cpu")
+
+
 # ---- padding ------------------------------------------------------------------------
 
 
@@ -640,7 +680,7 @@ def test_gradients_of_what_positions_share() -> None:
     assert f"line {line_of(added_to_queries, 'for _, c')}," in str(caught.value)
     given = of_width(arrays(norm_of_blocks, 4))
     close(norm_of_blocks(**given, **more), norm_of_blocks.reference(**given, **more))
-    with pytest.raises(rf.GradientError, match="positions of a query block, share"):
+    with pytest.raises(rf.GradientError, match="the 4 positions of a query block share"):
         test_gradients.check(norm_of_blocks, given, more, "cpu")
 
 

@@ -25,6 +25,11 @@
 // all blocks lose it again, as near to where they come from as possible: a
 // product over heads becomes one over positions and heads.
 //
+// A program over streams whose queries have one position each may be handed
+// numbers of a query that have no pos, such as the gradient of a number that
+// all queries share. Those get pos in the same way, and with it what follows
+// from them; without it they would be numbers of all queries together.
+//
 //===----------------------------------------------------------------------===//
 
 #include "BlockProgram.h"
@@ -163,6 +168,8 @@ Value BlockRewriter::sumBlocks(Value value) {
 /// at a slot, are spread.
 void BlockRewriter::rewriteLoad(Operation *op) {
   Value result = op->getResult(0);
+  if (hasPos(result))
+    return;
   Type type = withPos(result.getType());
   auto load = dyn_cast<hsa::LoadOp>(op);
   if (load && program.isOfBlocks(load.getSource().getType()))
@@ -215,6 +222,14 @@ void BlockRewriter::alignOperands(Operation *op) {
       operand.set(spread(value, withPos(value.getType())));
 }
 
+/// Whether the operation sums over the queries that it is told of already.
+static bool isOverPos(Operation *op) {
+  auto dot = dyn_cast<hsa::DotOp>(op);
+  auto fold = dyn_cast<hsa::FoldOp>(op);
+  return (dot && dot.getOver().contains(Axis::Pos)) ||
+         (fold && fold.getOver().contains(Axis::Pos));
+}
+
 void BlockRewriter::rewrite(Operation *op) {
   b.setLoc(op->getLoc());
   if (auto position = dyn_cast<hsa::BlockPositionOp>(op)) {
@@ -241,7 +256,8 @@ void BlockRewriter::rewrite(Operation *op) {
     return;
   if (OpTrait::hasElementwiseMappableTraits(op))
     alignOperands(op);
-  op->getResult(0).setType(withPos(op->getResult(0).getType()));
+  if (Value result = op->getResult(0); !hasPos(result) && !isOverPos(op))
+    result.setType(withPos(result.getType()));
 }
 
 void BlockRewriter::rewrite() {
@@ -253,7 +269,8 @@ void BlockRewriter::rewrite() {
   rewriteReturn(results);
   program.setFunctionTypeAttr(TypeAttr::get(b.getFunctionType(
       program.getArgumentTypes(), results.getOperands().getTypes())));
-  program.setBlockAttr(b.getI64IntegerAttr(positions));
+  if (positions > 1)
+    program.setBlockAttr(b.getI64IntegerAttr(positions));
 }
 
 //===----------------------------------------------------------------------===//
@@ -275,8 +292,19 @@ bool ramify::computesForBlocks(hsa::ProgramOp program) {
   return !result.wasInterrupted();
 }
 
+/// Whether a program over streams, whose queries have one position each, has
+/// numbers of a query without pos: those that visits of an earlier program made
+/// of it. Without pos it would have numbers of all queries together.
+static bool hasNumbersOfQueries(hsa::ProgramOp program) {
+  if (program.getAxisSize(Axis::Pos) != 1 ||
+      !program.getBody().getOps<hsa::ReduceOp>().empty())
+    return false;
+  return llvm::any_of(program.getBody().getOps<hsa::SameOp>(),
+                      [](hsa::SameOp same) { return !hasPos(same); });
+}
+
 bool ramify::makeBlocksQueries(hsa::ProgramOp program) {
-  if (!computesForBlocks(program))
+  if (!computesForBlocks(program) && !hasNumbersOfQueries(program))
     return false;
   BlockRewriter(program).rewrite();
   return true;

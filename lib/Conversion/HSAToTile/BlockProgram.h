@@ -12,8 +12,9 @@ namespace ramify {
 /// it computes differs between them.
 bool computesForBlocks(hsa::ProgramOp program);
 
-/// Makes such a program one of as many queries as there are blocks. Returns
-/// whether it did; else the program is as it was.
+/// Makes such a program one of as many queries as there are blocks, and gives
+/// numbers of single queries, which an earlier program handed on, their axis
+/// pos. Returns whether it did either; else the program is as it was.
 bool makeBlocksQueries(hsa::ProgramOp program);
 
 } // namespace ramify

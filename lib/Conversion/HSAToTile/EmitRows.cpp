@@ -74,6 +74,8 @@ BodyEmitter::RowSum BodyEmitter::getRowSum(Operation *op, Type type,
     else if (hasRows(type) && size > 1)
       return RowSum::Mixed; // each row stands there several times
   }
+  if (summed == 1 && kept > 1)
+    return RowSum::None; // each row is its own sum
   if (shape.entries > 1)
     return kept == 1 && endsInSums(op->getResult(0), /*ofAll=*/true)
                ? RowSum::All

@@ -203,6 +203,8 @@ PartPlace ramify::getPlaceOfRows(BodyEmitter &emitter,
   PartPlace place;
   place.sequence = b.sub(rows.batch, b.toIndex(window.sequence));
   place.firstQuery = b.mul(block, b.index(shape.positions));
+  if (rows.leader) // padding rows have left nothing there
+    place.firstQuery = b.toIndex(b.sub(rows.leader(rows.stored), firstQuery));
   place.query = shape.hasOnePosition() ? block : b.sub(rows.query, firstQuery);
   place.head = rows.head;
   place.mask = rows.inside;

@@ -39,7 +39,7 @@ struct PartPlace {
   mlir::Value head;  ///< index or i32 vector
   mlir::Value slot;  ///< index or i32 vector
   mlir::Value mask;  ///< which rows; null for all
-  mlir::Value firstQuery; ///< index: that of the first row, where numbers that
+  mlir::Value firstQuery; ///< index: of a row, where numbers that
                           ///< all rows share are read
 };
 

@@ -128,12 +128,10 @@ bool Stages::isOfNumbers(Operation *op) {
     if (auto array = dyn_cast<hsa::ArrayType>(type))
       return llvm::is_contained(array.getAxes(), Axis::Pos) &&
              !llvm::is_contained(array.getAxes(), Axis::Dim);
-    return type.isF32() || (hsa::isNamedTensor(type) &&
-                            llvm::none_of(ArrayRef{Axis::Chunk, Axis::Key,
-                                                   Axis::Dim},
-                                          [&](Axis axis) {
-                                            return hasAxis(type, axis);
-                                          }));
+    return type.isF32() ||
+           (hsa::isNamedTensor(type) &&
+            llvm::none_of(ArrayRef{Axis::Chunk, Axis::Key, Axis::Dim},
+                          [&](Axis axis) { return hasAxis(type, axis); }));
   };
   auto isFloat = [](Type type) { return getElementTypeOrSelf(type).isF32(); };
   return isMemoryEffectFree(op) && op->getNumRegions() == 0 &&

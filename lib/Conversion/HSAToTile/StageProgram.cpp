@@ -218,16 +218,6 @@ FailureOr<Type> StageProgram::getRole(Value value) {
     return emitError(value.getLoc())
            << "an online softmax is added to before and after a selection that "
               "follows from it: make another one behind the selection";
-  // What visits make of a query is its own, though it may lack the axis pos; a
-  // walk over chunks has several queries, and would not tell them apart.
-  bool isOfQuery = stages->of(value) % 2 == 1 && stage % 2 == 0;
-  if (isOfQuery && isOfRows(value.getType()) &&
-      !hasAxis(value.getType(), Axis::Pos))
-    return emitError(value.getLoc())
-           << "no gradient is known of a number that all queries, or all "
-              "positions of a query block, share where it is made of all "
-              "chunks and used where chunks are visited: rl.detach(...) makes "
-              "it a constant, or let a function of its own compute it";
   if (isOfRows(value.getType()))
     return getRoleOfRows(value);
   auto type = dyn_cast<RankedTensorType>(value.getType());

@@ -233,14 +233,22 @@ FailureOr<Value> StreamEmitter::emitElementwise(Operation *op,
   for (Value operand : op->getOperands())
     if (shape.heads > 1 && isOfAnyHead(operand) && failed(get(operand, head)))
       return failure();
-  IRMapping mapping;
   SmallVector<Value> operands;
   for (Value operand : op->getOperands()) {
     Result tile = get(operand, head);
     if (failed(tile))
       return failure();
     operands.push_back(*tile);
-    mapping.map(operand, *tile);
+  }
+  // A number of all queries, a stream's sum say, may stand in every row.
+  auto *inRows = llvm::find_if(operands, [](Value operand) {
+    return isa<RankedTensorType>(operand.getType());
+  });
+  if (!isa<RankedTensorType>(type) && inRows != operands.end()) {
+    auto rows = cast<RankedTensorType>(inRows->getType());
+    for (Value &operand : operands)
+      operand = b.splat(operand, rows.getShape());
+    type = withElement(rows, type);
   }
   if (isa<math::ExpOp>(op))
     return b.exp2(toBase2(b, operands[0]));
@@ -248,7 +256,8 @@ FailureOr<Value> StreamEmitter::emitElementwise(Operation *op,
     return b.max(operands[0], b.sub(b.full(type, 0), operands[0]));
   if (isa<arith::FloorDivSIOp>(op))
     return emitFloorDiv(b, operands[0], operands[1]);
-  Operation *copy = b.clone(*op, mapping);
+  Operation *copy = b.clone(*op);
+  copy->setOperands(operands);
   copy->getResult(0).setType(type);
   return copy->getResult(0);
 }
@@ -294,8 +303,12 @@ Value StreamEmitter::emitBroadcast(Value tile, Type from, Type to) {
   SmallVector<int, 2> narrow = getFootprint(from), wide = getFootprint(to);
   if (narrow.size() == wide.size())
     return tile;
-  if (narrow.empty())
+  if (narrow.empty() && !isa<RankedTensorType>(tile.getType()))
     return b.splat(tile, type.getShape());
+  if (narrow.empty()) // a number in every row
+    narrow.push_back(0);
+  if (narrow.size() == wide.size())
+    return tile;
   // Chunks are the rows of a tile by chunks and dim.
   bool isOfRows =
       narrow[0] == 0 || (wide[0] != 0 && hasAxis(from, Axis::Chunk));
