@@ -130,6 +130,7 @@ public:
   mlir::LogicalResult emit(mlir::Operation *op);
 
   // Values that are there already.
+  bool has(mlir::Value value) const { return values.contains(value); }
   mlir::Value get(mlir::Value value) const { return values.lookup(value)[0]; }
   Tiles getTiles(mlir::Value value) const { return values.lookup(value); }
   void set(mlir::Value value, Tiles tiles) { values[value] = std::move(tiles); }

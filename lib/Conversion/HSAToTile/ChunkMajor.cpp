@@ -28,6 +28,7 @@
 
 #include "ChunkVisits.h"
 #include "QueryMajor.h"
+#include "RangeVisits.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
@@ -48,10 +49,11 @@ static constexpr int64_t kCachedBytes = int64_t(32) << 20;
 //===----------------------------------------------------------------------===//
 
 namespace {
-/// A reduction over selected chunks.
+/// A reduction over selected chunks, or over a range of chunks, whose visits
+/// are launches of their own.
 struct Selection {
   hsa::ReduceOp op;
-  hsa::SelectedOp selected;
+  hsa::SelectedOp selected; ///< null if it is over a range
   SlotParts parts;
   ItemParts items;               ///< of an owner
   unsigned index;                ///< its inverse index
@@ -71,6 +73,7 @@ public:
 
 private:
   LogicalResult collect();
+  void collectRange(hsa::ReduceOp op, Type element);
   std::string getName(StringRef kernel, unsigned number);
   VisitedChunks getVisited(Selection &selection);
   bool ownsItems(const Selection &selection) const {
@@ -86,9 +89,11 @@ private:
 
   // The plan.
   LogicalResult createPlan();
+  SelectionSizes getSizes(Selection &selection);
   Value getIndexBytes(Value number);
   void chooseWindows();
   void createItemParts(Selection &selection);
+  std::pair<Value, SmallVector<Value>> getLists(Selection &selection);
   void createSpan(Value span);
   void createSequences(Value window, Value number, Value group);
   void createTurns(unsigned number, SmallVector<Value> numbers,
@@ -123,6 +128,15 @@ private:
 };
 } // namespace
 
+void ChunkMajor::collectRange(hsa::ReduceOp op, Type element) {
+  if (!canVisitRange(op, parameters, limits))
+    return;
+  SlotParts parts(program, op, element, limits);
+  ItemParts items(program, parameters, visitShape, op);
+  selections.push_back(
+      {op, nullptr, std::move(parts), std::move(items), 0, {}, {}});
+}
+
 LogicalResult ChunkMajor::collect() {
   BlockArgument query = parameters.getQuery();
   if (!query)
@@ -131,8 +145,10 @@ LogicalResult ChunkMajor::collect() {
   llvm::DenseMap<Value, unsigned> known;
   for (auto op : program.getBody().getOps<hsa::ReduceOp>()) {
     auto selected = op.getDomain().getDefiningOp<hsa::SelectedOp>();
-    if (!selected)
+    if (!selected) {
+      collectRange(op, element);
       continue;
+    }
     if (selected.isComputed())
       return op.emitOpError("visits slots that the program computes, which "
                             "chunk_major cannot index");
@@ -166,9 +182,10 @@ std::string ChunkMajor::getName(StringRef kernel, unsigned number) {
 }
 
 VisitedChunks ChunkMajor::getVisited(Selection &selection) {
-  return {selection.op,    selection.selected,
-          selection.parts, rowValues,
-          selection.items, indices[selection.index].isImported()};
+  bool imported =
+      selection.selected && indices[selection.index].isImported();
+  return {selection.op, selection.selected, selection.parts,
+          rowValues,    selection.items,    imported};
 }
 
 //===----------------------------------------------------------------------===//
@@ -182,10 +199,7 @@ LogicalResult ChunkMajor::emitParts(BodyEmitter &emitter, Selection &selection,
   TileBuilder &inner = emitter.b;
   const Rows &rows = emitter.rows;
   inner.setLoc(selection.op.getLoc());
-  StringRef partition = selection.selected.getType().getPartition();
   auto memory = [&](Value value) { return emitter.get(value); };
-  Value chunks =
-      getPartitionSize(inner, program, partition, memory, rows.batch).chunks;
   PartPlace place = getPlaceOfRows(emitter, window);
   auto visit = [&](const SlotChunks &visited,
                    ValueRange before) -> FailureOr<Tiles> {
@@ -193,10 +207,14 @@ LogicalResult ChunkMajor::emitParts(BodyEmitter &emitter, Selection &selection,
     return selection.parts.combine(emitter, before, arrays, place);
   };
   Tiles states = getStates(emitter, selection.op);
-  if (selection.parts.hasSlots() &&
-      failed(emitSlots(emitter, selection.selected, chunks, states, visit,
-                       /*together=*/1)))
-    return failure();
+  if (selection.parts.hasSlots()) {
+    StringRef partition = selection.selected.getType().getPartition();
+    Value chunks =
+        getPartitionSize(inner, program, partition, memory, rows.batch).chunks;
+    if (failed(emitSlots(emitter, selection.selected, chunks, states, visit,
+                         /*together=*/1)))
+      return failure();
+  }
   selection.parts.addTotals(emitter, states, arrays, place);
   setResults(emitter, selection.op, states);
   return success();
@@ -271,19 +289,40 @@ Value ChunkMajor::getIndexBytes(Value number) {
   return bytes;
 }
 
+/// A range has a part for all chunks that a query sees, and none for a slot.
+SelectionSizes ChunkMajor::getSizes(Selection &selection) {
+  if (selection.selected)
+    return indices[selection.index].getSizes(b, arguments);
+  auto memory = [&](Value value) {
+    return arguments[cast<BlockArgument>(value).getArgNumber()];
+  };
+  StringRef partition =
+      cast<hsa::DomainType>(selection.op.getDomain().getType()).getPartition();
+  SelectionSizes sizes;
+  sizes.batch = batch;
+  sizes.rows = divideUp(queries, b.index(blockShape.positions));
+  sizes.heads = b.index(1);
+  sizes.chunks = b.toIndex(getWholeSize(b, program, partition, memory).chunks);
+  // Windows are long enough for it, however many chunks there are.
+  sizes.slots = atLeastOne(sizes.chunks);
+  return sizes;
+}
+
 /// Windows of as many tokens as the parts have room for, as many sequences at
 /// a time, and as many windows in an index.
 void ChunkMajor::chooseWindows() {
   Value partBytes, cachedBytes;
   Value queryHeads = b.mul(headBlocks, b.index(blockShape.heads));
   for (Selection &selection : selections) {
-    SelectionSizes sizes = indices[selection.index].getSizes(b, arguments);
+    SelectionSizes sizes = getSizes(selection);
     Value wanted =
         chooseWindowRows(b, sizes, blockShape.positions, limits.windowTokens);
     windowRows = windowRows ? limit(windowRows, wanted) : wanted;
     rows = sizes.rows;
     const SlotParts &parts = selection.parts;
-    Value bytes = b.mul(sizes.slots, b.index(parts.getSlotBytes()));
+    Value bytes = b.index(0);
+    if (parts.hasSlots())
+      bytes = b.mul(sizes.slots, b.index(parts.getSlotBytes()));
     bytes = b.mul(b.add(bytes, b.index(parts.getTotalBytes())),
                   b.index(blockShape.positions));
     partBytes = partBytes ? b.add(partBytes, bytes) : bytes;
@@ -334,18 +373,32 @@ void ChunkMajor::createItemParts(Selection &selection) {
   selection.itemArrays.push_back(b.toI32(most));
 }
 
+/// The items of a reduction at most, an index, and what its kernels read them
+/// from.
+std::pair<Value, SmallVector<Value>>
+ChunkMajor::getLists(Selection &selection) {
+  if (selection.selected) {
+    InverseIndex &index = indices[selection.index];
+    return {index.getItems(), llvm::to_vector(index.getArrays())};
+  }
+  RangeItems items =
+      countRangeItems(b, selection.op, arguments, windowRows,
+                      blockShape.positions, getSizes(selection).chunks);
+  return {items.count, {b.toI32(windowRows), b.toI32(items.pieces)}};
+}
+
 /// The visits of a reduction; what long lists have to add follows at once.
 void ChunkMajor::createTurns(unsigned number, SmallVector<Value> numbers,
                              Value sequences) {
   Selection &selection = selections[number];
-  InverseIndex &index = indices[selection.index];
+  auto [items, lists] = getLists(selection);
   Value programs = b.mul(headBlocks, b.index(visitShape.rowBlocks));
   Value y = turns.countPrograms(b, programs);
   auto take = [&](Value turn) {
     numbers.back() = b.toI32(turn);
     auto launch = [&](StringRef kernel, Value height, bool hasParts) {
       SmallVector<Value> operands(arguments);
-      llvm::append_range(operands, index.getArrays());
+      llvm::append_range(operands, lists);
       if (hasParts) {
         llvm::append_range(operands, selection.partArrays);
         llvm::append_range(operands, rowArrays);
@@ -354,8 +407,8 @@ void ChunkMajor::createTurns(unsigned number, SmallVector<Value> numbers,
       llvm::append_range(operands, numbers);
       if (hasSums(program))
         llvm::append_range(operands, results.targets);
-      b.create<tile::LaunchOp>(getName(kernel, number), index.getItems(),
-                               height, sequences, operands);
+      b.create<tile::LaunchOp>(getName(kernel, number), items, height,
+                               sequences, operands);
     };
     launch("visits", y, /*hasParts=*/true);
     if (ownsItems(selection))
@@ -392,8 +445,9 @@ void ChunkMajor::createSequences(Value window, Value number, Value group) {
   for (Selection &selection : selections)
     selection.parts.clearTotals(b, selection.partArrays);
   for (auto [place, selection] : llvm::enumerate(selections)) {
-    InverseIndex &index = indices[selection.index];
-    numbers[0] = b.toI32(index.isImported() ? number : window);
+    bool isWhole =
+        selection.selected && indices[selection.index].isImported();
+    numbers[0] = b.toI32(isWhole ? number : window);
     createTurns(place, SmallVector<Value>(numbers, numbers + 4), sequences);
     llvm::append_range(rest, selection.partArrays);
   }
@@ -444,7 +498,7 @@ LogicalResult ChunkMajor::createPlan() {
   Value heads = b.mul(headBlocks, b.index(blockShape.heads));
   rowArrays = rowValues.createArrays(b, {groupSize, tokens, heads});
   for (Selection &selection : selections) {
-    Value slots = indices[selection.index].getSizes(b, arguments).slots;
+    Value slots = getSizes(selection).slots;
     selection.partArrays = selection.parts.createArrays(
         b, {groupSize, tokens, heads, slots}, results.targets);
     selection.parts.clearResults(b, selection.partArrays);

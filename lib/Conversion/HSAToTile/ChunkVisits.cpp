@@ -6,6 +6,7 @@
 #include "KeyPasses.h"
 #include "QueryMajor.h"
 #include "QueryPlaces.h"
+#include "RangeVisits.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -76,8 +77,9 @@ ItemProgram ramify::emitItemProgram(BodyEmitter &emitter,
   program.rowBlock = b.rem(y, emitter.shape.rowBlocks);
   rows.firstHead = b.mul(heads, b.index(emitter.shape.heads));
   rows.keyHead = b.div(rows.firstHead, emitter.shape.group);
-  Value head = getSelectionHead(emitter, selected);
-  program.region = {rows.batch, b.toIndex(window.number), head};
+  if (selected)
+    program.region = {rows.batch, b.toIndex(window.number),
+                      getSelectionHead(emitter, selected)};
   return program;
 }
 
@@ -199,8 +201,14 @@ public:
   LogicalResult emit();
 
 private:
+  bool isRange() const { return !selected; }
   void emitProgramPlace();
+  void emitWindowTimes();
+  LogicalResult emitBounds(Operation *domain);
+  LogicalResult emitRangeEntries();
   void emitOwner();
+  Value emitPicks(Value listed);
+  void restrictTile(Value at);
   LogicalResult emitItemWalk(VisitOps &ops);
   LogicalResult emitTile(VisitOps &ops, Value at);
   Value getOnlyBlock(Value at);
@@ -225,17 +233,18 @@ private:
   Turns turns;
   tile::KernelOp kernel;
 
-  SmallVector<Value> arrays; ///< of the index
+  SmallVector<Value> lists; ///< the index, or what a range has instead
   SmallVector<Value> partArrays, rowArrays;
   Value mostEntries; ///< i32: that an owner takes
   WindowArguments window;
   ItemProgram place;
   Value slotBits, queries; ///< i32
   std::optional<QueryPlaces> places;
+  std::optional<RangeDomain> range;
   PartitionSize size;
   ItemEntries entries;
-  Chunk chunk;
-  Value localQuery; ///< i32 vector, from the window's first
+  Chunk whole, chunk; ///< with all of its keys, and as a tile's rows see it
+  Value localQuery;   ///< i32 vector, from the window's first
   int64_t keys = 0;
   SmallVector<unsigned> carried; ///< results of `op`
 };
@@ -254,8 +263,12 @@ VisitKernel::VisitKernel(hsa::ProgramOp program, const Parameters &parameters,
   emitter.ownsChunk = deterministic && hasSums(program);
   bool hasItems = emitter.ownsChunk && !items.empty();
   SmallVector<KernelArgument> arguments;
-  for (StringRef array : kIndexArrayNames)
-    arguments.push_back({array.str(), InverseIndex::getArrayType(context)});
+  if (isRange())
+    addRangeArguments(arguments, context);
+  else
+    for (StringRef array : kIndexArrayNames)
+      arguments.push_back({array.str(), InverseIndex::getArrayType(context)});
+  size_t listCount = arguments.size();
   for (auto [number, type] : llvm::enumerate(parts.getTypes()))
     arguments.push_back({"part" + std::to_string(number), type});
   size_t withParts = arguments.size();
@@ -272,8 +285,8 @@ VisitKernel::VisitKernel(hsa::ProgramOp program, const Parameters &parameters,
   ValueRange own = kernel.getBody().getArguments().take_back(arguments.size());
   own = own.take_front(ownArguments);
   window = takeWindowArguments(own);
-  llvm::append_range(arrays, own.take_front(3));
-  own = own.drop_front(3);
+  llvm::append_range(lists, own.take_front(listCount));
+  own = own.drop_front(listCount);
   llvm::append_range(partArrays, own.take_front(parts.getTypes().size()));
   own = own.drop_front(partArrays.size());
   llvm::append_range(rowArrays, own.take_front(rowCount));
@@ -289,12 +302,50 @@ void VisitKernel::emitProgramPlace() {
   Value y = b.create<tile::ProgramIdOp>(tile::GridAxis::Y);
   place = emitItemProgram(emitter, selected, window,
                           turns.getProgram(b, y, b.toIndex(window.turn)));
-  Value indices = emitter.get(selected.getIndices());
-  slotBits = getSlotBits(b, indices);
+  if (selected)
+    slotBits = getSlotBits(b, emitter.get(selected.getIndices()));
   Value query = emitter.get(parameters.getQuery());
   queries = b.toI32(countQueries(b, emitter.program, query));
-  if (parameters.asksForPositions() || parameters.hasPadding())
+  if (isRange() || parameters.asksForPositions() || parameters.hasPadding())
     places.emplace(emitter, parameters, kernel, rows.batch, queries);
+}
+
+/// Where the first and the last query of the window stand.
+void VisitKernel::emitWindowTimes() {
+  Value positions = b.i32(shape.positions);
+  Value first = b.mul(window.firstRow, positions);
+  Value behind = b.add(window.firstRow, RangeWindow(lists).rows);
+  behind = b.min(b.mul(behind, positions), queries);
+  emitter.rows.firstTime = places->at(first);
+  emitter.rows.lastTime = places->at(b.sub(behind, b.i32(1)));
+}
+
+/// The numbers that say how long a domain is, and the one that it leaves out.
+LogicalResult VisitKernel::emitBounds(Operation *domain) {
+  for (Value operand : domain->getOperands()) {
+    Operation *definition = operand.getDefiningOp();
+    if (!definition || emitter.has(operand))
+      continue;
+    if (failed(emitBounds(definition)))
+      return failure();
+    if (!isa<hsa::DomainType>(operand.getType()) &&
+        failed(emitter.emit(definition)))
+      return failure();
+  }
+  return success();
+}
+
+/// The item of a range; what is emitted then is done if it has entries.
+LogicalResult VisitKernel::emitRangeEntries() {
+  emitWindowTimes();
+  if (failed(emitBounds(op.getDomain().getDefiningOp())))
+    return failure();
+  range.emplace(emitter, op.getDomain().getDefiningOp(), size);
+  entries = emitRangeItem(emitter, *range, place.item, RangeWindow(lists));
+  Value some = b.compare(Predicate::slt, entries.begin, entries.end);
+  auto branch = b.create<scf::IfOp>(some, /*withElseRegion=*/false);
+  b.setInsertionPointToStart(branch.thenBlock());
+  return success();
 }
 
 /// An owner's item is the first of as many as it takes, and the others have
@@ -316,11 +367,41 @@ void VisitKernel::emitOwner() {
 
 /// The block of a tile of one entry, an index.
 Value VisitKernel::getOnlyBlock(Value at) {
-  SmallVector<Value> indices(place.region);
-  indices.push_back(b.toIndex(at));
-  Value entry = b.create<memref::LoadOp>(arrays[2], indices);
-  Value localRow = unpackEntry(b, entry, slotBits).row;
+  Value localRow = at;
+  if (!isRange()) {
+    SmallVector<Value> indices(place.region);
+    indices.push_back(b.toIndex(at));
+    Value entry = b.create<memref::LoadOp>(lists[2], indices);
+    localRow = unpackEntry(b, entry, slotBits).row;
+  }
   return b.toIndex(b.add(localRow, window.firstRow));
+}
+
+/// The rows of the entries `listed`, counted from the window's first.
+Value VisitKernel::emitPicks(Value listed) {
+  if (isRange())
+    return listed;
+  SmallVector<Value> indices(place.region);
+  indices.push_back(listed);
+  Value entry = b.create<tile::LookupOp>(listed.getType(), lists[2], indices,
+                                         emitter.rows.inside);
+  auto [row, slot] = unpackEntry(b, entry, slotBits);
+  chunk.slots = {slot};
+  return row;
+}
+
+/// Which keys of the chunk the tile's rows see, if it is one of a range.
+void VisitKernel::restrictTile(Value at) {
+  if (!isRange())
+    return;
+  Rows &rows = emitter.rows;
+  Value positions = b.i32(shape.positions);
+  Value first = b.add(window.firstRow, at);
+  Value behind = b.min(b.add(at, b.i32(shape.entries)), entries.end);
+  behind = b.mul(b.add(window.firstRow, behind), positions);
+  rows.firstTime = places->at(b.mul(first, positions));
+  rows.lastTime = places->at(b.sub(b.min(behind, queries), b.i32(1)));
+  range->restrict(b, chunk);
 }
 
 /// The rows of the tile whose first entry is `at`, an i32.
@@ -342,12 +423,8 @@ void VisitKernel::emitRows(Value at) {
         shape.entries > 1
             ? b.compare(Predicate::slt, number, b.i32(shape.entries * ofEntry))
             : b.compare(Predicate::slt, within, b.i32(ofEntry)));
-  SmallVector<Value> indices(place.region);
-  indices.push_back(listed);
-  Value entry = b.create<tile::LookupOp>(number.getType(), arrays[2], indices,
-                                         rows.inside);
-  auto [localRow, slot] = unpackEntry(b, entry, slotBits);
-  chunk.slots = {slot};
+  chunk = whole;
+  Value localRow = emitPicks(listed);
   rows.block = b.add(localRow, window.firstRow);
   rows.head = b.add(b.rem(within, shape.heads), b.toI32(rows.firstHead));
   rows.query = rows.block;
@@ -369,6 +446,7 @@ void VisitKernel::emitRows(Value at) {
   if (places->havePadding())
     rows.inside = b.both(rows.inside,
                          places->areThere(rows.query, rows.time, rows.inside));
+  restrictTile(at);
 }
 
 FailureOr<Tiles> VisitKernel::emitBody(VisitOps &ops) {
@@ -386,8 +464,9 @@ FailureOr<Tiles> VisitKernel::emitBody(VisitOps &ops) {
 
 LogicalResult VisitKernel::emitTile(VisitOps &ops, Value at) {
   emitRows(at);
+  Value number = isRange() ? b.index(0) : chunk.slots[0];
   PartPlace slot{place.sequence, localQuery,          emitter.rows.head,
-                 chunk.slots[0], emitter.rows.inside, Value()};
+                 number,         emitter.rows.inside, Value()};
   rowValues.load(emitter, ops.loaded, rowArrays, slot);
   FailureOr<Tiles> after = emitBody(ops);
   if (failed(after))
@@ -414,7 +493,7 @@ void VisitKernel::setCarried(ValueRange tiles) {
 
 /// The chunk's own values once, then tile after tile of its entries.
 LogicalResult VisitKernel::emitItemWalk(VisitOps &ops) {
-  chunk = getChunk(emitter, entries.chunk, keys, size);
+  chunk = whole = getChunk(emitter, entries.chunk, keys, size);
   emitter.chunk = &chunk;
   for (Operation *inner : ops.shared)
     if ((!inPasses() || inner->getParentOp() != op) &&
@@ -440,6 +519,7 @@ LogicalResult VisitKernel::emitItemWalk(VisitOps &ops) {
     if (!after.empty())
       b.create<scf::YieldOp>(after);
   }
+  chunk = whole;
   setCarried(loop.getResults());
   for (unsigned index : carried) {
     Value sums = op.getResult(index);
@@ -453,7 +533,8 @@ LogicalResult VisitKernel::emit() {
   VisitOps ops(op, rowValues);
   if (failed(ops.collect()))
     return failure();
-  StringRef partition = selected.getType().getPartition();
+  StringRef partition =
+      cast<hsa::DomainType>(op.getDomain().getType()).getPartition();
   keys = emitter.program.getChunkSize(partition);
   if (!keys)
     return op.emitOpError() << "visits the partition \"" << partition
@@ -464,7 +545,10 @@ LogicalResult VisitKernel::emit() {
       [&](Value value) { return emitter.get(value); }, emitter.rows.batch);
   {
     OpBuilder::InsertionGuard guard(b);
-    entries = emitIfItem(emitter, place, arrays, size, imported);
+    if (!isRange())
+      entries = emitIfItem(emitter, place, lists, size, imported);
+    else if (failed(emitRangeEntries()))
+      return failure();
     if (mostEntries)
       emitOwner();
     if (failed(emitItemWalk(ops)))

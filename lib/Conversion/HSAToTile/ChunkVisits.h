@@ -16,6 +16,9 @@
 //       tile.scatter into the parts of %row, head and %slot
 //     }
 //
+// The chunks of a window, or of another range of keys, need no index: their
+// entries are rows (RangeVisits.h).
+//
 // Sums that belong to the chunk, gradients of its keys and values say, are
 // carried through the loop and added to memory once, behind it. Where their
 // order is to be the same each time, a program walks over several items of its
@@ -70,7 +73,8 @@ struct ItemProgram {
   mlir::Value sequence;                  ///< in the launch
   llvm::SmallVector<mlir::Value> region; ///< sequence, window, head
 };
-/// That of the item's program number `y`; `emitter` learns its heads.
+/// That of the item's program number `y`; `emitter` learns its heads. A range,
+/// without a selection, has no regions.
 ItemProgram emitItemProgram(BodyEmitter &emitter, hsa::SelectedOp selected,
                             const WindowArguments &window, mlir::Value y);
 /// What is emitted then is done for items that there are: the item, and the
@@ -79,11 +83,11 @@ ItemEntries emitIfItem(BodyEmitter &emitter, const ItemProgram &program,
                        mlir::ValueRange arrays, PartitionSize size,
                        bool imported);
 
-/// A reduction over selected chunks, the parts of its results, and what its
-/// visits load of rows.
+/// A reduction over chunks, the parts of its results, and what its visits load
+/// of rows.
 struct VisitedChunks {
   hsa::ReduceOp op;
-  hsa::SelectedOp selected;
+  hsa::SelectedOp selected; ///< null if it is over a range
   SlotParts &parts;
   const RowValues &rowValues;
   const ItemParts &items;

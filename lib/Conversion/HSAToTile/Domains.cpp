@@ -137,6 +137,23 @@ std::pair<Value, Value> RangeDomain::getChunks(TileBuilder &b) const {
   return {b.div(low, chunkSize), b.div(high, chunkSize)};
 }
 
+std::pair<Value, Value> RangeDomain::getTimes(TileBuilder &b,
+                                              Value number) const {
+  Value from = b.max(rows.firstTime, b.i32(0));
+  Value to = b.max(b.add(rows.lastTime, b.i32(1)), b.i32(0));
+  if (isa<hsa::FirstOp, hsa::EveryOp>(op))
+    return {rows.firstTime, b.add(rows.lastTime, b.i32(1))};
+  Value first = b.mul(number, b.i32(chunkSize));
+  Value end = b.add(first, b.i32(chunkSize));
+  from = b.max(from, first);
+  if (isa<hsa::OwnOp>(op))
+    return {from, b.min(to, end)};
+  // t - W + 1 < end, without overflow, whatever W.
+  Value before = b.sub(bound, b.i32(1));
+  Value reachesAll = b.compare(Predicate::sge, before, b.sub(to, end));
+  return {from, b.choose(reachesAll, to, b.add(end, before))};
+}
+
 //===----------------------------------------------------------------------===//
 // Masks
 //===----------------------------------------------------------------------===//

@@ -29,6 +29,11 @@ public:
   /// The chunks to visit, as i32: first and behind the last.
   std::pair<mlir::Value, mlir::Value> getChunks(TileBuilder &b) const;
 
+  /// The times of the queries among the program's rows that may see the chunk
+  /// `number`, an i32: the first and behind the last, which may come before it.
+  std::pair<mlir::Value, mlir::Value> getTimes(TileBuilder &b,
+                                               mlir::Value number) const;
+
   /// Fills in which keys of the chunk are valid.
   void restrict(TileBuilder &b, Chunk &chunk) const;
 

@@ -40,7 +40,8 @@ void StageProgram::collect(Value value) {
   bool isAgain = isa<hsa::SelectedOp, hsa::ZerosOp>(op) || isSpread ||
                  hasAxis(value.getType(), Axis::Chunk) ||
                  getElementTypeOrSelf(value).isInteger(1);
-  isAgain |= stage % 2 == 0 && Stages::isOfNumbers(op);
+  // So are numbers of slots, by the stages that compute with them.
+  isAgain |= stage % 2 == 0 && own % 2 == 0 && Stages::isOfNumbers(op);
   if (own == stage || own == Stages::kFree || isAgain)
     collect(op);
   else

@@ -25,7 +25,7 @@ public:
   /// Whether the operation's result is made again rather than handed on.
   bool isMadeAgain(mlir::Operation *op) const;
   /// Whether the operation computes with numbers of heads and slots only, which
-  /// an even stage rather computes again than reads from memory.
+  /// even stages rather compute again than read from memory.
   static bool isOfNumbers(mlir::Operation *op);
   bool contains(int stage) const {
     return llvm::any_of(stages,

@@ -24,7 +24,6 @@
 // CHECK-SAME:    %rows0: !hsa.array
 // CHECK-NOT:     %rows1
 // CHECK:         %[[AGAIN:.*]] = math.exp %{{.*}} : tensor<1x2x3xf32, #pos_head_slot>
-// CHECK:         hsa.fold sum %[[AGAIN]] over slot
 // CHECK:         arith.mulf %{{.*}}, %[[AGAIN]]
 // CHECK-LABEL: hsa.program @f(
 // CHECK:         %[[A:.*]] = hsa.launch @f_0
