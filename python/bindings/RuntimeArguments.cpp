@@ -258,7 +258,7 @@ void Arguments::readLayout(int index) {
            "on it first");
   }
   slots[index].aligned =
-      p.alignment > 0 && bits % static_cast<uint64_t>(p.alignment) == 0;
+      p.alignment == 0 || bits % static_cast<uint64_t>(p.alignment) == 0;
   setSymbol(p.spanSymbol, empty ? 0 : last + 1);
   setSymbol(p.rankSymbol, view.rank);
 }

@@ -197,7 +197,8 @@ parameters : list of dict
 
     - arrays: ``shapes`` (a list of lists of sizes, one per rank: "L", "D!", "64", "_"),
       ``dtypes`` (a list, e.g. ["f32", "bf16"]), ``same_dtype_as`` (a parameter's name),
-      ``alignment`` (bytes; whether address and strides are multiples of it is part of the key),
+      ``alignment`` (bytes; whether address and strides are multiples of it is part of the key;
+      by default nothing is asked of them),
       ``contiguous`` (the last axis must have stride 1; default True), ``scalar`` (a dtype: a
       number is taken in place of an array);
     - scalars: ``scalar`` (the dtype), ``finite`` (default True);

@@ -227,7 +227,7 @@ def compiler_options(
     chosen["one_launch"] = launches == "one"
     shared = shared_names(signature, request["arrays"])
     chosen["imported"] = ",".join(shared) if chosen["schedule"] == "chunk_major" else ""
-    chosen["aligned"] = target != "cpu" and is_aligned(signature, request)
+    chosen["aligned"] = target != "cpu" and is_aligned(request)
     chosen["default_q_start"] = "q_start" in request["absent"]
     chosen["deterministic"] = bool(request["constants"].get("deterministic"))
     chosen["narrow_sums"] = narrow and chosen["schedule"] == "chunk_major"

@@ -431,7 +431,8 @@ def _parameter(signature: Signature, name: str, kind: Result) -> dict[str, Any]:
     if kind.slots:
         rows = "L" if "pos" in kind.axes else "rows"
         heads = "HQ!" if "head" in kind.axes else f"{key_heads_name(signature)}!"
-        return {**spec, "shapes": [["B", rows, heads, str(kind.slots)]], "dtypes": [kind.dtype]}
+        shapes = [["B", rows, heads, str(kind.slots)]]
+        return {**spec, "shapes": shapes, "dtypes": [kind.dtype], "alignment": 16}
     if kind.dim:
         return {
             **spec,

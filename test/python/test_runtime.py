@@ -270,7 +270,7 @@ def test_the_request_says_what_a_kernel_may_depend_on():
         "sizes": {"D": 4},
         "arrays": {
             "x": {"dtype": "f32", "rank": 3, "aligned": True},
-            "y": {"dtype": "f32", "rank": 3, "aligned": False},
+            "y": {"dtype": "f32", "rank": 3, "aligned": True},  # to nothing
         },
         "scalars": {"scale": "f32", "start": "i32"},
         "constants": {"mode": 3},

@@ -16,7 +16,8 @@ from arguments import random_arguments
 from numerics import DEVICES, Case, make
 
 import ramify as rf
-from ramify import _compiler
+from ramify import _compiler, compiler
+from ramify.compiler import compiler_options
 from ramify.schedules import (
     FEW_PROGRAMS,
     LONG,
@@ -230,3 +231,31 @@ def test_both_sides_of_a_condition_are_right(device: str) -> None:
         wanted = by_query(**x, scale=0.1, chunk_size=case.S)
         torch.testing.assert_close(found, wanted, rtol=0, atol=1e-5)
     assert kernel.compilations <= 2
+
+
+def test_row_statistics_are_aligned_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A number for each row, saved or given, keeps no kernel from reading rows 16 bytes at a time;
+    slots that are saved do if their rows are no such multiple."""
+    aligned: list[object] = []
+
+    def on_gpu(*args: Any) -> dict[str, Any]:
+        aligned.append(compiler_options(*args[:3], "sm_90a", *args[4:])["aligned"])
+        return compiler_options(*args)
+
+    monkeypatch.setattr(compiler, "compiler_options", on_gpu)
+    case = Case(B=1, L=4, N=64, H=1, G=1, D=16, S=16)
+    x = {name: value for name, value in make(case, torch.float32).items() if name in "qkv"}
+    given = {"scale": 0.1, "chunk_size": 16}
+    window = rf.ops.sliding_window_kernel.derivative(("q", "k", "v"))
+    given |= {"window": 20, "num_keys": torch.full((1,), 64, dtype=torch.int32)}
+    out, saved = window.forward(**x, **given)
+    window.backward(saved, out, **x, **given)
+    assert aligned == [True, True]
+    for top_k, expected in ((4, True), (3, False)):
+        aligned.clear()
+        x["means"] = torch.randn(1, 4, 1, 16)
+        moba = rf.ops.moba_kernel.derivative(("q", "k", "v"))
+        options = {"scale": 0.1, "chunk_size": 16, "top_k": top_k}
+        out, saved = moba.forward(**x, **options)
+        moba.backward(saved, (out[0], None, None), **x, **options)
+        assert aligned == [True, expected]
