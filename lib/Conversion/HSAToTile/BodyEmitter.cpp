@@ -351,6 +351,10 @@ bool ramify::isFiniteWithoutKeys(Value value) {
             arith::NegFOp>([](Operation *sum) {
         return llvm::all_of(sum->getOperands(), isFiniteWithoutKeys);
       })
+      .Case([](arith::SelectOp select) {
+        return isFiniteWithoutKeys(select.getTrueValue()) &&
+               isFiniteWithoutKeys(select.getFalseValue());
+      })
       .Default([](Operation *) { return false; });
 }
 
@@ -367,7 +371,10 @@ bool BodyEmitter::isZeroAtInvalidKeys(Value value) const {
     return (isZeroAtInvalidKeys(lhs) && isFiniteWithoutKeys(rhs)) ||
            (isZeroAtInvalidKeys(rhs) && isFiniteWithoutKeys(lhs));
   }
-  return false;
+  if (auto select = dyn_cast_or_null<arith::SelectOp>(op))
+    return isZeroAtInvalidKeys(select.getTrueValue()) &&
+           isZeroAtInvalidKeys(select.getFalseValue());
+  return matchPattern(value, m_AnyZeroFloat());
 }
 
 FailureOr<Tiles> BodyEmitter::maskKeys(Operation *op, Tiles tiles, Type named,

@@ -16,6 +16,7 @@
 
 #include "BodyEmitter.h"
 
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
 
@@ -197,6 +198,58 @@ static std::optional<std::pair<Value, Value>> asProductOfRows(hsa::DotOp op) {
   return std::nullopt;
 }
 
+/// The value that `op` repeats, converts or masks, or null.
+static Value getCopied(Operation *op) {
+  return isa<hsa::BroadcastOp, hsa::DetachOp, hsa::MaskOp, arith::ExtFOp,
+             arith::TruncFOp>(op)
+             ? op->getOperand(0)
+             : Value();
+}
+
+static bool isFiniteInOtherRows(Value value);
+
+/// Whether `value` is zero in rows that stand for no query.
+static bool isZeroInOtherRows(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (!op)
+    return false;
+  if (isa<hsa::LoadOp, hsa::AtOp>(op))
+    return hasAxis(value.getType(), Axis::Pos);
+  if (Value copied = getCopied(op))
+    return isZeroInOtherRows(copied);
+  if (isa<arith::MulFOp, hsa::DotOp>(op)) {
+    Value lhs = op->getOperand(0), rhs = op->getOperand(1);
+    return (isZeroInOtherRows(lhs) && isFiniteInOtherRows(rhs)) ||
+           (isZeroInOtherRows(rhs) && isFiniteInOtherRows(lhs));
+  }
+  if (isa<arith::AddFOp, arith::SubFOp, arith::NegFOp>(op))
+    return llvm::all_of(op->getOperands(), isZeroInOtherRows);
+  if (auto select = dyn_cast<arith::SelectOp>(op))
+    return isZeroInOtherRows(select.getTrueValue()) &&
+           isZeroInOtherRows(select.getFalseValue());
+  return matchPattern(value, m_AnyZeroFloat());
+}
+
+/// Whether `value` is no positive number in such rows, and no NaN.
+static bool isAtMostZeroInOtherRows(Value value) {
+  if (isZeroInOtherRows(value))
+    return true;
+  Operation *op = value.getDefiningOp();
+  if (!op)
+    return false;
+  APFloat number(0.0f);
+  if (matchPattern(value, m_ConstantFloat(&number)))
+    return number.isNegative() && !number.isNaN();
+  if (Value copied = getCopied(op))
+    return isAtMostZeroInOtherRows(copied);
+  if (auto sub = dyn_cast<arith::SubFOp>(op))
+    return isAtMostZeroInOtherRows(sub.getLhs()) &&
+           isZeroInOtherRows(sub.getRhs());
+  auto select = dyn_cast<arith::SelectOp>(op);
+  return select && isAtMostZeroInOtherRows(select.getTrueValue()) &&
+         isAtMostZeroInOtherRows(select.getFalseValue());
+}
+
 /// Whether `value` is a finite number in rows that stand for no query, where
 /// what is read of queries and weights is zero.
 static bool isFiniteInOtherRows(Value value) {
@@ -206,11 +259,13 @@ static bool isFiniteInOtherRows(Value value) {
   APFloat number(0.0f);
   if (auto constant = dyn_cast<arith::ConstantOp>(op))
     return matchPattern(value, m_ConstantFloat(&number)) && number.isFinite();
+  if (isa<math::ExpOp, math::Exp2Op>(op))
+    return isAtMostZeroInOtherRows(op->getOperand(0));
   auto fold = dyn_cast<hsa::FoldOp>(op);
   bool isLinear =
       isa<hsa::BroadcastOp, hsa::DotOp, hsa::DetachOp, hsa::MaskOp,
           hsa::SoftmaxOp, arith::ExtFOp, arith::TruncFOp, arith::AddFOp,
-          arith::SubFOp, arith::MulFOp, arith::NegFOp>(op) ||
+          arith::SubFOp, arith::MulFOp, arith::NegFOp, arith::SelectOp>(op) ||
       (fold && fold.getMonoid() == hsa::Monoid::Sum);
   return isLinear && llvm::all_of(op->getOperands(), [](Value operand) {
            return !isa<FloatType>(getElementTypeOrSelf(operand)) ||
