@@ -111,7 +111,7 @@ def test_gradients_are_launched_step_by_step() -> None:
     once = attending.retrieve.options(launches="one")
     text = once.derivative("landmarks").explain(*given, **RETRIEVE)
     assert "retrieve, forward on cpu: 2 programs in one launch" in text
-    assert "not in one launch, since retrieve_backward_1 goes by chunk_major" in text
+    assert "not in one launch, since retrieve_backward_0 goes by chunk_major" in text
     text = once.options(schedule="query_major").derivative("k").explain(*given, **RETRIEVE)
     assert "since retrieve_backward_1 adds to sums over all query blocks" in text
 

@@ -182,8 +182,7 @@ std::string ChunkMajor::getName(StringRef kernel, unsigned number) {
 }
 
 VisitedChunks ChunkMajor::getVisited(Selection &selection) {
-  bool imported =
-      selection.selected && indices[selection.index].isImported();
+  bool imported = selection.selected && indices[selection.index].isImported();
   return {selection.op, selection.selected, selection.parts,
           rowValues,    selection.items,    imported};
 }
@@ -445,8 +444,7 @@ void ChunkMajor::createSequences(Value window, Value number, Value group) {
   for (Selection &selection : selections)
     selection.parts.clearTotals(b, selection.partArrays);
   for (auto [place, selection] : llvm::enumerate(selections)) {
-    bool isWhole =
-        selection.selected && indices[selection.index].isImported();
+    bool isWhole = selection.selected && indices[selection.index].isImported();
     numbers[0] = b.toI32(isWhole ? number : window);
     createTurns(place, SmallVector<Value>(numbers, numbers + 4), sequences);
     llvm::append_range(rest, selection.partArrays);
