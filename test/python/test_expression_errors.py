@@ -107,6 +107,24 @@ def negative_n(q: rl.Query, k: rl.Chunks, indices: rl.ChunkIndices):
 
 
 @rf.jit
+def huge_n(q: rl.Query, k: rl.Chunks, indices: rl.ChunkIndices):
+    out = rl.zeros(q)
+    for slot, c in rl.selected(indices):
+        out += rl.max(rl.softmax(rl.dot(q, k[c]), n=10**400), over="key")
+    return out
+
+
+@rf.jit
+def huge_start(q: rl.Query, k: rl.Chunks):
+    return rl.zeros(q, k, init=10**400)
+
+
+@rf.jit
+def huge_sigmoid(q: rl.Query):
+    return q * rl.sigmoid(10**400)
+
+
+@rf.jit
 def softmax_over_dim(q: rl.Query):
     return rl.softmax(q)
 
@@ -381,6 +399,9 @@ EXPRESSIONS = [
     (missing_argument, "missing a required argument: 'b'", "rl.dot(q)", "rl.dot(a, b, over=None)"),
     (run_time_n, "known when the function is compiled", "n", "rl.constexpr"),
     (negative_n, "a finite number >= 0", "-1.0", ""),
+    (huge_n, "does not fit into float32", "rl.softmax(rl.dot(q, k[c]), n=10**400)", "rl.inf is the infinity"),
+    (huge_start, "does not fit into float32", "rl.zeros(q, k, init=10**400)", "rl.inf is the infinity"),
+    (huge_sigmoid, "rl.sigmoid: int too large to convert to float", "10**400", ""),
     (softmax_over_dim, "over the keys of a chunk", "rl.softmax(q)", "rl.online_softmax"),
     (sum_over_positions, "independent", '"pos"', ""),
     (sum_over_missing_axis, "cannot be reduced over 'key'", '"key"', "'head', 'dim'"),

@@ -35,9 +35,10 @@ def Tile_KeepBestOp : Tile_Op<"keep_best", [AttrSizedOperandSegments]> {
     Constraints:
     - (C1) Scores are a tile of f32 of rank 2, and there is an i32 id for each of
       their columns.
-    - (C2) Lists are buffers as in (C1) and (C2) of tile.alloc_shared, of one stage,
-      without a swizzle, with a row for each of the scores' and the columns of
-      `best`; `best` is of f32, `which` of i32.
+    - (C2) Lists are buffers as in (C1) and (C2) of tile.alloc_shared, of one shape,
+      one stage and 32-bit elements, without a swizzle, with a multiple of 8
+      columns and a row for each of the scores', a multiple of 16; `best` is of
+      f32, `which` of i32.
     - (C3) Carried values have the scores' shape; one is held for each that is
       carried, of its elements, 32-bit floats or integers.
     - (C4) Worst scores, of f32, their ids and places, of i32, have an element for

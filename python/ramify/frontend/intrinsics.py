@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from .. import language as rl
-from .arithmetic import Operand, common_axes, is_minus_infinity, unify
+from .arithmetic import Operand, checked_float, common_axes, is_minus_infinity, unify
 from .call import Call
 from .ir import Axes, TensorType
 from .signature import Role
@@ -80,7 +80,7 @@ def softmax(call: Call) -> FrontValue:
             f"found {x.type.describe()} over {over!r}",
             "softmax over all selected keys together is rl.online_softmax",
         )
-    return call.builder.softmax(x, float(n), over)
+    return call.builder.softmax(x, checked_float(n), over)
 
 
 def check_group(call: Call) -> None:
@@ -269,7 +269,7 @@ def zeros(call: Call) -> FrontValue:
     identities = {0.0: "sum", -math.inf: "max", math.inf: "min"}
     if init in identities:
         return call.builder.tensor(f"hsa.identity {identities[init]} : {rows}", (), rows)
-    return call.builder.constant(float(init), rows)
+    return call.builder.constant(checked_float(init), rows)
 
 
 @handles(rl.online_softmax)
