@@ -34,27 +34,33 @@ static bool isSlots(Value value) {
          getElementTypeOrSelf(value).isInteger(32);
 }
 
-/// The slots that an operation takes values at, visits or returns.
-static SmallVector<Value> getSlotsOf(Operation &op) {
-  SmallVector<Value> slots;
+/// The slots that an operation takes values at or visits; null if it does not.
+static Value getSlotsOf(Operation &op) {
   if (auto take = dyn_cast<TakeOp>(op))
-    slots.push_back(take.getSlots());
-  else if (isa<SelectedOp, ReturnOp>(op))
-    llvm::copy_if(op.getOperands(), std::back_inserter(slots), isSlots);
-  return slots;
+    return take.getSlots();
+  auto selected = dyn_cast<SelectedOp>(op);
+  return selected && isSlots(selected.getIndices()) ? selected.getIndices()
+                                                    : Value();
 }
 
 FailureOr<Value> ramify::hsa::findSlots(ProgramOp program) {
   Value found;
-  for (Operation &op : program.getBody().front())
-    for (Value slots : getSlotsOf(op)) {
-      if (found && slots != found)
-        return op.emitError("no gradient is known of a function that takes "
-                            "values at two different selections, visits or "
-                            "returns them");
-      found = slots;
-    }
-  return found;
+  for (Operation &op : program.getBody().front()) {
+    Value slots = getSlotsOf(op);
+    if (!slots)
+      continue;
+    if (found && slots != found)
+      return op.emitError("no gradient is known of a function that takes "
+                          "values at two different selections, or visits them: "
+                          "a gradient visits again what one selection picked");
+    found = slots;
+  }
+  if (found)
+    return found;
+  // Picks that are only returned are constants, whatever else is.
+  Operation *results = program.getBody().front().getTerminator();
+  auto returned = llvm::find_if(results->getOperands(), isSlots);
+  return returned == results->operand_end() ? Value() : *returned;
 }
 
 /// The first reader of a kind that a state has in a block; later ones of the

@@ -20,7 +20,8 @@ bool isResultType(mlir::Type type);
 /// Whether a type is over slots; they are picks, or belong to them.
 bool isOfSlots(mlir::Type type);
 
-/// The one selection that the program makes use of; null if there is none.
+/// The one selection that the program takes values at or visits, or a selection
+/// that it returns if there is no such; null if there is none.
 mlir::FailureOr<mlir::Value> findSlots(ProgramOp program);
 
 /// Gives each state that is read one reader of each kind: the adjoint of a
