@@ -60,8 +60,14 @@ SmallVector<Value> KernelEmitter::loop(
   if (count <= step) {
     return count > 0 ? body(i64(0), carried) : SmallVector<Value>(carried);
   }
+  return loop(i64(0), i64(count), step, carried, body);
+}
+
+SmallVector<Value> KernelEmitter::loop(
+    Value first, Value last, int64_t step, ValueRange carried,
+    llvm::function_ref<SmallVector<Value>(Value, ValueRange)> body) {
   auto forOp = b.create<scf::ForOp>(
-      i64(0), i64(count), i64(step), carried,
+      first, last, i64(step), carried,
       [&](OpBuilder &, Location, Value index, ValueRange values) {
         OpBuilder::InsertionGuard guard(b);
         b.setInsertionPointToEnd(cast<BlockArgument>(index).getOwner());

@@ -255,10 +255,11 @@ Value KernelEmitter::copyOf(Value tile) {
 /// Stores lazy tiles from outside of `op` that its regions read more than once,
 /// or need in memory.
 void KernelEmitter::storeCaptured(Operation *op) {
+  llvm::DenseSet<Value> seen;
   std::function<void(Value)> storeKept = [&](Value value) {
     Operation *lazy = lazyDefinition(value);
-    if (!lazy || tiles.contains(value) || !isMatrix(value.getType()) ||
-        op->isProperAncestor(lazy))
+    if (!lazy || !seen.insert(value).second || tiles.contains(value) ||
+        !isMatrix(value.getType()) || op->isProperAncestor(lazy))
       return;
     if (keep.contains(value))
       return (void)materialize(value);

@@ -51,7 +51,9 @@ static int64_t largestDivisor(int64_t number, int64_t limit) {
       return divisor;
 }
 
-static bool isZero(Value tile) { return matchPattern(tile, m_AnyZeroFloat()); }
+bool cpu::startsFromZero(tile::DotOp op) {
+  return matchPattern(op.getAcc(), m_AnyZeroFloat());
+}
 
 void KernelEmitter::emitDot(tile::DotOp op) {
   Value result = op.getResult(), acc = op.getAcc();
@@ -59,7 +61,7 @@ void KernelEmitter::emitDot(tile::DotOp op) {
   product.lhs = materialize(exactOperand(op.getLhs()));
   product.rhs = rowsOf(op.getRhs());
   product.transposed = op.getTransposed();
-  product.fromZero = isZero(acc);
+  product.fromZero = startsFromZero(op);
   product.lanes = lanesOf(result);
   product.count = cast<RankedTensorType>(result.getType()).getDimSize(1);
   product.depth = cast<RankedTensorType>(op.getLhs().getType()).getDimSize(1);
@@ -79,6 +81,8 @@ void KernelEmitter::emitDot(tile::DotOp op) {
   if (!product.fromZero && tiles.lookup(acc) != product.acc)
     evaluateInto(acc, product.acc);
   emitPanels(product);
+  if (product.transposed && product.rhs.first)
+    clearColumns(product);
   tiles[result] = product.acc;
   occupant[product.acc] = result;
 }
@@ -99,6 +103,19 @@ void KernelEmitter::emitPanels(const Product &product) {
     panels(firstRow);
     return SmallVector<Value>();
   });
+}
+
+/// Zero in the columns whose rows do not count.
+void KernelEmitter::clearColumns(const Product &product) {
+  auto type = VectorType::get({product.lanes}, b.getF32Type());
+  Value zero = b.create<arith::ConstantOp>(b.getZeroAttr(type));
+  for (auto [from, to] : {std::pair(i64(0), product.rhs.first),
+                          std::pair(product.rhs.last, i64(product.count))})
+    loop(from, to, 1, {}, [&](Value column, ValueRange) {
+      storeVector(zero, panelAddress(product, product.acc, column, Value()),
+                  alignmentOf(product.lanes, 4));
+      return SmallVector<Value>();
+    });
 }
 
 /// Column `index` of a transposed tile, from row `firstRow` on.
@@ -130,6 +147,25 @@ SmallVector<Value> KernelEmitter::accumulate(
       body(u ? b.create<arith::AddIOp>(k, i64(u * step)) : k, values);
     return values;
   });
+}
+
+/// The same from `first` to `last`: four steps at once, then one by one.
+SmallVector<Value> KernelEmitter::accumulateBetween(
+    Value first, Value last, ValueRange sums,
+    llvm::function_ref<void(Value, SmallVector<Value> &)> body) {
+  auto steps = [&](int64_t count) {
+    return [&, count](Value k, ValueRange carried) {
+      SmallVector<Value> values(carried);
+      for (int64_t u = 0; u < count; ++u)
+        body(u ? b.create<arith::AddIOp>(k, i64(u)) : k, values);
+      return values;
+    };
+  };
+  Value length = b.create<arith::SubIOp>(last, first);
+  Value rest = b.create<arith::AndIOp>(length, i64(3));
+  Value between = b.create<arith::SubIOp>(last, rest);
+  SmallVector<Value> most = loop(first, between, 4, sums, steps(4));
+  return loop(between, last, 1, most, steps(1));
 }
 
 /// One sum for each column of the result. Split, a sum has each row `split`
@@ -202,7 +238,7 @@ void KernelEmitter::emitPlainPanel(const Product &product, Value firstRow,
       });
     sums.push_back(sum);
   }
-  sums = accumulate(product.depth, 1, sums, [&](Value k, auto &values) {
+  auto step = [&](Value k, SmallVector<Value> &values) {
     Value left =
         loadVector(column, panelAddress(product, product.lhs, k, firstRow),
                    alignmentOf(part, 4));
@@ -215,7 +251,10 @@ void KernelEmitter::emitPlainPanel(const Product &product, Value firstRow,
     for (auto [j, sum] : llvm::enumerate(values))
       sum = b.create<vector::FMAOp>(
           loadRepeated(address(f32, row, j * split), split, width), left, sum);
-  });
+  };
+  sums = product.rhs.first ? accumulateBetween(product.rhs.first,
+                                               product.rhs.last, sums, step)
+                           : accumulate(product.depth, 1, sums, step);
   for (auto [place, sum] : llvm::zip_equal(places, sums)) {
     if (split > 1)
       sum = shuffle(sum, width, [&](int64_t lane) {

@@ -177,8 +177,59 @@ Value KernelEmitter::allTrue(Value mask, int64_t count) {
   return b.create<vector::ReductionOp>(vector::CombiningKind::AND, whole);
 }
 
-/// Rows of f32 that are equally far apart and all there are read in place;
-/// others are copied, converted and completed with zeros.
+/// Where those elements of the mask that are true stand: from view.first to
+/// view.last. Returns whether they are neighbours.
+Value KernelEmitter::boundRows(Value mask, int64_t height, RowView &view) {
+  Type bits = b.getIntegerType(height), one = VectorType::get({1}, bits);
+  Value all = b.create<vector::ExtractOp>(
+      b.create<vector::BitCastOp>(one, vectorOf(mask, height)), 0);
+  auto toI64 = [&](Value count) {
+    return castInteger(count, b.getI64Type(), /*isSigned=*/false);
+  };
+  view.first = toI64(b.create<math::CountTrailingZerosOp>(all));
+  view.last = b.create<arith::SubIOp>(
+      i64(height), toI64(b.create<math::CountLeadingZerosOp>(all)));
+  Value count = toI64(b.create<math::CtPopOp>(all));
+  return b.create<arith::CmpIOp>(
+      arith::CmpIPredicate::eq, count,
+      b.create<arith::SubIOp>(view.last, view.first));
+}
+
+/// Whether the array has all rows that a gather of rows one apart names, those
+/// that the mask leaves out, too.
+Value KernelEmitter::isWithin(tile::GatherOp op) {
+  const ArrayDescriptor &array = arguments.find(op.getSource())->second;
+  int64_t height = cast<RankedTensorType>(op.getType()).getDimSize(0);
+  Value within = b.create<arith::ConstantIntOp>(1, 1);
+  auto require = [&](arith::CmpIPredicate predicate, Value lhs, Value rhs) {
+    within = b.create<arith::AndIOp>(
+        within, b.create<arith::CmpIOp>(predicate, lhs, rhs));
+  };
+  for (auto [index, size] :
+       llvm::zip(op.getIndices(), ArrayRef<Value>(array.sizes))) {
+    if (slope(index) != 1)
+      continue;
+    auto at = [&](int64_t row) {
+      return castInteger(element(index, i64(row)), b.getI64Type(), true);
+    };
+    require(arith::CmpIPredicate::sge, at(0), i64(0));
+    require(arith::CmpIPredicate::slt, at(height - 1), size);
+  }
+  return within;
+}
+
+/// Whether only products that can leave out rows read the tile: those over the
+/// rows, and those whose columns the rows are, if they add to nothing.
+static bool isReadByProducts(Value tile) {
+  return llvm::all_of(tile.getUses(), [](OpOperand &use) {
+    auto dot = dyn_cast<tile::DotOp>(use.getOwner());
+    return dot && &use == &dot.getRhsMutable() &&
+           (!dot.getTransposed() || startsFromZero(dot));
+  });
+}
+
+/// Rows of f32 that are equally far apart and all there, or all that count, are
+/// read in place; others are copied, converted and completed with zeros.
 RowView KernelEmitter::gatherRows(tile::GatherOp op) {
   auto type = cast<RankedTensorType>(op.getResult().getType());
   int64_t height = type.getDimSize(0);
@@ -191,18 +242,37 @@ RowView KernelEmitter::gatherRows(tile::GatherOp op) {
     return copyRows(op);
   Value first =
       addressOf(array, type.getElementType(), op.getIndices(), i64(0));
+  RowView view{first, *stride};
   if (!op.getMask())
-    return {first, *stride};
-  auto branch = b.create<scf::IfOp>(TypeRange{first.getType(), b.getI64Type()},
-                                    allTrue(op.getMask(), height),
-                                    /*withElse=*/true);
+    return view;
+  bool isBounded = isReadByProducts(op.getResult());
+  Value isInPlace;
+  if (isBounded)
+    isInPlace = b.create<arith::AndIOp>(isWithin(op),
+                                        boundRows(op.getMask(), height, view));
+  else
+    isInPlace = allTrue(op.getMask(), height);
+  auto listed = [&](const RowView &of) {
+    SmallVector<Value> values{of.pointer, of.stride};
+    if (isBounded)
+      values.append({of.first, of.last});
+    return values;
+  };
+  auto branch =
+      b.create<scf::IfOp>(ValueRange(listed(view)).getTypes(), isInPlace,
+                          /*withElse=*/true);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToEnd(branch.thenBlock());
-  b.create<scf::YieldOp>(ValueRange{first, *stride});
+  b.create<scf::YieldOp>(listed(view));
   b.setInsertionPointToEnd(branch.elseBlock());
   RowView copy = copyRows(op);
-  b.create<scf::YieldOp>(ValueRange{copy.pointer, copy.stride});
-  return {branch.getResult(0), branch.getResult(1)};
+  copy.first = i64(0), copy.last = i64(height);
+  b.create<scf::YieldOp>(listed(copy));
+  ValueRange chosen = branch.getResults();
+  view = {chosen[0], chosen[1]};
+  if (isBounded)
+    view.first = chosen[2], view.last = chosen[3];
+  return view;
 }
 
 RowView KernelEmitter::copyRows(tile::GatherOp op) {

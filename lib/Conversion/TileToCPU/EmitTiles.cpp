@@ -185,14 +185,17 @@ Value KernelEmitter::materialize(Value tile) {
 }
 
 /// Has what evaluating rows of `tile` reads as rows, before a loop does so.
-void KernelEmitter::prepareRows(Value tile) {
+/// `seen` has the tiles that were asked for.
+void KernelEmitter::prepareRows(Value tile, llvm::DenseSet<Value> &seen) {
+  if (!seen.insert(tile).second)
+    return;
   Operation *op = lazyDefinition(tile);
   if (!op)
     return (void)rowsOf(tile);
   op->walk([&](Operation *inner) {
     for (Value operand : inner->getOperands())
       if (isMatrix(operand))
-        prepareRows(operand);
+        prepareRows(operand, seen);
   });
 }
 
@@ -208,7 +211,8 @@ RowView KernelEmitter::rowsOf(Value tile) {
                    b.create<arith::MulIOp>(row, view.stride));
   };
   if (lazyDefinition(tile) && !tiles.contains(tile)) {
-    prepareRows(tile);
+    llvm::DenseSet<Value> seen;
+    prepareRows(tile, seen);
     loop(height, 1, {}, [&](Value row, ValueRange) -> SmallVector<Value> {
       Scope scope{Form::Row, row, width};
       storeVector(evaluate(tile, scope), rowAddress(row), 4);

@@ -59,6 +59,10 @@ using mlir::ValueRange;
 struct RowView {
   Value pointer;
   Value stride; // i64, in elements
+  /// i64: the first row that counts, and the one behind the last. The others
+  /// are zero, whatever memory holds there, and only products read the rows.
+  /// Null if all rows are there.
+  Value first = {}, last = {};
 };
 
 /// The vector length that R rows are rounded up to: 2, 4, 8, and so on to the
@@ -90,6 +94,9 @@ bool dependsOn(Value value, Value source);
 
 /// What a product reads for `tile`: a value before its rounding to 16 bits.
 Value exactOperand(Value tile);
+
+/// Whether the product has nothing to add to.
+bool startsFromZero(tile::DotOp op);
 
 /// How many columns of the tile the array has. The others read as zero and are
 /// not written.
@@ -175,7 +182,7 @@ private:
   Value materialize(Value tile);
   void evaluateInto(Value tile, Value place);
   RowView rowsOf(Value tile);
-  void prepareRows(Value tile);
+  void prepareRows(Value tile, llvm::DenseSet<Value> &seen);
   Value elementsOf(Value vector);
   Value spill(Value vector);
 
@@ -220,6 +227,8 @@ private:
   void emitGather(tile::GatherOp op);
   RowView gatherRows(tile::GatherOp op);
   RowView copyRows(tile::GatherOp op);
+  Value boundRows(Value mask, int64_t height, RowView &view);
+  Value isWithin(tile::GatherOp op);
   std::optional<Value> rowStride(tile::GatherOp op);
   void emitLookup(tile::LookupOp op);
   void emitScatter(tile::ScatterOp op);
@@ -257,9 +266,13 @@ private:
   void emitDot(tile::DotOp op);
   struct Product;
   void emitPanels(const Product &product);
+  void clearColumns(const Product &product);
   Value panelAddress(const Product &product, Value place, Value index,
                      Value firstRow);
   Value loadRepeated(Value pointer, int64_t count, int64_t width);
+  SmallVector<Value>
+  accumulateBetween(Value first, Value last, ValueRange sums,
+                    llvm::function_ref<void(Value, SmallVector<Value> &)> body);
   SmallVector<Value>
   accumulate(int64_t depth, int64_t step, ValueRange sums,
              llvm::function_ref<void(Value, SmallVector<Value> &)> body);
@@ -286,6 +299,10 @@ private:
   /// for (i = 0; i < count; i += step) body(i), with values carried along.
   SmallVector<Value>
   loop(int64_t count, int64_t step, ValueRange carried,
+       llvm::function_ref<SmallVector<Value>(Value, ValueRange)> body);
+  /// The same from `first` to `last`, i64.
+  SmallVector<Value>
+  loop(Value first, Value last, int64_t step, ValueRange carried,
        llvm::function_ref<SmallVector<Value>(Value, ValueRange)> body);
 
   mlir::ImplicitLocOpBuilder &b;

@@ -87,7 +87,12 @@ static ValueRange lazyResults(Operation *user) {
   return {};
 }
 
-static bool isReadLater(Value value, Operation *op) {
+/// `seen` has what was found not to be: values are often made of one another in
+/// several ways.
+static bool isReadLater(Value value, Operation *op,
+                        llvm::DenseSet<Value> &seen) {
+  if (!seen.insert(value).second)
+    return false;
   for (Operation *user : value.getUsers()) {
     ValueRange results = lazyResults(user);
     if (results.empty()) {
@@ -96,7 +101,7 @@ static bool isReadLater(Value value, Operation *op) {
       continue;
     }
     for (Value result : results)
-      if (isReadLater(result, op))
+      if (isReadLater(result, op, seen))
         return true;
   }
   return false;
@@ -108,19 +113,26 @@ bool cpu::isReadAfter(Value value, Operation *op) {
     if (isa<scf::ForOp>(parent) &&
         !parent->isAncestor(value.getParentBlock()->getParentOp()))
       return true;
-  return isReadLater(value, op);
+  llvm::DenseSet<Value> seen;
+  return isReadLater(value, op, seen);
 }
 
-bool cpu::dependsOn(Value value, Value source) {
+/// `seen` has what was found not to depend on it.
+static bool dependsOn(Value value, Value source, llvm::DenseSet<Value> &seen) {
   if (value == source)
     return true;
   Operation *op = lazyDefinition(value);
-  if (!op)
+  if (!op || !seen.insert(value).second)
     return false;
   bool found = false;
   op->walk([&](Operation *inner) {
     for (Value operand : inner->getOperands())
-      found |= dependsOn(operand, source);
+      found = found || dependsOn(operand, source, seen);
   });
   return found;
+}
+
+bool cpu::dependsOn(Value value, Value source) {
+  llvm::DenseSet<Value> seen;
+  return ::dependsOn(value, source, seen);
 }

@@ -22,10 +22,56 @@ tile.kernel @masked_rows(%k: memref<?x16xf32, strided<[?, 1]>>, %n: i32, %y: mem
   %r = tile.iota : tensor<16xi32>
   %ns = tensor.splat %n : tensor<16xi32>
   %live = arith.cmpi slt, %r, %ns : tensor<16xi32>
+  %q = tile.gather %y[%r] : (memref<?x16xf32, strided<[?, 1]>>, tensor<16xi32>) -> tensor<16x16xf32>
+  %kt = tile.gather %k[%r] where %live : (memref<?x16xf32, strided<[?, 1]>>, tensor<16xi32>, tensor<16xi1>) -> tensor<16x16xf32>
+  %s = tile.dot %q, transposed %kt, %q : tensor<16x16xf32>, tensor<16x16xf32>, tensor<16x16xf32> -> tensor<16x16xf32>
+  tile.scatter %s into %y[%r] : (tensor<16x16xf32>, memref<?x16xf32, strided<[?, 1]>>, tensor<16xi32>) -> ()
+}
+
+// -----
+
+// A product with nothing to add to reads rows in place, too, if those that count
+// are neighbours: its columns of the others are zero.
+
+// CHECK-LABEL: llvm.func @bounded_rows(
+// CHECK:         %[[BITS:.+]] = vector.bitcast %{{.*}} : vector<16xi1> to vector<1xi16>
+// CHECK:         %[[ALL:.+]] = vector.extract %[[BITS]][0]
+// CHECK:         %[[FIRST:.+]] = math.cttz %[[ALL]] : i16
+// CHECK:         math.ctlz %[[ALL]] : i16
+// CHECK:         math.ctpop %[[ALL]] : i16
+// CHECK:         %[[VIEW:.+]]:4 = scf.if %{{.*}} -> (!llvm.ptr, i64, i64, i64) {
+// CHECK-NEXT:      scf.yield
+// CHECK:         scf.for %{{.*}} = %{{.*}} to %[[VIEW]]#2 step
+// CHECK:           llvm.store %{{.*}}, %{{.*}} : vector<16xf32>
+// CHECK:         scf.for %{{.*}} = %[[VIEW]]#3 to
+// CHECK:           llvm.store %{{.*}}, %{{.*}} : vector<16xf32>
+tile.kernel @bounded_rows(%k: memref<?x16xf32, strided<[?, 1]>>, %n: i32, %y: memref<?x16xf32, strided<[?, 1]>>) {
+  %r = tile.iota : tensor<16xi32>
+  %ns = tensor.splat %n : tensor<16xi32>
+  %live = arith.cmpi slt, %r, %ns : tensor<16xi32>
   %zero = arith.constant dense<0.0> : tensor<16x16xf32>
   %q = tile.gather %y[%r] : (memref<?x16xf32, strided<[?, 1]>>, tensor<16xi32>) -> tensor<16x16xf32>
   %kt = tile.gather %k[%r] where %live : (memref<?x16xf32, strided<[?, 1]>>, tensor<16xi32>, tensor<16xi1>) -> tensor<16x16xf32>
   %s = tile.dot %q, transposed %kt, %zero : tensor<16x16xf32>, tensor<16x16xf32>, tensor<16x16xf32> -> tensor<16x16xf32>
+  tile.scatter %s into %y[%r] : (tensor<16x16xf32>, memref<?x16xf32, strided<[?, 1]>>, tensor<16xi32>) -> ()
+}
+
+// A product over the rows goes from the first to the last that counts.
+
+// CHECK-LABEL: llvm.func @summed_rows(
+// CHECK:         %[[VIEW:.+]]:4 = scf.if %{{.*}} -> (!llvm.ptr, i64, i64, i64) {
+// CHECK:         %[[LENGTH:.+]] = arith.subi %[[VIEW]]#3, %[[VIEW]]#2 : i64
+// CHECK:         %[[REST:.+]] = arith.andi %[[LENGTH]], %{{.*}} : i64
+// CHECK:         %[[BETWEEN:.+]] = arith.subi %[[VIEW]]#3, %[[REST]] : i64
+// CHECK:         scf.for %{{.*}} = %[[VIEW]]#2 to %[[BETWEEN]] step
+// CHECK:         scf.for %{{.*}} = %[[BETWEEN]] to %[[VIEW]]#3 step
+tile.kernel @summed_rows(%v: memref<?x16xf32, strided<[?, 1]>>, %n: i32, %y: memref<?x16xf32, strided<[?, 1]>>) {
+  %r = tile.iota : tensor<16xi32>
+  %ns = tensor.splat %n : tensor<16xi32>
+  %live = arith.cmpi slt, %r, %ns : tensor<16xi32>
+  %p = tile.gather %y[%r] : (memref<?x16xf32, strided<[?, 1]>>, tensor<16xi32>) -> tensor<16x16xf32>
+  %rows = tile.gather %v[%r] where %live : (memref<?x16xf32, strided<[?, 1]>>, tensor<16xi32>, tensor<16xi1>) -> tensor<16x16xf32>
+  %s = tile.dot %p, %rows, %p : tensor<16x16xf32>, tensor<16x16xf32>, tensor<16x16xf32> -> tensor<16x16xf32>
   tile.scatter %s into %y[%r] : (tensor<16x16xf32>, memref<?x16xf32, strided<[?, 1]>>, tensor<16xi32>) -> ()
 }
 
