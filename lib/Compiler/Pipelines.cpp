@@ -55,6 +55,7 @@ void ramify::buildHSAPipeline(OpPassManager &passes) {
 
 /// `options` are the target's; what `choices` say counts more.
 static void buildSchedulePipeline(OpPassManager &passes,
+                                  HSASplitLaunchesOptions splitting,
                                   HSAToTileOptions options,
                                   const CompileOptions &choices) {
   options.schedule = choices.schedule;
@@ -73,7 +74,7 @@ static void buildSchedulePipeline(OpPassManager &passes,
   // Selecting and attending have schedules of their own: programs that hand
   // their results on in memory. What is handed on is loaded only where it is
   // read.
-  passes.addPass(createHSASplitLaunches());
+  passes.addPass(createHSASplitLaunches(splitting));
   passes.addPass(createCanonicalizerPass());
   // Here it is decided which program of the grid computes what.
   passes.addPass(createHSAToTile(options));
@@ -110,7 +111,10 @@ void ramify::buildSchedulePipeline(OpPassManager &passes,
   options.programsPerSM = 16;
   // Rows are multiplied one by one: one product instead of one for each head.
   passes.addPass(hsa::createSumHeadsFirst());
-  ::buildSchedulePipeline(passes, options, choices);
+  // Code for a head is written once, rather than once for each head.
+  HSASplitLaunchesOptions splitting;
+  splitting.headsApart = true;
+  ::buildSchedulePipeline(passes, splitting, options, choices);
 }
 
 void ramify::buildSchedulePipeline(OpPassManager &passes,
@@ -133,7 +137,7 @@ void ramify::buildSchedulePipeline(OpPassManager &passes,
   options.sharedBytes = target.sharedPerCTA;
   // Chunks are gathered only on request (CompileOptions::keyTile): for some
   // programs ptxas then picks so few registers that it spills a few bytes.
-  ::buildSchedulePipeline(passes, options, choices);
+  ::buildSchedulePipeline(passes, HSASplitLaunchesOptions(), options, choices);
 }
 
 //===----------------------------------------------------------------------===//

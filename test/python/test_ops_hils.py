@@ -123,3 +123,32 @@ def test_wrong_numbers(changes: dict[str, int], message: str) -> None:
     x = to(arrays(Sizes()), torch.float32)
     with pytest.raises(rf.ArgumentError, match=message):
         hils(**x, chunk_size=16, **{"window": 16, "top_k": 2, **changes})
+
+
+@pytest.mark.parametrize(
+    ("length", "few", "many"), [(1, 8, 32), (9, 16, 48)], ids=["one launch", "several"]
+)
+def test_code_does_not_grow_with_the_query_heads(length: int, few: int, many: int) -> None:
+    def lines(heads: int) -> int:
+        z = Sizes(B=1, L=length, H=1, G=heads)
+        given = to(arrays(z), torch.float32)
+        options = {"scale": SCALE, "window": WINDOW, "size": z.S, "top_k": z.K, "chunk_size": z.S}
+        return len(hils_kernel.ir("tile", **given, **options).splitlines())
+
+    assert lines(many) < 1.1 * lines(few)
+
+
+@pytest.mark.parametrize("start", [-(2**31), -(2**31) + 12, -60])
+def test_queries_long_before_the_keys(start: int) -> None:
+    z = Sizes(B=1, start=start)
+    x = to(arrays(z), torch.float32)
+    assert not op(z)(x).any()
+
+
+def test_infinite_values_of_keys_that_the_window_does_not_have() -> None:
+    z = Sizes(B=1, L=40, N=70, start=20)
+    x = to(arrays(z), torch.float32)
+    x["v"][:, 60:] = torch.inf
+    found, right = op(z)(x), reference(z)({n: t.numpy() for n, t in x.items()})
+    assert torch.isfinite(found).all()
+    torch.testing.assert_close(found, torch.from_numpy(right).float(), rtol=1e-4, atol=1e-5)

@@ -82,6 +82,10 @@ def HSASplitLaunches : Pass<"hsa-split-launches", "::mlir::ModuleOp"> {
     them. Each is then lowered by the schedule that suits it.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect"];
+  let options = [
+    Option<"headsApart", "heads-apart", "bool", "false",
+           "read streams of single query heads at what all heads of a group "
+           "pick together in a program of its own">];
 }
 
 def FoldRowScales : Pass<"tile-fold-row-scales"> {

@@ -301,9 +301,9 @@ Value ramify::emitCombine(TileBuilder &b, hsa::Monoid monoid, Value lhs,
                           Value rhs) {
   switch (monoid) {
   case hsa::Monoid::Max:
-    return b.create<arith::MaxNumFOp>(lhs, rhs);
+    return b.create<arith::MaximumFOp>(lhs, rhs);
   case hsa::Monoid::Min:
-    return b.create<arith::MinNumFOp>(lhs, rhs);
+    return b.create<arith::MinimumFOp>(lhs, rhs);
   default:
     return b.addf(lhs, rhs);
   }

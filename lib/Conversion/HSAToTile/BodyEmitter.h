@@ -90,6 +90,9 @@ struct Chunk {
   /// The valid keys of a tile, of its `keys` and `live`: a vector over keys, or
   /// a tile of rows by keys.
   std::function<mlir::Value(TileBuilder &, mlir::Value, mlir::Value)> valid;
+  /// As `valid`, but a vector over keys: those that are valid for some row.
+  /// Null if all that are live are.
+  std::function<mlir::Value(TileBuilder &, mlir::Value, mlir::Value)> reached;
   /// Which rows have a chunk of these in their domain; null if all have.
   std::function<mlir::Value(TileBuilder &, unsigned)> visited;
 
@@ -357,7 +360,7 @@ double getNeutral(hsa::Monoid monoid);
 tile::Combine getCombine(hsa::Monoid monoid);
 /// The quotient rounded down.
 mlir::Value emitFloorDiv(TileBuilder &b, mlir::Value x, mlir::Value y);
-/// Combines two tiles or scalars.
+/// Combines two tiles or scalars, of which a NaN makes the result one.
 mlir::Value emitCombine(TileBuilder &b, hsa::Monoid monoid, mlir::Value lhs,
                         mlir::Value rhs);
 

@@ -195,6 +195,17 @@ Value RangeDomain::getMask(TileBuilder &b, Value keys) const {
   return mask;
 }
 
+Value RangeDomain::getReach(TileBuilder &b, Value keys) const {
+  if (isUniform())
+    return getMask(b, keys);
+  Value high = getInterval(b, rows.lastTime).high;
+  Value reach = b.compare(Predicate::sgt, high, keys);
+  if (!isa<hsa::WindowOp, hsa::OwnOp>(op))
+    return reach;
+  Value low = getInterval(b, rows.firstTime).low;
+  return b.both(reach, b.compare(Predicate::sle, low, keys));
+}
+
 /// Rows with a valid key in the chunk, or in that of the given part.
 static Value getVisited(TileBuilder &b, const Chunk &chunk, int64_t rows,
                         unsigned only) {
@@ -240,6 +251,9 @@ void RangeDomain::restrict(TileBuilder &b, Chunk &chunk) const {
     chunk.partial = b.either(chunk.partial, needsMask(b, chunk));
   chunk.valid = [this](TileBuilder &inner, Value keys, Value live) {
     return intersect(inner, live, getMask(inner, keys));
+  };
+  chunk.reached = [this](TileBuilder &inner, Value keys, Value live) {
+    return inner.both(live, getReach(inner, keys));
   };
   if (outside || !isUniform())
     chunk.visited = [count = rowCount, &chunk](TileBuilder &inner,

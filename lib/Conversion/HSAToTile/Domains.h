@@ -43,6 +43,8 @@ private:
   };
   Interval getInterval(TileBuilder &b, mlir::Value time) const;
   mlir::Value getMask(TileBuilder &b, mlir::Value keys) const;
+  /// The keys that some row has; without regard to `outside` where rows differ.
+  mlir::Value getReach(TileBuilder &b, mlir::Value keys) const;
   mlir::Value needsMask(TileBuilder &b, const Chunk &chunk) const;
   /// Whether all rows share their interval.
   bool isUniform() const;

@@ -4,6 +4,7 @@
 #include "BodyEmitter.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 using namespace ramify;
@@ -67,12 +68,38 @@ void BodyEmitter::emitLandmark(hsa::ChunkOp op, hsa::LandmarksType role) {
   set(op, tiles);
 }
 
+/// Whether all that becomes of the rows of a chunk are scores which are masked
+/// themselves, as a softmax does it. Else the rows are zero where a key is not
+/// valid: factors of 0 do not take infinity away.
+static bool areOnlyScored(Value rows) {
+  llvm::SetVector<Value> made;
+  made.insert(rows);
+  for (size_t next = 0; next < made.size(); ++next)
+    for (OpOperand &use : made[next].getUses()) {
+      Operation *user = use.getOwner();
+      auto dot = dyn_cast<hsa::DotOp>(user);
+      bool isScored = hasAxis(use.get().getType(), Axis::Pos);
+      if (isScored && isa<hsa::YieldOp, hsa::SoftmaxOp, hsa::MaskOp>(user))
+        continue;
+      bool isElementwise = OpTrait::hasElementwiseMappableTraits(user);
+      if (!(dot ? !dot.getOver().contains(Axis::Key) : isElementwise))
+        return false;
+      made.insert(user->getResult(0));
+    }
+  return true;
+}
+
 LogicalResult BodyEmitter::emitOp(hsa::ChunkOp op) {
   if (auto role = dyn_cast<hsa::LandmarksType>(op.getSource().getType())) {
     emitLandmark(op, role);
     return success();
   }
   bool array = isa<hsa::ArrayType>(op.getSource().getType());
+  // Gradients have no registers left for these masks where they are counted.
+  bool isFull =
+      shape.countsRegisters() &&
+      llvm::any_of(program.getResultTypes(), llvm::IsaPred<hsa::SumsType>);
+  bool isMasked = chunk->reached && !isFull && !areOnlyScored(op.getResult());
   Tiles tiles;
   unsigned count =
       isGathered() ? chunk->numbers.size() : countParts(op.getType());
@@ -84,10 +111,12 @@ LogicalResult BodyEmitter::emitOp(hsa::ChunkOp op) {
       tiles.push_back(*value);
       continue;
     }
+    Value keys = chunk->keys[part], mask = chunk->live[part];
+    if (isMasked)
+      mask = chunk->reached(b, keys, mask);
     tiles.push_back(b.create<tile::GatherOp>(
         shape.getTile(op.getType()), get(op.getSource()),
-        ValueRange{rows.batch, chunk->keys[part], rows.keyHead},
-        chunk->live[part]));
+        ValueRange{rows.batch, keys, rows.keyHead}, mask));
   }
   set(op, tiles);
   return success();

@@ -35,7 +35,7 @@ SoftmaxStatistics ramify::getStatistics(TileBuilder &b, Value maximum,
   if (n != 0) {
     // The term n is e^0: nothing less than 0 is taken out.
     Value zero = b.full(maximum.getType(), 0);
-    Value higher = emitCombine(b, hsa::Monoid::Max, reference, zero);
+    Value higher = b.maxf(reference, zero);
     sum = b.mulf(sum, b.exp2(b.subf(reference, higher)));
     reference = higher;
   }
@@ -97,7 +97,7 @@ FailureOr<Value> StreamEmitter::emitOp(hsa::LogSumExpOp op, StreamHead head) {
   Value maximum, sum;
   for (Value part : parts) {
     Value one = overHeads ? part : b.reduce(tile::Combine::Max, part, 1);
-    maximum = maximum ? emitCombine(b, hsa::Monoid::Max, maximum, one) : one;
+    maximum = maximum ? b.maxf(maximum, one) : one;
   }
   Value reference = finiteOrZero(b, maximum);
   for (Value part : parts) {
@@ -119,21 +119,6 @@ FailureOr<Value> StreamEmitter::emitOp(hsa::ScanOp op, StreamHead head) {
       .create<tile::ScanOp>(x.getType(), getCombine(op.getMonoid()),
                             op.getExclusive(), op.getReverse(), x, 1)
       .getResult();
-}
-
-FailureOr<Value> StreamEmitter::emitOp(hsa::TakeOp op, StreamHead head) {
-  Value values = taken.at({op.getOperation(), head.key()});
-  if (op.getSlots().getDefiningOp<hsa::TopKOp>())
-    return values;
-  // Some of the picks were dropped.
-  Result slots = get(op.getSlots(), head);
-  if (failed(slots))
-    return failure();
-  Type type = values.getType();
-  Value there = b.compare(arith::CmpIPredicate::sge, *slots,
-                          b.full((*slots).getType(), 0));
-  bool isFloat = isa<FloatType>(getElementTypeOrSelf(type));
-  return b.choose(there, values, isFloat ? b.negInf(type) : b.full(type, 0));
 }
 
 /// Slot by slot: its value where the tile has its chunk.

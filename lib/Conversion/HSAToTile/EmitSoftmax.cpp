@@ -27,7 +27,7 @@ using hsa::Axis;
 static Value getReference(TileBuilder &b, Value maximum, bool withZero) {
   Value zero = b.full(maximum.getType(), 0);
   if (withZero)
-    return emitCombine(b, hsa::Monoid::Max, maximum, zero);
+    return b.maxf(maximum, zero);
   Value dead = b.equals(maximum, getNeutral(hsa::Monoid::Max));
   return b.choose(dead, zero, maximum);
 }
@@ -51,7 +51,7 @@ static void emitSoftmax(TileBuilder &b, MutableArrayRef<Value> tiles,
   Value maximum, sum;
   for (Value tile : tiles) {
     Value one = b.reduce(tile::Combine::Max, tile, axis);
-    maximum = maximum ? emitCombine(b, hsa::Monoid::Max, maximum, one) : one;
+    maximum = maximum ? b.maxf(maximum, one) : one;
   }
   Value reference = getReference(b, maximum, n > 0);
   for (Value &tile : tiles) {
@@ -119,7 +119,7 @@ FailureOr<Tiles> BodyEmitter::emitStatistics(hsa::SoftmaxOp op,
     return failure();
   Value tile = tiles->front();
   Value highest = b.reduce(tile::Combine::Max, tile, *axis);
-  Value maximum = emitCombine(b, hsa::Monoid::Max, before[0], highest);
+  Value maximum = b.maxf(before[0], highest);
   Value reference = getReference(b, maximum, /*withZero=*/false);
   Value decay = b.exp2(b.subf(before[0], reference));
   Value p = b.exp2(b.subf(tile, b.repeat(reference, *axis, tile.getType())));

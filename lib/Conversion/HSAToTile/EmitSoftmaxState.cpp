@@ -32,7 +32,7 @@ struct State {
 /// Moves the maximum of `state` up to `maximum`; returns what the exponents of
 /// new scores take out.
 static Value raise(TileBuilder &b, State &state, Value maximum) {
-  Value next = emitCombine(b, hsa::Monoid::Max, state.maximum, maximum);
+  Value next = b.maxf(state.maximum, maximum);
   Value dead = b.equals(next, getNeutral(hsa::Monoid::Max));
   Value reference = b.choose(dead, b.full(next.getType(), 0), next);
   Value decay = b.exp2(b.subf(state.maximum, reference));
@@ -48,7 +48,7 @@ static void merge(TileBuilder &b, State &state, Tiles scores, Tiles values) {
   Value maximum;
   for (Value tile : scores) {
     Value one = b.reduce(tile::Combine::Max, tile, 1);
-    maximum = maximum ? emitCombine(b, hsa::Monoid::Max, maximum, one) : one;
+    maximum = maximum ? b.maxf(maximum, one) : one;
   }
   Value reference = raise(b, state, maximum);
   for (auto [part, tile] : llvm::enumerate(scores)) {
@@ -68,8 +68,7 @@ static void merge(TileBuilder &b, State &state, Tiles scores, Tiles values) {
 static void push(TileBuilder &b, State &state, Tiles scores, Tiles values) {
   Value maximum;
   for (Value score : scores)
-    maximum =
-        maximum ? emitCombine(b, hsa::Monoid::Max, maximum, score) : score;
+    maximum = maximum ? b.maxf(maximum, score) : score;
   Value reference = raise(b, state, maximum);
   Type type = state.values.getType();
   for (auto [part, score] : llvm::enumerate(scores)) {

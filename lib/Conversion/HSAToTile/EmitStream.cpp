@@ -287,8 +287,14 @@ FailureOr<Value> StreamEmitter::emitDot(hsa::DotOp op, StreamHead head,
       .getResult();
 }
 
+/// Whether a matrix instruction makes it; a product with one chunk for each row
+/// is made element by element.
+bool StreamEmitter::isMatrixProduct(hsa::DotOp op) const {
+  return !(tile && tile->isOfRows) && asMatrixProduct(op);
+}
+
 FailureOr<Value> StreamEmitter::emitOp(hsa::DotOp op, StreamHead head) {
-  if (asMatrixProduct(op))
+  if (isMatrixProduct(op))
     return emitDot(op, head, b.full(getTile(op.getType()), 0));
   if (op.getOver().contains(Axis::Pos))
     return emitProductOfRows(op, head);
@@ -298,7 +304,8 @@ FailureOr<Value> StreamEmitter::emitOp(hsa::DotOp op, StreamHead head) {
            << ", but products in streams go over dim";
   // The side with all the axes tells the shape.
   Value wide = op.getLhs(), narrow = op.getRhs();
-  if (getFootprintSize(wide.getType()) < getFootprintSize(narrow.getType()))
+  if (getFootprint(wide.getType()).size() <
+      getFootprint(narrow.getType()).size())
     std::swap(wide, narrow);
   Result first = get(wide, head), second = get(narrow, head);
   if (failed(first) || failed(second))
@@ -348,10 +355,11 @@ bool StreamEmitter::isOfAnyHead(Value value) const {
 
 /// Whether every value that has heads can be made for a head that a loop
 /// counts: none is the result of a reduction that was made for each head
-/// before.
-static bool isForAnyCounter(Value value) {
+/// before. `seen` has what was found so.
+static bool isForAnyCounter(Value value, llvm::DenseSet<Value> &seen) {
   Operation *op = value.getDefiningOp();
-  if (!op || !hasAxis(value.getType(), Axis::Head))
+  if (!op || !hasAxis(value.getType(), Axis::Head) ||
+      !seen.insert(value).second)
     return true;
   if (isa<hsa::TopKOp, hsa::TakeOp, hsa::LogSumExpOp, hsa::SoftmaxOp,
           hsa::ScanOp>(op))
@@ -359,14 +367,22 @@ static bool isForAnyCounter(Value value) {
   if (auto fold = dyn_cast<hsa::FoldOp>(op);
       fold && getOneAxis(fold.getOver()) != Axis::Dim)
     return false;
-  return llvm::all_of(op->getOperands(), isForAnyCounter);
+  return llvm::all_of(op->getOperands(), [&](Value operand) {
+    return isForAnyCounter(operand, seen);
+  });
+}
+
+static bool areForAnyCounter(ValueRange values) {
+  llvm::DenseSet<Value> seen;
+  return llvm::all_of(
+      values, [&](Value value) { return isForAnyCounter(value, seen); });
 }
 
 /// before o input, for one head; a product adds to what is there itself.
 FailureOr<Value> StreamEmitter::combineHead(hsa::Monoid monoid, Value input,
                                             StreamHead head, Value before) {
   auto dot = input.getDefiningOp<hsa::DotOp>();
-  if (monoid == hsa::Monoid::Sum && dot && asMatrixProduct(dot))
+  if (monoid == hsa::Monoid::Sum && dot && isMatrixProduct(dot))
     return emitDot(dot, head, before);
   Result tile = get(input, head);
   if (failed(tile))
@@ -387,7 +403,7 @@ FailureOr<Value> StreamEmitter::forEachHead(ValueRange inputs, Value start,
            (shape.depth &&
             shape.heads * getSize(input.getType(), Axis::Dim) > kColumnsAtOnce);
   });
-  if (shape.heads == 1 || isOnce || !llvm::all_of(inputs, isForAnyCounter)) {
+  if (shape.heads == 1 || isOnce || !areForAnyCounter(inputs)) {
     Result result = start;
     for (int64_t number = 0; number < shape.heads && succeeded(result);
          ++number)

@@ -31,7 +31,11 @@ using Predicate = arith::CmpIPredicate;
 // Parts
 //===----------------------------------------------------------------------===//
 
-bool ramify::endsInStreamSums(Value value, ArrayRef<Axis> without) {
+/// `seen` has what was found to end so.
+static bool endsInStreamSums(Value value, ArrayRef<Axis> without,
+                             llvm::DenseSet<Value> &seen) {
+  if (!seen.insert(value).second)
+    return true;
   for (Axis axis : without)
     if (hasAxis(value.getType(), axis))
       return false;
@@ -40,8 +44,13 @@ bool ramify::endsInStreamSums(Value value, ArrayRef<Axis> without) {
     if (isa<hsa::AddOp>(user))
       return use.getOperandNumber() == 0;
     return user->getNumRegions() == 0 && user->getNumResults() == 1 &&
-           endsInStreamSums(user->getResult(0), without);
+           endsInStreamSums(user->getResult(0), without, seen);
   });
+}
+
+bool ramify::endsInStreamSums(Value value, ArrayRef<Axis> without) {
+  llvm::DenseSet<Value> seen;
+  return ::endsInStreamSums(value, without, seen);
 }
 
 /// Whether the operation sums over the axis.
@@ -53,13 +62,18 @@ static bool sumsOver(Operation *op, Axis axis) {
          fold.getOver().contains(axis);
 }
 
-bool ramify::isSumOfHeads(Value value) {
+using Answers = llvm::DenseMap<Value, bool>;
+
+static bool isSumOfHeads(Value value, Answers &known);
+
+/// Without looking it up.
+static bool computeSumOfHeads(Value value, Answers &known) {
   Operation *op = value.getDefiningOp();
   if (!op || hasAxis(value.getType(), Axis::Head))
     return false;
   if (sumsOver(op, Axis::Head) || matchPattern(value, m_AnyZeroFloat()))
     return true;
-  auto is = [](Value operand) { return isSumOfHeads(operand); };
+  auto is = [&](Value operand) { return isSumOfHeads(operand, known); };
   if (isa<hsa::DotOp, arith::MulFOp>(op))
     return llvm::any_of(op->getOperands(), is);
   if (isa<hsa::FoldOp, hsa::BroadcastOp, arith::ExtFOp, arith::TruncFOp,
@@ -69,6 +83,19 @@ bool ramify::isSumOfHeads(Value value) {
     return is(select.getTrueValue()) && is(select.getFalseValue());
   return isa<arith::AddFOp, arith::SubFOp>(op) &&
          llvm::all_of(op->getOperands(), is);
+}
+
+static bool isSumOfHeads(Value value, Answers &known) {
+  if (auto found = known.find(value); found != known.end())
+    return found->second;
+  bool is = computeSumOfHeads(value, known);
+  known[value] = is;
+  return is;
+}
+
+bool ramify::isSumOfHeads(Value value) {
+  Answers known;
+  return ::isSumOfHeads(value, known);
 }
 
 /// Zero in rows that stand for no query.

@@ -39,6 +39,14 @@
 // made of parameters only, and streams, are made again in each stage that wants
 // them, and so is what even stages compute of numbers for each head and slot.
 //
+// Picks that the heads of a group make together are read by each of them. A
+// walk would carry a value for each head along with each candidate; with
+// `heads-apart` a stage of its own evaluates the streams at the picks again,
+// for each head in a program of its own:
+//
+//     %i = hsa.topk (fold max %s over head)    one program for all heads
+//     %t = hsa.take %s at %i                   a program for each head
+//
 //===----------------------------------------------------------------------===//
 
 #include "ramify/Conversion/HSAToTile.h"
@@ -85,7 +93,16 @@ static bool isReduction(Operation *op) {
           llvm::any_of(op->getResultTypes(), isState));
 }
 
-Stages::Stages(hsa::ProgramOp program) {
+/// The picks of all heads at which the operation reads a stream of single
+/// heads; null if it does no such thing.
+static Value getPicksOfAllHeads(Operation *op) {
+  auto take = dyn_cast<hsa::TakeOp>(op);
+  bool isApart = take && !hasAxis(take.getSlots().getType(), Axis::Head) &&
+                 getSize(take.getType(), Axis::Head) > 1;
+  return isApart ? take.getSlots() : Value();
+}
+
+Stages::Stages(hsa::ProgramOp program, bool headsApart) {
   for (Operation &op : program.getBody().front()) {
     int stage = kFree;
     op.walk([&](Operation *inner) {
@@ -97,6 +114,9 @@ Stages::Stages(hsa::ProgramOp program) {
     bool isAgain = stage == kFree && isMadeAgain(&op);
     if (isOfStreams(&op) && !isAgain)
       stage = stage <= 0 ? 0 : stage + stage % 2;
+    if (Value picks = headsApart ? getPicksOfAllHeads(&op) : Value();
+        picks && of(picks) != kFree)
+      stage = std::max(stage, of(picks) + 2);
     // Both kinds of stages add to sums: what is there when all is known, or, of
     // parameters only, what visits chunks.
     bool isFreeSum = isa<hsa::AddOp>(op) && stage == kFree;
@@ -206,8 +226,8 @@ static void updateTypes(hsa::ProgramOp program, ArrayRef<StageProgram> stages) {
                         results->getOperandTypes())));
 }
 
-static LogicalResult split(hsa::ProgramOp program) {
-  Stages stages(program);
+static LogicalResult split(hsa::ProgramOp program, bool headsApart) {
+  Stages stages(program, headsApart);
   SmallVector<int> numbers;
   for (int number = 0; number < stages.count; ++number)
     if (stages.contains(number))
@@ -241,10 +261,12 @@ namespace {
 class HSASplitLaunchesPass
     : public ramify::impl::HSASplitLaunchesBase<HSASplitLaunchesPass> {
 public:
+  using HSASplitLaunchesBase::HSASplitLaunchesBase;
+
   void runOnOperation() override {
     for (auto program :
          llvm::make_early_inc_range(getOperation().getOps<hsa::ProgramOp>()))
-      if (failed(split(program)))
+      if (failed(split(program, headsApart)))
         return signalPassFailure();
   }
 };

@@ -210,6 +210,14 @@ static StringRef findPartition(hsa::ProgramOp program) {
   return found;
 }
 
+/// The indices whose slots a value is read at; empty if it is not.
+static StringRef getVisited(Value value) {
+  for (Operation *user : value.getUsers())
+    if (auto at = dyn_cast<hsa::AtOp>(user))
+      return cast<hsa::SlotType>(at.getSlot().getType()).getIndices();
+  return {};
+}
+
 FailureOr<Type> StageProgram::getRole(Value value) {
   if (auto weights = getSummedWeights(value))
     return Type(weights);
@@ -233,8 +241,10 @@ FailureOr<Type> StageProgram::getRole(Value value) {
     if (element.isInteger(32))
       return Type(hsa::IndicesType::get(context, findPartition(whole), element,
                                         heads, slots));
+    // Those of the visits that read it, if there are any.
+    StringRef visited = getVisited(value);
     for (auto [known, name] : llvm::zip(types, names))
-      if (isa<hsa::IndicesType>(known))
+      if (isa<hsa::IndicesType>(known) && (visited.empty() || name == visited))
         return Type(
             hsa::WeightsType::get(context, name, element, heads, slots));
   }

@@ -16,7 +16,9 @@ namespace ramify {
 /// streams and slots, odd ones of reductions over chunks.
 class Stages {
 public:
-  explicit Stages(hsa::ProgramOp program);
+  /// With `headsApart`, streams of single heads are read at the picks of all in
+  /// a later stage than these are made.
+  Stages(hsa::ProgramOp program, bool headsApart);
 
   /// Made of parameters only, in whichever stage.
   static constexpr int kFree = -1;

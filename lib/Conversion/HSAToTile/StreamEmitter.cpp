@@ -3,6 +3,7 @@
 
 #include "StreamEmitter.h"
 
+#include "StreamPasses.h"
 #include "StreamReductions.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -23,12 +24,14 @@ using hsa::Axis;
 Type StreamEmitter::getTile(Type type) const {
   if (!hsa::isNamedTensor(type))
     return type;
+  bool isOfRows = tile && tile->isOfRows;
   SmallVector<int64_t> sizes;
   // Slots belong to a query block, and so to a row.
-  if (hasAxis(type, Axis::Pos) || hasAxis(type, Axis::Slot))
+  if (hasAxis(type, Axis::Pos) || hasAxis(type, Axis::Slot) ||
+      (isOfRows && hasAxis(type, Axis::Chunk)))
     sizes.push_back(shape.rows);
   for (auto [axis, size] : hsa::getSizedAxes(type)) {
-    if (axis == Axis::Chunk)
+    if (axis == Axis::Chunk && !isOfRows)
       sizes.push_back(shape.chunks);
     else if (axis == Axis::Slot)
       sizes.push_back(llvm::alignTo(size, shape.slotMultiple));
@@ -51,29 +54,6 @@ SmallVector<StreamHead> StreamEmitter::headsOf(Type type) const {
   return heads;
 }
 
-bool ramify::hasIndependentHeads(hsa::ProgramOp program) {
-  for (Type type : program.getResultTypes())
-    if (!isa<hsa::SumsType>(type) && !hasAxis(type, Axis::Head))
-      return false;
-  bool meet = false;
-  program.walk([&](Operation *op) {
-    // Parts of sums over all query blocks may be of one head each.
-    if (auto add = dyn_cast<hsa::AddOp>(op)) {
-      meet |= !hasAxis(add.getValue().getType(), Axis::Head) &&
-              !isSumOfHeads(add.getValue());
-      return;
-    }
-    if (op->getNumResults() == 1 &&
-        endsInStreamSums(op->getResult(0), {Axis::Pos, Axis::Head}))
-      return;
-    for (Value operand : op->getOperands())
-      for (Type type : op->getResultTypes())
-        meet |= hasAxis(operand.getType(), Axis::Head) &&
-                !hasAxis(type, Axis::Head);
-  });
-  return !meet;
-}
-
 //===----------------------------------------------------------------------===//
 // Values on demand
 //===----------------------------------------------------------------------===//
@@ -84,18 +64,29 @@ void StreamEmitter::set(Value value, StreamHead head, Value tile) {
 }
 
 bool StreamEmitter::isKnown(Value value, StreamHead head) const {
+  llvm::DenseSet<Key> known;
+  return isKnown(value, head, known);
+}
+
+/// `known` has what was found to be known before: the search ends at the first
+/// value that is not.
+bool StreamEmitter::isKnown(Value value, StreamHead head,
+                            llvm::DenseSet<Key> &known) const {
   Operation *op = value.getDefiningOp();
-  int64_t key = hasAxis(value.getType(), Axis::Head) ? head.key() : 0;
-  for (const Frame &frame : frames)
-    if (!op || frame.contains({value, key}))
-      return true;
-  if (isStreamReduction(op) || isa<hsa::TakeOp>(op))
+  Key key{value, hasAxis(value.getType(), Axis::Head) ? head.key() : 0};
+  if (!op || !known.insert(key).second ||
+      llvm::any_of(frames,
+                   [&](const Frame &frame) { return frame.contains(key); }))
+    return true;
+  auto take = dyn_cast<hsa::TakeOp>(op);
+  if (isStreamReduction(op) || (take && findTopK(take.getSlots())))
     return false;
   return llvm::all_of(op->getOperands(), [&](Value operand) {
     if (hasAxis(value.getType(), Axis::Head))
-      return isKnown(operand, head);
-    return llvm::all_of(headsOf(operand.getType()),
-                        [&](StreamHead one) { return isKnown(operand, one); });
+      return isKnown(operand, head, known);
+    return llvm::all_of(headsOf(operand.getType()), [&](StreamHead one) {
+      return isKnown(operand, one, known);
+    });
   });
 }
 
@@ -146,8 +137,14 @@ void StreamEmitter::forgetRowsOfHeads() {
 }
 
 LogicalResult StreamEmitter::prepare(Value value, Axis loop) {
+  llvm::DenseSet<Value> seen;
+  return prepare(value, loop, seen);
+}
+
+LogicalResult StreamEmitter::prepare(Value value, Axis loop,
+                                     llvm::DenseSet<Value> &seen) {
   Operation *op = value.getDefiningOp();
-  if (!op || isReadWhereUsed(value, shape.heads))
+  if (!op || isReadWhereUsed(value, shape.heads) || !seen.insert(value).second)
     return success();
   if (!hasAxis(value.getType(), loop)) {
     // What both loops change is prepared by the inner one.
@@ -160,7 +157,7 @@ LogicalResult StreamEmitter::prepare(Value value, Axis loop) {
     if (frame.contains({value, 0}))
       return success();
   for (Value operand : op->getOperands())
-    if (failed(prepare(operand, loop)))
+    if (failed(prepare(operand, loop, seen)))
       return failure();
   return success();
 }
@@ -285,8 +282,8 @@ FailureOr<Value> StreamEmitter::emitOp(hsa::SameOp op, StreamHead head) {
 // Broadcasts
 //===----------------------------------------------------------------------===//
 
-/// Which of rows (0) and columns (1) a type has.
-static SmallVector<int, 2> getFootprint(Type type) {
+/// Which of rows (0) and columns (1) a type has, where chunks are columns.
+static SmallVector<int, 2> getFootprintByColumns(Type type) {
   SmallVector<int, 2> footprint;
   if (hasAxis(type, Axis::Pos) || hasAxis(type, Axis::Slot))
     footprint.push_back(0);
@@ -296,7 +293,20 @@ static SmallVector<int, 2> getFootprint(Type type) {
   return footprint;
 }
 
-size_t ramify::getFootprintSize(Type type) { return getFootprint(type).size(); }
+size_t ramify::getFootprintSize(Type type) {
+  return getFootprintByColumns(type).size();
+}
+
+/// The same where the loop is at.
+SmallVector<int, 2> StreamEmitter::getFootprint(Type type) const {
+  if (!tile || !tile->isOfRows || !hasAxis(type, Axis::Chunk))
+    return getFootprintByColumns(type);
+  SmallVector<int, 2> footprint{0};
+  for (Axis axis : {Axis::Slot, Axis::Dim})
+    if (hasAxis(type, axis))
+      footprint.push_back(1);
+  return footprint;
+}
 
 Value StreamEmitter::emitBroadcast(Value tile, Type from, Type to) {
   auto type = dyn_cast<RankedTensorType>(getTile(to));

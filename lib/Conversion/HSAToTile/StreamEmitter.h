@@ -21,21 +21,11 @@
 #define RAMIFY_LIB_CONVERSION_HSATOTILE_STREAMEMITTER_H
 
 #include "BodyEmitter.h"
+#include "StreamShape.h"
 
 #include <map>
 
 namespace ramify {
-
-/// How the work is cut into tiles.
-struct StreamShape {
-  int64_t rows = 16;        ///< of a tile, a query block each
-  int64_t blocks = 16;      ///< of a program: the first of its rows
-  int64_t chunks = 64;      ///< of a tile
-  int64_t heads = 1;        ///< query heads of a program
-  int64_t colsMultiple = 1; ///< that dims are padded to
-  int64_t slotMultiple = 1; ///< that slots are padded to
-  int64_t depth = 0;        ///< most of a part of a long product; 0: never cut
-};
 
 /// One head of a program's: a number that is known, or the counter of a loop.
 struct StreamHead {
@@ -45,10 +35,11 @@ struct StreamHead {
   int64_t key() const { return counter ? -1 : number; }
 };
 
-/// The tile of chunks that a loop is at.
+/// The chunks that a loop is at: the columns of a tile, or one for each row.
 struct ChunkTile {
-  mlir::Value ids;  ///< i32 vector
-  mlir::Value live; ///< which of them exist
+  mlir::Value ids;       ///< i32 vector
+  mlir::Value live;      ///< which of them exist
+  bool isOfRows = false; ///< a chunk for each row: the axis chunk is no column
 };
 
 /// What a softmax over chunks takes out of its exponents, to base 2, and
@@ -118,7 +109,8 @@ public:
 
 private:
   using Result = mlir::FailureOr<mlir::Value>;
-  using Frame = llvm::DenseMap<std::pair<mlir::Value, int64_t>, mlir::Value>;
+  using Key = std::pair<mlir::Value, int64_t>;
+  using Frame = llvm::DenseMap<Key, mlir::Value>;
 
   // StreamEmitter.cpp
   Result emit(mlir::Operation *op, StreamHead head);
@@ -126,6 +118,13 @@ private:
   Result emitOp(hsa::BroadcastOp op, StreamHead head);
   Result emitOp(hsa::SameOp op, StreamHead head);
   mlir::Value headIndex(StreamHead head);
+  // Where values are made of one another in several ways, each is looked at
+  // once.
+  bool isKnown(mlir::Value value, StreamHead head,
+               llvm::DenseSet<Key> &known) const;
+  mlir::LogicalResult prepare(mlir::Value value, hsa::Axis loop,
+                              llvm::DenseSet<mlir::Value> &seen);
+  llvm::SmallVector<int, 2> getFootprint(mlir::Type type) const;
 
   // EmitStream.cpp
   Result emitOp(hsa::LoadOp op, StreamHead head);
@@ -152,6 +151,7 @@ private:
   Result combineHead(hsa::Monoid monoid, mlir::Value input, StreamHead head,
                      mlir::Value before);
   bool isOfAnyHead(mlir::Value value) const;
+  bool isMatrixProduct(hsa::DotOp op) const;
   Result emitDotInParts(hsa::DotOp op, StreamHead head, mlir::Value start);
   mlir::Value maskDim(mlir::Value value, mlir::Value tile, double neutral);
   mlir::Value getLandmarkRow(hsa::Heads heads, StreamHead head);
@@ -170,15 +170,14 @@ private:
   Result emitOp(hsa::SoftmaxOp op, StreamHead head);
   Result emitOp(hsa::LogSumExpOp op, StreamHead head);
   Result emitOp(hsa::ScanOp op, StreamHead head);
-  Result emitOp(hsa::TakeOp op, StreamHead head);
   Result emitOp(hsa::PutOp op, StreamHead head);
+
+  // EmitTake.cpp
+  Result emitOp(hsa::TakeOp op, StreamHead head);
+  Result evaluateAtSlots(hsa::TakeOp op, StreamHead head);
 
   llvm::SmallVector<Frame> frames;
 };
-
-/// Whether the heads of a program are independent of each other, so that each
-/// can have a program of its own.
-bool hasIndependentHeads(hsa::ProgramOp program);
 
 /// Whether all that becomes of `value` is added to sums over all query blocks,
 /// and nothing on the way has one of the axes `without`.

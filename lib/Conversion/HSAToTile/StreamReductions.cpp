@@ -168,8 +168,7 @@ FailureOr<Tiles> StreamReduction::advance(StreamEmitter &emitter,
                     b.reduce(getCombine(fold.getMonoid()), masked, 1))};
   // The maximum so far is taken out of the exponents.
   Value x = toBase2(b, masked);
-  Value maximum = emitCombine(b, hsa::Monoid::Max, before[0],
-                              b.reduce(tile::Combine::Max, x, 1));
+  Value maximum = b.maxf(before[0], b.reduce(tile::Combine::Max, x, 1));
   Value reference = finiteOrZero(b, maximum);
   Value decay = b.exp2(b.subf(before[0], reference));
   Value powers = b.exp2(b.subf(x, b.repeat(reference, 1, x.getType())));

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//===- Streamed.cpp - A program owns query blocks and walks over chunks
-//----===//
+//===- Streamed.cpp - A program owns query blocks and walks over chunks ---===//
 //
 // For programs that select: streams over chunks are reduced, and nothing of the
 // length of a stream is stored. The grid is (blocks of M query blocks, heads,
@@ -19,7 +18,7 @@
 //
 // Where heads meet (a sum over the group, say) a program has the group's heads,
 // and takes them in one by one for each tile; else each head has a program of
-// its own.
+// its own, or a turn of its own in the program of a query block (OneLaunch.h).
 //
 //===----------------------------------------------------------------------===//
 
@@ -32,6 +31,7 @@
 #include "dialects/Tile/Transforms/AssignLayouts.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace ramify;
@@ -42,17 +42,22 @@ using Predicate = arith::CmpIPredicate;
 // Rows
 //===----------------------------------------------------------------------===//
 
+/// `turn` is null where there is one only.
 static void emitRows(BodyEmitter &emitter, const StreamShape &shape,
-                     const Parameters &parameters, tile::KernelOp kernel) {
+                     const Parameters &parameters, tile::KernelOp kernel,
+                     Value turn) {
   TileBuilder &b = emitter.b;
   Rows &rows = emitter.rows;
   Value x = b.create<tile::ProgramIdOp>(tile::GridAxis::X);
   Value y = b.create<tile::ProgramIdOp>(tile::GridAxis::Y);
   rows.batch = b.create<tile::ProgramIdOp>(tile::GridAxis::Z);
   rows.block = x;
-  rows.firstHead = b.mul(y, b.index(shape.heads));
+  rows.firstHead = b.mul(y, b.index(shape.heads * shape.turns));
   int64_t group = emitter.program.getGroup();
-  rows.keyHead = shape.heads == group ? y : b.div(rows.firstHead, group);
+  rows.keyHead =
+      shape.heads * shape.turns == group ? y : b.div(rows.firstHead, group);
+  if (turn)
+    rows.firstHead = b.createOrFold<arith::AddIOp>(rows.firstHead, turn);
   Value query = emitter.get(parameters.getQuery());
   Value queries = b.toI32(countQueries(b, emitter.program, query));
   Value first = b.mul(b.toI32(x), b.i32(shape.blocks));
@@ -215,158 +220,6 @@ static PartitionSize emitSize(BodyEmitter &body, StringRef partition) {
   return size;
 }
 
-/// Whether there are products of f32, which take twice the registers.
-static bool hasProductsOfF32(hsa::ProgramOp program) {
-  WalkResult result = program.walk([](hsa::DotOp dot) -> WalkResult {
-    return failure(llvm::all_of(dot->getOperandTypes(), [](Type type) {
-      return getFootprintSize(type) == 2 && getElementTypeOrSelf(type).isF32();
-    }));
-  });
-  return result.wasInterrupted();
-}
-
-/// Whether products have a side that is computed of landmarks.
-static bool computesLandmarks(hsa::ProgramOp program) {
-  WalkResult result = program.walk([](hsa::DotOp dot) -> WalkResult {
-    return failure(llvm::any_of(dot->getOperands(), [](Value side) {
-      return hasAxis(side.getType(), Axis::Chunk) &&
-             hasAxis(side.getType(), Axis::Dim) && !isStreamRead(side);
-    }));
-  });
-  return result.wasInterrupted();
-}
-
-/// Fewer chunks, and rows of several heads, where registers are counted and the
-/// rows of chunks that are added up beside those of queries are long or many.
-static void fitSums(StreamShape &shape, hsa::ProgramOp program,
-                    const TileLimits &limits) {
-  int64_t dim = 0, numbers = 0;
-  for (auto add : program.getBody().front().getOps<hsa::AddOp>()) {
-    Type type = add.getValue().getType();
-    if (!hasAxis(type, Axis::Chunk))
-      continue;
-    dim = std::max(dim, getSize(type, Axis::Dim));
-    numbers += !hasAxis(type, Axis::Dim);
-  }
-  if (!limits.registers || !dim)
-    return;
-  bool isF32 = hasProductsOfF32(program);
-  if (dim <= 64) {
-    bool isMuch = isF32 && (shape.heads > 1 || computesLandmarks(program));
-    bool isCut = countSumsOfWalk(program, shape.chunks, dim) < shape.heads;
-    // Each thread has a number of each of its columns' chunks.
-    if (isMuch || isCut || numbers > 1)
-      shape.chunks = std::min<int64_t>(shape.chunks, 32);
-    return;
-  }
-  shape.chunks = std::min<int64_t>(shape.chunks, isF32 || dim > 128 ? 16 : 32);
-  // Shared memory has not room for 64 such rows of a query and for as many that
-  // are computed.
-  bool isOwn = !limits.streamBlocks;
-  if (isF32 && dim > 128 && shape.heads > 1 && isOwn)
-    shape.rows = shape.blocks = std::min<int64_t>(shape.rows, 32);
-}
-
-/// Streams of single heads that are read at what `topk` picks for all heads
-/// together: a tile of chunks has the scores of each beside those it picks by.
-static int64_t countCarried(hsa::ProgramOp program, hsa::TopKOp topk,
-                            int64_t heads) {
-  llvm::DenseSet<Value> seen{topk.getScores()};
-  int64_t carried = 0;
-  program.walk([&](hsa::TakeOp take) {
-    if (findTopK(take.getSlots()) != topk ||
-        !seen.insert(take.getStream()).second)
-      return;
-    bool each = !hasAxis(topk.getScores().getType(), Axis::Head) &&
-                hasAxis(take.getStream().getType(), Axis::Head);
-    carried += each ? heads : 1;
-  });
-  return carried;
-}
-
-/// Narrower tiles of chunks if there are scores of so many heads at once.
-static void fitScores(int64_t heads, StreamShape &shape) {
-  constexpr int64_t mostScores = 128, leastChunks = 16;
-  while (heads > 1 && shape.chunks > leastChunks &&
-         heads * shape.chunks > mostScores)
-    shape.chunks /= 2;
-}
-
-/// Where registers are counted: narrower tiles if picks carry many scores
-/// along, and fewer queries if long lists of them are to lie in shared memory
-/// (KeepLists.h), of which a program shall leave half to others.
-static void fitLists(hsa::ProgramOp program, const TileLimits &limits,
-                     StreamShape &shape) {
-  constexpr int64_t wordBytes = 4;
-  // Steps of one launch share the memory of tiles that are alike.
-  if (limits.streamBlocks)
-    program.walk([&](hsa::LogSumExpOp op) {
-      if (op.getOver() == Axis::Chunk &&
-          hasAxis(op.getInput().getType(), Axis::Head))
-        fitScores(shape.heads, shape);
-    });
-  program.walk([&](hsa::TopKOp topk) {
-    int64_t carried = countCarried(program, topk, shape.heads);
-    fitScores(carried, shape);
-    int64_t places = llvm::alignTo(topk.getK(), shape.slotMultiple);
-    auto fits = [&] {
-      return 2 * shape.rows * places * (2 + carried) * wordBytes <=
-             limits.sharedBytes;
-    };
-    while (shape.rows > limits.rowsMultiple && !fits()) {
-      shape.rows /= 2;
-      shape.blocks = std::min(shape.blocks, shape.rows);
-    }
-  });
-}
-
-/// Positions of a block walk as one: says what differs between them.
-static LogicalResult refusePositions(hsa::ProgramOp program,
-                                     int64_t positions) {
-  Operation *first = nullptr, *ofChunks = nullptr;
-  program.walk([&](Operation *op) {
-    for (Type type : op->getResultTypes()) {
-      if (!hasAxis(type, Axis::Pos) || isa<arith::ConstantOp>(op))
-        continue;
-      first = first ? first : op;
-      if (hasAxis(type, Axis::Chunk) || hasAxis(type, Axis::Slot))
-        ofChunks = ofChunks ? ofChunks : op;
-    }
-  });
-  Operation *op = ofChunks ? ofChunks : first ? first : program.getOperation();
-  return op->emitError()
-         << "what is made of all chunks, or of slots, is one for the "
-         << positions << " positions of a query block (q_block=" << positions
-         << "), but this differs between them: score chunks by an "
-            "rl.Query[\"block\"], and use what differs where slots are "
-            "visited, as in `weights[slot] * gate`";
-}
-
-static FailureOr<StreamShape> chooseShape(hsa::ProgramOp program,
-                                          const TileLimits &limits) {
-  int64_t positions = program.getAxisSize(Axis::Pos);
-  if (positions > 1)
-    return refusePositions(program, positions);
-  StreamShape shape;
-  shape.rows = limits.streamRows;
-  shape.blocks = limits.streamBlocks ? limits.streamBlocks : shape.rows;
-  shape.colsMultiple = limits.colsMultiple;
-  // A quad holds eight slots. Products of rows with many dims are cut where
-  // registers are counted.
-  shape.slotMultiple = std::min<int64_t>(limits.colsMultiple, 8);
-  shape.depth = limits.registers ? 64 : 0;
-  // One query block for each program is for the programs that attend as well,
-  // which have the group's heads.
-  shape.heads = hasIndependentHeads(program) && !limits.streamBlocks
-                    ? 1
-                    : std::max<int64_t>(program.getAxisSize(Axis::Head), 1);
-  shape.chunks = limits.streamChunks;
-  fitSums(shape, program, limits);
-  if (limits.registers && limits.sharedBytes)
-    fitLists(program, limits, shape);
-  return shape;
-}
-
 /// Rows of slots are as long as they are: what accesses may count on is the
 /// alignment that they leave. All accesses, unless it is said for `each` array:
 /// wider copies of landmarks take registers that three programs of 64 rows on
@@ -391,16 +244,15 @@ static void setAlignment(tile::KernelOp kernel, bool each) {
     kernel->setAttr(tile::kAlignmentAttrName, b.getI64IntegerAttr(least));
 }
 
-/// The walks of a program, in words.
-static std::string describe(const StreamShape &shape, unsigned passes) {
-  std::string queries = std::to_string(shape.blocks) +
-                        (shape.blocks == 1 ? " query" : " queries");
-  if (passes == 0)
-    return queries + " at a time";
-  std::string times = passes == 1 ? "once" : std::to_string(passes) + " times";
-  return queries + (shape.blocks == 1 ? " walks" : " walk") +
-         " over the chunks " + times + ", " + std::to_string(shape.chunks) +
-         " at a time";
+/// Begins the loop in which a program makes everything for one of its heads
+/// after the other; returns its counter, or null where there is one turn.
+static Value startTurn(TileBuilder &b, const StreamShape &shape) {
+  if (shape.turns == 1)
+    return nullptr;
+  auto loop =
+      b.create<scf::ForOp>(b.index(0), b.index(shape.turns), b.index(1));
+  b.setInsertionPointToStart(loop.getBody());
+  return loop.getInductionVar();
 }
 
 LogicalResult ramify::lowerStreamed(hsa::ProgramOp program,
@@ -409,14 +261,15 @@ LogicalResult ramify::lowerStreamed(hsa::ProgramOp program,
   if (!parameters.getQuery())
     return program.emitOpError("has no query, which streamed needs");
   FailureOr<StringRef> partition = findPartition(program);
-  FailureOr<StreamShape> shape = chooseShape(program, limits);
+  FailureOr<StreamShape> shape = StreamShape::choose(program, limits);
   if (failed(partition) || failed(shape))
     return failure();
   TileBuilder b(program.getLoc(), program);
   TileShape blockShape(program, limits);
   BodyEmitter body(b, program, blockShape);
   tile::KernelOp kernel = createKernel(body, parameters, program.getSymName());
-  emitRows(body, *shape, parameters, kernel);
+  Value turn = startTurn(b, *shape);
+  emitRows(body, *shape, parameters, kernel, turn);
   StreamEmitter emitter(body, *shape);
   emitter.chunkSize = program.getChunkSize(*partition);
   if (!partition->empty())
@@ -429,6 +282,8 @@ LogicalResult ramify::lowerStreamed(hsa::ProgramOp program,
   if (failed(passes) || failed(emitSums(emitter, program)) ||
       failed(written.emitKnown(/*all=*/true)))
     return failure();
+  if (turn)
+    b.setInsertionPointAfter(turn.getParentBlock()->getParentOp());
   b.create<tile::EndOp>();
   setAlignment(kernel, /*each=*/limits.streamBlocks != 0);
   FailureOr<tile::PlanOp> made = createPlan(
@@ -438,10 +293,10 @@ LogicalResult ramify::lowerStreamed(hsa::ProgramOp program,
             plan.div(plan.createOrFold<arith::AddIOp>(sizes.queries, last),
                      shape->blocks);
         return std::array<Value, 3>{
-            blocks, plan.div(sizes.queryHeads, shape->heads), sizes.batch};
+            blocks, plan.div(sizes.queryHeads, shape->heads * shape->turns),
+            sizes.batch};
       });
   if (succeeded(made))
-    (*made)->setAttr(kTilesAttrName,
-                     b.getStringAttr(describe(*shape, *passes)));
+    (*made)->setAttr(kTilesAttrName, b.getStringAttr(shape->describe(*passes)));
   return made;
 }

@@ -169,6 +169,11 @@ Value TileBuilder::subf(Value lhs, Value rhs) {
   return create<arith::SubFOp>(lhs, rhs);
 }
 
+Value TileBuilder::maxf(Value lhs, Value rhs) {
+  match(lhs, rhs);
+  return create<arith::MaxNumFOp>(lhs, rhs);
+}
+
 Value TileBuilder::exp2(Value x) { return create<math::Exp2Op>(x); }
 
 Value TileBuilder::equals(Value x, double value) {

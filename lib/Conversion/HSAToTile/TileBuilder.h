@@ -59,6 +59,9 @@ public:
   Value mulf(Value lhs, Value rhs);
   Value addf(Value lhs, Value rhs);
   Value subf(Value lhs, Value rhs);
+  /// Of a NaN and a number the number: for what is taken out of exponents,
+  /// since a NaN among these makes the sum one.
+  Value maxf(Value lhs, Value rhs);
   Value exp2(Value x);
   /// Whether x is exactly `value`.
   Value equals(Value x, double value);

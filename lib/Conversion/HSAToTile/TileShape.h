@@ -94,6 +94,8 @@ public:
   int64_t rowBlocks = 1; ///< programs for each query block
   int64_t entries = 1;   ///< query blocks of a tile
 
+  /// Whether a thread has so many registers and no more.
+  bool countsRegisters() const { return limits.registers != 0; }
   /// All rows are at one position.
   bool hasOnePosition() const { return positions == 1; }
   /// The last program of a block, or every one, has rows that stand for

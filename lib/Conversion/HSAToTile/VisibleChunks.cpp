@@ -32,15 +32,41 @@ static bool isPosition(Value value) {
       skipBroadcasts(value).getDefiningOp());
 }
 
+namespace {
+/// The answers for one stream, each found once: values are often made of one
+/// another in several ways.
+class Limits {
+public:
+  bool isLimited(Value stream, double neutral);
+
+private:
+  bool impliesBehind(Value condition);
+  bool findBehind(Operation *op);
+  bool isZeroBehind(Value stream);
+  bool findLimited(Value stream, double neutral);
+
+  llvm::DenseMap<Value, bool> behind;
+  llvm::DenseMap<Value, bool> limited[2]; ///< the second where neutral is 0
+};
+} // namespace
+
 /// Whether `condition` is false for each chunk that starts behind the query.
-static bool impliesBehind(Value condition) {
+bool Limits::impliesBehind(Value condition) {
   condition = skipBroadcasts(condition);
+  if (auto found = behind.find(condition); found != behind.end())
+    return found->second;
   Operation *op = condition.getDefiningOp();
-  if (isa_and_nonnull<arith::AndIOp>(op))
+  bool implies = op && findBehind(op);
+  behind[condition] = implies;
+  return implies;
+}
+
+bool Limits::findBehind(Operation *op) {
+  if (isa<arith::AndIOp>(op))
     return impliesBehind(op->getOperand(0)) || impliesBehind(op->getOperand(1));
-  if (isa_and_nonnull<arith::OrIOp>(op))
+  if (isa<arith::OrIOp>(op))
     return impliesBehind(op->getOperand(0)) && impliesBehind(op->getOperand(1));
-  auto compare = dyn_cast_or_null<arith::CmpIOp>(op);
+  auto compare = dyn_cast<arith::CmpIOp>(op);
   if (!compare)
     return false;
   Predicate predicate = compare.getPredicate();
@@ -52,52 +78,60 @@ static bool impliesBehind(Value condition) {
 }
 
 /// What is 0 where an operand is: products, and what is linear to it.
-static bool isZeroBehind(Value stream) {
+bool Limits::isZeroBehind(Value stream) {
   Operation *op = stream.getDefiningOp();
-  auto limited = [](Value value) { return isLimitedByPosition(value, 0); };
+  auto is = [&](Value value) { return isLimited(value, 0); };
   if (isa_and_nonnull<arith::MulFOp>(op))
-    return llvm::any_of(op->getOperands(), limited);
+    return llvm::any_of(op->getOperands(), is);
   if (auto dot = dyn_cast_or_null<hsa::DotOp>(op))
     return !dot.getOver().contains(hsa::Axis::Chunk) &&
-           llvm::any_of(op->getOperands(), limited);
+           llvm::any_of(op->getOperands(), is);
   if (auto fold = dyn_cast_or_null<hsa::FoldOp>(op))
     return fold.getMonoid() == hsa::Monoid::Sum &&
-           !fold.getOver().contains(hsa::Axis::Chunk) &&
-           limited(fold.getInput());
+           !fold.getOver().contains(hsa::Axis::Chunk) && is(fold.getInput());
   if (isa_and_nonnull<arith::AddFOp, arith::SubFOp>(op))
-    return llvm::all_of(op->getOperands(), limited);
+    return llvm::all_of(op->getOperands(), is);
   return isa_and_nonnull<arith::ExtFOp, arith::TruncFOp, arith::NegFOp,
                          arith::DivFOp>(op) &&
-         limited(op->getOperand(0));
+         is(op->getOperand(0));
 }
 
-bool ramify::isLimitedByPosition(Value stream, double neutral) {
+bool Limits::isLimited(Value stream, double neutral) {
   stream = skipBroadcasts(stream);
+  llvm::DenseMap<Value, bool> &known = limited[neutral == 0];
+  if (auto found = known.find(stream); found != known.end())
+    return found->second;
+  bool is = findLimited(stream, neutral);
+  known[stream] = is;
+  return is;
+}
+
+bool Limits::findLimited(Value stream, double neutral) {
   APFloat number(0.0f);
   if (matchPattern(stream, m_ConstantFloat(&number)))
     return number.convertToFloat() == static_cast<float>(neutral);
-  auto limited = [&](Value value) {
-    return isLimitedByPosition(value, neutral);
-  };
+  auto is = [&](Value value) { return isLimited(value, neutral); };
   if (neutral == 0 && isZeroBehind(stream))
     return true;
   // -inf stays -inf.
   if (auto sum = stream.getDefiningOp<arith::AddFOp>())
-    return neutral != 0 && (limited(sum.getLhs()) || limited(sum.getRhs()));
+    return neutral != 0 && (is(sum.getLhs()) || is(sum.getRhs()));
   if (auto difference = stream.getDefiningOp<arith::SubFOp>())
-    return neutral != 0 && limited(difference.getLhs());
+    return neutral != 0 && is(difference.getLhs());
   if (auto fold = stream.getDefiningOp<hsa::FoldOp>())
-    return getOneAxis(fold.getOver()) == hsa::Axis::Head &&
-           limited(fold.getInput());
+    return getOneAxis(fold.getOver()) == hsa::Axis::Head && is(fold.getInput());
   // The share of -inf is 0.
   if (auto softmax = stream.getDefiningOp<hsa::SoftmaxOp>())
     return neutral == 0 && softmax.getOver() == hsa::Axis::Chunk &&
-           isLimitedByPosition(softmax.getInput(),
-                               -std::numeric_limits<double>::infinity());
+           isLimited(softmax.getInput(),
+                     -std::numeric_limits<double>::infinity());
   auto select = stream.getDefiningOp<arith::SelectOp>();
   if (!select)
     return false;
-  return limited(select.getFalseValue()) &&
-         (impliesBehind(select.getCondition()) ||
-          limited(select.getTrueValue()));
+  return is(select.getFalseValue()) &&
+         (impliesBehind(select.getCondition()) || is(select.getTrueValue()));
+}
+
+bool ramify::isLimitedByPosition(Value stream, double neutral) {
+  return Limits().isLimited(stream, neutral);
 }

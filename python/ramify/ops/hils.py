@@ -39,7 +39,10 @@ def hils_select_kernel(
     near = rl.online_softmax(q, v)
     for c in rl.window(k, last=window, align="chunk"):
         near.merge(rl.dot(q, k[c]) * scale, v[c])
-    far = rl.start(landmarks) + size <= rl.query_position() - window + 1
+    t = rl.query_position()
+    # That they ended says how far a walk must go, and leaves out what wraps: t - window of t < 0.
+    ended = rl.end(landmarks) <= t
+    far = ended & (rl.start(landmarks) + size <= t - window + 1)
     s = rl.where(far, rl.dot(q, landmarks) * scale + bias, -rl.inf)
     z = log_add(rl.logsumexp(s, over="chunk"), near.lse)
     slots = rl.topk(rl.max(s - z, over="head"), top_k)
@@ -139,6 +142,12 @@ def hils(
     ------
     ArgumentError, ArgumentTypeError
         If a shape, a dtype, a device or a number does not fit.
+
+    Notes
+    -----
+    Hierarchical landmark sparse attention: the last key of each chunk is a landmark that was
+    learned to stand for the chunk, and a window and the picked chunks are two levels of one
+    softmax. It is defined by the formulas here; they follow no numbering of a paper.
     """
     check_int("hils", "chunk_size", chunk_size, 1)
     check_int("hils", "window", window, 1)

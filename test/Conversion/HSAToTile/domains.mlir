@@ -13,10 +13,15 @@
 // CHECK:         %[[BEFORE:.*]] = arith.cmpi slt, %[[T]], %c0_i32
 // CHECK:         %[[BEHIND:.*]] = arith.addi %[[LOW]], %c32_i32
 // CHECK:         %[[HIGH:.*]] = arith.select %[[BEFORE]], %c0_i32, %[[BEHIND]]
+// Rows that are added up over keys are zero where a key is not valid: 0 * inf is
+// no zero.
 // CHECK:         scf.for
+// CHECK:           %[[SEEN:.*]] = arith.cmpi sgt, %{{.*}}, %{{.*}} : tensor<32xi32>
+// CHECK:           %[[OWN:.*]] = arith.andi %[[SEEN]], %{{.*}} : tensor<32xi1>
+// CHECK:           %[[VALID:.*]] = arith.andi %{{.*}}, %[[OWN]] : tensor<32xi1>
+// CHECK:           tile.gather %k[{{.*}}] where %[[VALID]]
 // CHECK:           scf.if
-// CHECK:             arith.cmpi sgt, %{{.*}}, %{{.*}} : tensor<32xi32>
-// CHECK:             tile.broadcast %{{.*}} along 0 : tensor<32xi1> -> tensor<16x32xi1>
+// CHECK:             tile.broadcast %[[VALID]] along 0 : tensor<32xi1> -> tensor<16x32xi1>
 hsa.program @own(%q: !hsa.query<f32, pos = 1, head = 4, dim = 16>, %k: !hsa.chunks<"kv", f32, key = 32, dim = 16>)
     -> tensor<1x4x16xf32, #o> attributes {group = 4 : i64} {
   %x = hsa.load %q : !hsa.query<f32, pos = 1, head = 4, dim = 16> -> tensor<1x4x16xf32, #o>

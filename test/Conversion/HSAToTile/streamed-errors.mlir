@@ -22,22 +22,6 @@ hsa.program @itself(%r: !hsa.query<f32, pos = 1, head = 1, dim = 16>,
 
 // -----
 
-// Slots that come from outside carry nothing along.
-hsa.program @outside(%r: !hsa.query<f32, pos = 1, head = 1, dim = 16>,
-                     %landmarks: !hsa.landmarks<"kv", f32, heads = kv, key = 64, dim = 16>,
-                     %old: !hsa.indices<"kv", i32, heads = kv, slots = 8>)
-    -> tensor<1x8xi32, #hsa.axes<pos, slot>> attributes {group = 1 : i64} {
-  %b = hsa.chunk_info index in "kv" : tensor<?xi32, #hsa.axes<chunk>>
-  %slots = hsa.load %old : !hsa.indices<"kv", i32, heads = kv, slots = 8> -> tensor<8xi32, #hsa.axes<slot>>
-  %each = hsa.broadcast %slots : tensor<8xi32, #hsa.axes<slot>> to tensor<1x8xi32, #hsa.axes<pos, slot>>
-  // expected-error @below {{a stream is read at slots that no topk of the function made: at given indices no schedule reads one}}
-  %x = hsa.take %b at %each : tensor<?xi32, #hsa.axes<chunk>>, tensor<1x8xi32, #hsa.axes<pos, slot>>
-      -> tensor<1x8xi32, #hsa.axes<pos, slot>>
-  hsa.return %x : tensor<1x8xi32, #hsa.axes<pos, slot>>
-}
-
-// -----
-
 hsa.program @positions(%r: !hsa.query<f32, pos = 4, head = 1, dim = 16>,
                        %landmarks: !hsa.landmarks<"kv", f32, heads = kv, key = 64, dim = 16>)
     -> tensor<4x8xi32, #hsa.axes<pos, slot>> attributes {group = 1 : i64} {
