@@ -62,6 +62,7 @@ static void buildSchedulePipeline(OpPassManager &passes,
   options.otherwise = choices.otherwise;
   options.deterministic = choices.deterministic;
   options.inPlace = choices.inPlace;
+  options.keysPerRow = choices.keysPerRow;
   options.imported = choices.imported;
   options.oneLaunch = choices.oneLaunch;
   if (choices.windowTokens)
@@ -137,7 +138,10 @@ void ramify::buildSchedulePipeline(OpPassManager &passes,
   options.sharedBytes = target.sharedPerCTA;
   // Chunks are gathered only on request (CompileOptions::keyTile): for some
   // programs ptxas then picks so few registers that it spills a few bytes.
-  ::buildSchedulePipeline(passes, HSASplitLaunchesOptions(), options, choices);
+  // Walks have no registers for what each head has at each candidate.
+  HSASplitLaunchesOptions splitting;
+  splitting.headsApart = true;
+  ::buildSchedulePipeline(passes, splitting, options, choices);
 }
 
 //===----------------------------------------------------------------------===//

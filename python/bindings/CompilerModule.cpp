@@ -65,6 +65,8 @@ static CompileOptions readOptions(const py::dict &dict) {
       options.deterministic = py::cast<bool>(value);
     else if (name == "in_place")
       options.inPlace = py::cast<bool>(value);
+    else if (name == "keys_per_row")
+      options.keysPerRow = py::cast<int>(value);
     else if (name == "narrow_sums")
       options.narrowSums = py::cast<bool>(value);
     else if (name == "stages")

@@ -146,15 +146,6 @@ def query_dtypes(signature: Signature, request: Mapping[str, Any]) -> set[str]:
     return {request["arrays"][p.name]["dtype"] for p in signature.of_role(Role.QUERY)}
 
 
-def keys_per_row(signature: Signature, request: Mapping[str, Any]) -> float:
-    """Keys of the shortest chunks for each row of a query block, a query of one head."""
-    known, chunks = request["sizes"], chunk_sizes(signature, request["constants"])
-    rows: int = (
-        known["HQ"] // max(key_heads(signature, known), 1) * request["keys"][block_key(signature)]
-    )
-    return min(chunks.values(), default=0) / max(rows, 1)
-
-
 def is_aligned(request: Mapping[str, Any]) -> bool:
     """Whether all arrays whose rows are copied may be read 16 bytes at a time."""
     return all(array["aligned"] for array in request["arrays"].values())

@@ -24,7 +24,6 @@ from ._cache import disk_cache
 from .call import (
     block_key,
     is_aligned,
-    keys_per_row,
     may_round,
     query_dtypes,
     schedule_conditions,
@@ -214,9 +213,7 @@ def compiler_options(
         block,
         target,
         derivative,
-        keys_per_row=keys_per_row(signature, request),
         is_f32=query_dtypes(signature, request) == {"f32"},
-        may_round=narrow,
     )
     if options.schedule == "auto" or (
         derivative == "backward" and options.schedule in FORWARD_ONLY

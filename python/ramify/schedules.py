@@ -60,12 +60,8 @@ class Situation:
         Few query blocks, but not very few, in such a function: `MANY_BLOCKS`, `FEW_WALKS`.
     is_large, is_long : bool
         Many queries, and long sequences: `MANY_QUERIES`, `LONG`.
-    keys_per_row : float
-        Keys of the shortest chunks for each row of a query block.
     is_f32 : bool
         Whether results are f32, as sums over chunks are.
-    may_round : bool
-        Whether such a sum may be rounded to the bf16 of its result after each chunk.
     """
 
     target: str
@@ -77,19 +73,20 @@ class Situation:
     has_few_walks: bool = False
     is_large: bool = False
     is_long: bool = False
-    keys_per_row: float = 0.0
     is_f32: bool = False
-    may_round: bool = False
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A schedule, another one for programs that it refuses, "" for none, and whether it is to
-    refuse those whose sums it cannot add to the results in place."""
+    """A schedule, and another one for programs that it refuses, "" for none. It is to refuse those
+    whose chunks have less than `keys_per_row` keys for each row of a query block, and, if
+    `in_place`, those whose sums it cannot add to the results in place, unless they have many
+    more."""
 
     schedule: str
     otherwise: str = ""
     in_place: bool = False
+    keys_per_row: int = 0
 
 
 def choose(situation: Situation) -> Choice:
@@ -99,22 +96,26 @@ def choose(situation: Situation) -> Choice:
     them; on the CPU the cores share the keys of one block well enough. Gradients of keys and
     values are sums over all queries: programs that own a chunk, `chunk_major`, add each up at one
     place, in 0.25 to 0.5 of the time, while those of `query_major` add to memory at each visit and
-    take turns where the order is to be the same each time. On the CPU that is worth it unless the queries of a
-    block share their visits.
+    take turns where the order is to be the same each time. On the CPU that is worth it unless the
+    queries of a block share their visits.
 
     Everything else is `query_major`'s, which reads the chunks of each query block anew, needs no
     workspace and gives the same bits each time, unless a chunk has many more keys than the block
     has rows. Then it is cheaper to read rows of queries and to add rows of results for each chunk,
     where these sums may have the results' type: in 0.25 to 0.65 of the time with 8 keys a row or
     more, and in 0.75 to 0.9 with 4 where sequences are long or f32, if each query has picks of its
-    own.
+    own. Where visits have to write parts that another launch combines, as those of a joint softmax
+    do, it takes twice as many keys a row: 0.45 to 0.55 of the time with 16, 0.15 to 0.3 with 64.
     `deterministic=True` keeps to `query_major`.
     """
     on_cpu = situation.target == "cpu"
     if situation.is_decoding and not on_cpu and not situation.derivative:
         return Choice("split_kv")
     if _pays_by_chunk(situation):
-        return Choice("chunk_major", otherwise="query_major", in_place=True)
+        keys_per_row = 4 if situation.is_f32 or situation.is_long else 8
+        return Choice(
+            "chunk_major", otherwise="query_major", in_place=True, keys_per_row=keys_per_row
+        )
     by_query_on_cpu = situation.shares_rows and not situation.deterministic
     if situation.derivative == "backward" and not (on_cpu and by_query_on_cpu):
         return Choice("chunk_major", otherwise="query_major")
@@ -125,10 +126,7 @@ def _pays_by_chunk(situation: Situation) -> bool:
     """Whether visits chunk by chunk are the faster ones for what is no gradient."""
     if situation.target == "cpu" or situation.derivative == "backward":
         return False
-    adds_in_place = situation.is_f32 or situation.may_round
-    if situation.deterministic or not adds_in_place or not situation.is_large:
-        return False
-    return situation.keys_per_row >= (4 if situation.is_f32 or situation.is_long else 8)
+    return situation.is_large and not situation.deterministic
 
 
 def wants_one_launch(situation: Situation) -> bool:
@@ -188,8 +186,8 @@ def conditions(signature: Signature, heads: str, block: str, slots: list[str]) -
         is_decoding=f"{few} && {many} >= {MANY_SLOTS}" if slots else "",
         has_one_block=f"{blocks} <= 1" if walks else "",
         has_few_walks=few_walks if walks else "",
-        is_large=f"B * L >= {MANY_QUERIES}" if slots else "",
-        is_long=f"L >= {LONG}" if slots else "",
+        is_large=f"B * L >= {MANY_QUERIES}" if slots or walks else "",
+        is_long=f"L >= {LONG}" if slots or walks else "",
     )
 
 

@@ -34,8 +34,8 @@ DECODING = Situation(
 )
 BACKWARD = replace(DECODING, derivative="backward", is_decoding=False)
 BY_CHUNK = Choice("chunk_major", otherwise="query_major")
-MANY = replace(DECODING, is_decoding=False, is_large=True, may_round=True, keys_per_row=8.0)
-IN_PLACE = Choice("chunk_major", otherwise="query_major", in_place=True)
+MANY = replace(DECODING, is_decoding=False, is_large=True)
+IN_PLACE = Choice("chunk_major", otherwise="query_major", in_place=True, keys_per_row=8)
 STEP = Case(B=1, L=1, N=4096, H=1, G=16, K=MANY_SLOTS)
 
 
@@ -58,19 +58,10 @@ def test_what_selects_and_attends_in_one_launch() -> None:
 
 def test_large_chunks_of_small_groups_go_by_the_chunk() -> None:
     assert choose(MANY) == choose(replace(MANY, derivative="forward")) == IN_PLACE
-    long = replace(MANY, keys_per_row=4.0, is_long=True)
-    wide = replace(MANY, keys_per_row=4.0, may_round=False, is_f32=True)
-    assert choose(long) == choose(wide) == IN_PLACE
-    for reason in (
-        {"target": "cpu"},
-        {"deterministic": True},
-        {"may_round": False},
-        {"is_large": False},
-        {"keys_per_row": 4.0},
-    ):
+    for long in (replace(MANY, is_long=True), replace(MANY, is_f32=True)):
+        assert choose(long) == replace(IN_PLACE, keys_per_row=4)
+    for reason in ({"target": "cpu"}, {"deterministic": True}, {"is_large": False}):
         assert choose(replace(MANY, **reason)) == Choice("query_major")
-    for few in (replace(long, keys_per_row=2.0), replace(wide, keys_per_row=2.0)):
-        assert choose(few) == Choice("query_major")
 
 
 @pytest.mark.parametrize(
@@ -96,13 +87,22 @@ def test_forward_by_sizes(case: Case, dtype: str, more: dict[str, bool], by_chun
     assert ("@hsa_kernel_visits(" in tile) == by_chunk
 
 
-def test_a_joint_softmax_is_not_finished_in_place() -> None:
-    """Its visits would write parts, which cost more than they save."""
-    case = Case(B=1, L=MANY_QUERIES, N=64, H=1, G=8, D=16, S=64)
+@pytest.mark.parametrize(("group", "by_chunk"), [(8, False), (4, True), (1, True)])
+def test_a_joint_softmax_is_not_finished_in_place(group: int, by_chunk: bool) -> None:
+    """Its visits write parts: that costs less than it saves with 16 keys for each row."""
+    case = Case(B=1, L=MANY_QUERIES, N=64, H=1, G=group, D=16, S=64)
     x = make(case, torch.bfloat16)
     x.pop("weights")
     tile = written.joint.ir("tile", **x, scale=0.1, chunk_size=64, target="sm_90a")
-    assert "_visits(" not in tile
+    assert ("_visits(" in tile) == by_chunk
+
+
+def test_rows_of_heads_that_select_for_themselves_are_single_ones() -> None:
+    """However many heads a group has."""
+    x = random_arguments(rf.ops.moba_kernel.signature, B=1, L=MANY_QUERIES, N=64, H=1, G=8, S=64)
+    options = {"scale": 0.1, "top_k": 2, "chunk_size": 64}
+    tile = rf.ops.moba_kernel.ir("tile", **x, **options, target="sm_90a")
+    assert "@moba_kernel_1_visits(" in tile
 
 
 def test_gradients_are_summed_by_their_chunks() -> None:
@@ -173,17 +173,18 @@ def schedules_of(plan: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["alibi", "linear", "grouped"])
-def test_gradients_of_what_chunk_major_refuses(name: str) -> None:
-    """No selected chunks: the plan says by what it goes; a schedule that a user names stays."""
+@pytest.mark.parametrize("wrt", ["k", "q"])
+def test_gradients_of_what_chunk_major_refuses(name: str, wrt: str) -> None:
+    """The chunks of a range visit queries for the gradients of their keys alone. The plan says by
+    what it goes; a schedule that a user names stays."""
     function, _, options = gradients.VARIANTS[name]
     x = {**random_arguments(function.signature), **options, "chunk_size": 16}
-    selects = "indices" in x
-    wrt = ("q", "k", "v")
+    is_visited = "indices" in x or wrt == "k"
     shown = function.derivative(wrt).explain(**x)
-    by_chunk = "chunk_major" if selects else "query_major"
+    by_chunk = "chunk_major" if is_visited else "query_major"
     assert schedules_of(shown) == ["query_major", by_chunk]
     named = function.options(schedule="chunk_major").derivative(wrt)
-    if not selects:
+    if not is_visited:
         with pytest.raises(rf.CompileError, match="visits no selected chunks"):
             named.explain(**x)
 

@@ -49,6 +49,9 @@ struct CompileOptions {
   /// chunk_major refuses programs whose sums it would keep in memory of their
   /// own and finish in a launch more.
   bool inPlace = false;
+  /// chunk_major refuses programs whose chunks have fewer keys for each row of
+  /// a query block; 0 refuses none.
+  int keysPerRow = 0;
   /// Stages of the rings in shared memory (GPU); 0 leaves it to the compiler.
   int stages = 0;
   /// Keys whose scores are computed at once: longer chunks are cut, shorter

@@ -69,6 +69,9 @@ def HSAToTile : Pass<"hsa-to-tile", "::mlir::ModuleOp"> {
     Option<"inPlace", "in-place", "bool", "false",
            "refuse programs whose sums would need a launch to finish them "
            "(chunk_major)">,
+    Option<"keysPerRow", "keys-per-row", "int64_t", "0",
+           "refuse programs whose chunks have fewer keys for each row of a query "
+           "block (chunk_major)">,
     Option<"imported", "imported", "std::string", "\"\"",
            "indices whose inverse index is an argument of the plan "
            "(chunk_major)">];

@@ -106,7 +106,7 @@ public:
                       registers,    sharedBytes,  streamRows, /*blocks=*/0,
                       streamChunks, chunkRows,    keysAtOnce, programsPerSM,
                       slices,       windowTokens, indexPicks, deterministic,
-                      narrowSums,   inPlace,      imported};
+                      narrowSums,   inPlace,      keysPerRow, imported};
     auto programs = llvm::to_vector(getOperation().getOps<hsa::ProgramOp>());
     bool areParts = llvm::any_of(programs, isComposed);
     SmallVector<LaunchedProgram> launched;

@@ -54,6 +54,7 @@ struct TileLimits {
   bool deterministic = false; ///< the same order each time
   bool narrowSums = false;    ///< 16 bits where the queries have them
   bool inPlace = false;       ///< chunk_major adds to results or refuses
+  int64_t keysPerRow = 0;     ///< chunk_major has so many or refuses
   /// Indices whose inverse index the call brings along, with commas between.
   llvm::StringRef imported;
 };

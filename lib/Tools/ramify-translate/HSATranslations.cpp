@@ -50,6 +50,11 @@ struct Flags {
   llvm::cl::opt<bool> inPlace{
       "in-place",
       llvm::cl::desc("Sums are added to results or the schedule refuses")};
+  llvm::cl::opt<int> keysPerRow{
+      "keys-per-row",
+      llvm::cl::desc("Keys of a chunk for each row of a block, or chunk_major "
+                     "refuses"),
+      llvm::cl::init(CompileOptions().keysPerRow)};
   llvm::cl::opt<int> stages{
       "stages", llvm::cl::desc("Stages of the rings in shared memory (GPU)"),
       llvm::cl::init(CompileOptions().stages)};
@@ -77,6 +82,7 @@ struct Flags {
     options.deterministic = deterministic;
     options.narrowSums = narrowSums;
     options.inPlace = inPlace;
+    options.keysPerRow = keysPerRow;
     options.stages = stages;
     options.derivative = derivative;
     options.wrt = wrt;
