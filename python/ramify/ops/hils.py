@@ -39,9 +39,10 @@ def hils_select_kernel(
     near = rl.online_softmax(q, v)
     for c in rl.window(k, last=window, align="chunk"):
         near.merge(rl.dot(q, k[c]) * scale, v[c])
-    # Nothing is far from a query before the keys; its position less the window might wrap.
-    t = rl.where(rl.query_position() > 0, rl.query_position(), 0)
-    far = rl.start(landmarks) + size <= t - window + 1
+    t = rl.query_position()
+    # That they ended says how far a walk must go, and leaves out what wraps: t - window of t < 0.
+    ended = rl.end(landmarks) <= t
+    far = ended & (rl.start(landmarks) + size <= t - window + 1)
     s = rl.where(far, rl.dot(q, landmarks) * scale + bias, -rl.inf)
     z = log_add(rl.logsumexp(s, over="chunk"), near.lse)
     slots = rl.topk(rl.max(s - z, over="head"), top_k)
