@@ -36,6 +36,7 @@ public:
     kernel.walk([&](ReduceOp reduce) { add(reduce); });
     kernel.walk([&](StoreSharedOp store) { add(store); });
     kernel.walk([&](KeepBestOp keep) { add(keep); });
+    kernel.walk([&](scf::ForOp loop) { add(loop); });
   }
   /// None if there are no products.
   std::optional<int64_t> get() const;
@@ -52,6 +53,7 @@ private:
   void add(ReduceOp reduce);
   void add(StoreSharedOp store);
   void add(KeepBestOp keep);
+  void add(scf::ForOp loop);
   int64_t &getCounter(Operation *product, bool transposed, Value acc);
   void count(Value value, int64_t times, int64_t &registers);
 
@@ -145,6 +147,21 @@ void RegisterEstimate::add(KeepBestOp keep) {
   count(keep.getIds(), 1, always);
   for (Value value : keep.getCarried())
     count(value, 1, always);
+}
+
+/// The largest or smallest scores of all heads stand beside those of one.
+void RegisterEstimate::add(scf::ForOp loop) {
+  if (!loop->getParentOfType<scf::ForOp>())
+    return;
+  for (auto [argument, yielded] :
+       llvm::zip_equal(loop.getRegionIterArgs(), loop.getYieldedValues())) {
+    auto type = dyn_cast<RankedTensorType>(argument.getType());
+    Operation *made = yielded.getDefiningOp();
+    if (type && type.getRank() == 2 &&
+        isa_and_nonnull<arith::MaximumFOp, arith::MaxNumFOp, arith::MinimumFOp,
+                        arith::MinNumFOp>(made))
+      count(argument, 1, passes[loop]);
+  }
 }
 
 std::optional<int64_t> RegisterEstimate::get() const {
