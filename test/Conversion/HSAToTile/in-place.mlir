@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: ramify-opt %s --hsa-to-tile="schedule=chunk_major otherwise=query_major in-place" --split-input-file | FileCheck %s
 // RUN: not ramify-opt %s --hsa-to-tile="schedule=chunk_major in-place" --split-input-file 2>&1 | FileCheck %s --check-prefix=ALONE
+// RUN: not ramify-opt %s --hsa-to-tile="schedule=chunk_major keys-per-row=9" --split-input-file 2>&1 | FileCheck %s --check-prefix=FEW
 
 // Sums that visits add to a result need no launch behind them.
 
@@ -11,6 +12,7 @@
 !scores = tensor<1x2x16xf32, #hsa.axes<pos, head, key>>
 !chunk = tensor<16x16xf32, #hsa.axes<key, dim>>
 
+// FEW: 'hsa.program' op has chunks of 16 keys for query blocks of 2 rows, of which chunk_major is asked to have 9 each
 // CHECK: tile.kernel @summed_visits(
 // CHECK: tile.plan @summed_plan
 hsa.program @summed(%q: !query, %k: !keys, %indices: !indices) -> !rows attributes {group = 2 : i64} {
