@@ -13,8 +13,8 @@ from timing import captured, gpu_ms
 import ramify as rf
 
 HEADS, DIM, CHUNK, SLOTS, WINDOW = 16, 64, 64, 8, 512
-"""Query heads, which share one key head; of queries, keys, values and landmarks; as the tables of
-HSA have them."""
+"""Query heads, which share one key head; dims of queries, keys, values and landmarks; keys of a
+chunk; picks of a query; keys of a window."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ VARIANTS = [
         "sliding_window", rf.ops.sliding_window_kernel, QKV, ATTEND | {"window": WINDOW, "sink": 4}
     ),
     Variant(
-        "sliding_window, listed",
+        "sliding_window, random chunks",
         rf.ops.listed_window_kernel,
         (*QKV, "indices"),
         ATTEND | {"window": WINDOW, "sink": 4},

@@ -44,10 +44,10 @@ class Options:
     schedule : str
         How the work is cut into programs. "auto": as `ramify.schedules.choose` says, as always
         for gradients of a function by one of `ramify.schedules.FORWARD_ONLY`.
-        "query_major": one program per query block, which
-        gathers its chunks. "chunk_major": one program for some of the queries that selected one
-        chunk, whose keys are read once; needs selected chunks, and a workspace of at most
-        256 MiB. It indexes the selection, or gets a `ramify.Selection`. "split_kv": several
+        "query_major": one program per query block, which gathers its chunks. "chunk_major": one
+        program for some of the queries that selected one chunk, or see it in a window, whose keys
+        are read once; needs selected chunks or gradients of those of a window, and a workspace of
+        at most 256 MiB. It indexes a selection, or gets a `ramify.Selection`. "split_kv": several
         programs per query block, each with a slice of its chunks, and a second launch that puts
         the slices together; for few queries with many chunks, as in decoding. "inverse_index":
         only the lists of those queries, as the results.

@@ -17,8 +17,8 @@ from .frontend.ir import Block, Operation, TensorType
 BYTES = {"f32": 4, "bf16": 2, "f16": 2, "i32": 4, "i64": 8, "i1": 1}
 WHY = {
     "query_major": "one program for each query block, which gathers its chunks",
-    "chunk_major": "programs own chunks, whose queries an inverse index lists; they add to results "
-    "or parts of them, window by window",
+    "chunk_major": "programs own chunks, whose queries an inverse index or a range tells; they add "
+    "to results or parts of them, window by window",
     "union": "programs own neighbouring query blocks and visit the union of their chunks",
     "split_kv": "programs own slices of the chunks of a query block; the parts of the slices are "
     "combined",

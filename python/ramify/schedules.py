@@ -105,7 +105,8 @@ def choose(situation: Situation) -> Choice:
     where these sums may have the results' type: in 0.25 to 0.65 of the time with 8 keys a row or
     more, and in 0.75 to 0.9 with 4 where sequences are long or f32, if each query has picks of its
     own. Where visits have to write parts that another launch combines, as those of a joint softmax
-    do, it takes twice as many keys a row: 0.45 to 0.55 of the time with 16, 0.15 to 0.3 with 64.
+    do, it takes 16 keys a row: 0.45 to 0.55 of the time with 16, 0.15 to 0.3 with 64. How many
+    there are is for the compiler to see, which knows whether heads share their picks.
     `deterministic=True` keeps to `query_major`.
     """
     on_cpu = situation.target == "cpu"
@@ -123,7 +124,7 @@ def choose(situation: Situation) -> Choice:
 
 
 def _pays_by_chunk(situation: Situation) -> bool:
-    """Whether visits chunk by chunk are the faster ones for what is no gradient."""
+    """Whether visits chunk by chunk may be the faster ones for what is no gradient."""
     if situation.target == "cpu" or situation.derivative == "backward":
         return False
     return situation.is_large and not situation.deterministic

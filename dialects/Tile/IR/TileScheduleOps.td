@@ -183,9 +183,9 @@ def Tile_ReduceIntoOp : Tile_Op<"reduce_into", [AttrSizedOperandSegments,
 
     - `free`: terms are rounded to the array's elements and added in any order,
       where they meet (atomics, or TMA).
-    - `slots`: terms are kept apart, and added in the order of the programs
-      afterwards: the same bits each time. The schedule provides the room and the
-      launch that adds.
+    - `slots`: terms of programs that may meet are kept apart, and added afterwards
+      in an order that follows from sizes and the device alone: the same bits each
+      time. The schedule provides the room and the launches.
     - `owner`: no other program of the launch writes these rows; terms are added
       in this program's order.
 

@@ -47,7 +47,8 @@ struct CompileOptions {
   /// Sums of so few terms that they may be rounded to 16 bits in between.
   bool narrowSums = false;
   /// chunk_major refuses programs whose sums it would keep in memory of their
-  /// own and finish in a launch more.
+  /// own and finish in a launch more, unless chunks have many keys for each
+  /// row.
   bool inPlace = false;
   /// chunk_major refuses programs whose chunks have fewer keys for each row of
   /// a query block; 0 refuses none.

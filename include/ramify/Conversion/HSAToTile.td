@@ -67,8 +67,8 @@ def HSAToTile : Pass<"hsa-to-tile", "::mlir::ModuleOp"> {
     Option<"narrowSums", "narrow-sums", "bool", "false",
            "sums of rows in memory may have the 16 bits of their result">,
     Option<"inPlace", "in-place", "bool", "false",
-           "refuse programs whose sums would need a launch to finish them "
-           "(chunk_major)">,
+           "refuse programs whose sums would need a launch to finish them, unless "
+           "chunks have many keys for each row (chunk_major)">,
     Option<"keysPerRow", "keys-per-row", "int64_t", "0",
            "refuse programs whose chunks have fewer keys for each row of a query "
            "block (chunk_major)">,

@@ -19,9 +19,10 @@
 //
 // The parts make it the same bits each time. Unless that is asked for, visits
 // add what a sum needs no slots for to one total of each row, in any order, or
-// to the result itself, and sums over all queries to those of their chunk. What
-// the program does beside visiting selected chunks, a window of its own keys
-// say, is done by the last launch as query_major does it; often that is
+// to the result itself, and sums over all queries to those of their chunk. The
+// chunks of a window of keys, or of another range, are visited without an
+// index, if sums of theirs are wanted (RangeVisits.h). What else the program
+// does is done by the last launch as query_major does it; often that is
 // nothing.
 //
 //===----------------------------------------------------------------------===//

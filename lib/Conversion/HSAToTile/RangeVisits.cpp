@@ -60,8 +60,11 @@ static bool masksWithoutRows(hsa::ReduceOp op) {
 
 bool ramify::canVisitRange(hsa::ReduceOp op, const Parameters &parameters,
                            const TileLimits &limits) {
-  if (limits.deterministic || parameters.hasPadding() || needsReduction(op) ||
-      masksWithoutRows(op))
+  auto program = op->getParentOfType<hsa::ProgramOp>();
+  // Times of neighbouring rows must be neighbours.
+  if (parameters.hasPadding() || program.getBlockAttr())
+    return false;
+  if (limits.deterministic || needsReduction(op) || masksWithoutRows(op))
     return false;
   bool hasSumsOfChunks = false;
   for (unsigned index = 0; index < op.getNumResults(); ++index) {

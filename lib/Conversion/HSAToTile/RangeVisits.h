@@ -12,6 +12,9 @@
 // from sizes and from the length of the domain; programs without rows have
 // nothing to do.
 //
+// A visit multiplies its chunk with all rows of a tile. What a row does not see
+// is masked, as zero: an infinite key or value there still makes gradients NaN.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef RAMIFY_LIB_CONVERSION_HSATOTILE_RANGEVISITS_H

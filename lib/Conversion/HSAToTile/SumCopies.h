@@ -16,8 +16,7 @@
 //     tile.plan_for %turn below ceil(U / J) {
 //       tile.launch @f grid(min(J, U - J turn), ...) (..., %sums, %copies, ...)
 //     }
-//     tile.launch @f_copies (%copies, %sums)      sums += copies 0, 1, ... J -
-//     1
+//     tile.launch @f_copies (%copies, %sums)      sums += each copy in turn
 //
 // Each copy thus gets its terms in the order of the turns, and the sums get the
 // copies in theirs. Programs whose elements differ anyway, those of other
