@@ -149,7 +149,7 @@ def weights_for_each_head(
     each = rl.dot(r, landmarks) * scale + bias
     each = rl.where(rl.end(landmarks) <= rl.block_position(), each, -rl.inf)
     slots = rl.topk(rl.max(each, over="head"), 3)
-    w = rl.softmax(each.at(slots), over="slot")
+    w = rl.sigmoid(each.at(slots))
     return attend(q, k, v, w, slots, scale=scale)
 
 
