@@ -249,16 +249,21 @@ def name_of(x: object) -> str:
     return x.__name__ if isinstance(x, rf.JitFunction) else str(x)
 
 
-@pytest.mark.parametrize("block", [1, 3, 16, 70, 100])
-@pytest.mark.parametrize("function", FUNCTIONS, ids=name_of)
-def test_forward(function: rf.JitFunction, block: int) -> None:
-    given, more = arrays(function, block), options(function, block)
+def check_forward(function: rf.JitFunction, given: dict[str, Any], more: dict[str, Any]) -> None:
+    """Results are the reference's, picks the same ones."""
     expected = listed(function.reference(**given, **more))
     for one, other in zip(listed(function(**given, **more)), expected, strict=True):
         if one.dtype == np.int32:
             np.testing.assert_array_equal(one, other)
         else:
             close(one, other)
+
+
+@pytest.mark.parametrize("block", [1, 3, 16, 70, 100])
+@pytest.mark.parametrize("function", FUNCTIONS, ids=name_of)
+def test_forward(function: rf.JitFunction, block: int) -> None:
+    given, more = arrays(function, block), options(function, block)
+    check_forward(function, given, more)
 
 
 DIFFERENTIABLE = [
@@ -417,10 +422,7 @@ VISITS += [(window_of_a_block, s) for s in ("query_major", "split_kv")]
 @pytest.mark.parametrize(("function", "schedule"), VISITS, ids=name_of)
 def test_block_positions_in_visits(function: rf.JitFunction, schedule: str, block: int) -> None:
     given, more = arrays(function, block), options(function, block)
-    expected = listed(function.reference(**given, **more))
-    got = function.options(schedule=schedule)(**given, **more)
-    for one, other in zip(listed(got), expected, strict=True):
-        close(one, other)
+    check_forward(function.options(schedule=schedule), given, more)
 
 
 @pytest.mark.parametrize("schedule", ["query_major", "chunk_major"])
@@ -542,12 +544,7 @@ def test_padding(function: rf.JitFunction, block: int) -> None:
     given = arrays(function, block)
     for places in (padded(70), np.stack([padded(70), padded(70)[::-1]])):
         more = {**options(function, block), "q_positions": places}
-        expected = listed(function.reference(**given, **more))
-        for one, other in zip(listed(function(**given, **more)), expected, strict=True):
-            if one.dtype == np.int32:
-                np.testing.assert_array_equal(one, other)
-            else:
-                close(one, other)
+        check_forward(function, given, more)
 
 
 @pytest.mark.parametrize("schedule", ["query_major", "chunk_major"])
