@@ -39,6 +39,7 @@ CASES: dict[str, tuple[rf.JitFunction, Any, dict[str, Any]]] = {
     "decode, batch": (attending.retrieve, arrays(B=3, L=1, H=2), RETRIEVE),
     "a tile of chunks and more": (attending.retrieve, arrays(L=2, N=1200), RETRIEVE),
     "fewer chunks than picks": (attending.retrieve, arrays(L=2, N=40), RETRIEVE),
+    "wide rows": (attending.retrieve, arrays(L=2, N=150, G=4, D=128), RETRIEVE),
     "one pick": (attending.retrieve, arrays(), {**RETRIEVE, "top_k": 1}),
     "odd picks": (attending.retrieve, arrays(), {**RETRIEVE, "top_k": 7}),
     "many picks": (attending.retrieve, arrays(L=2, N=700), {**RETRIEVE, "top_k": 40}),

@@ -172,8 +172,9 @@ def test_gradients_by_chunk_major(name: str, target: str) -> None:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_select_and_attend(target: str) -> None:
-    function, given, options = SELECTIONS["fewer chunks than picks"]
+@pytest.mark.parametrize("name", ["fewer chunks than picks", "wide rows"])
+def test_select_and_attend(name: str, target: str) -> None:
+    function, given, options = SELECTIONS[name]
     made = function.options(launches="one")
     plan, ptx = (made.ir(level, *given, **options, target=target) for level in ("plan", "ptx"))
     assert plan.count("launch ") == 1

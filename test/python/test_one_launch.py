@@ -181,23 +181,40 @@ def test_wrong_launches(wrong: Any) -> None:
         attending.retrieve.options(launches=wrong)
 
 
+def assemble_one_launch(
+    G: int, D: int, dtype: torch.dtype, target: str, folder: pathlib.Path
+) -> str:
+    given = [torch.from_numpy(x).to(dtype) for x in arrays(L=1, G=G, D=D, S=64, N=512)]
+    once = attending.retrieve.options(launches="one")
+    ptx = once.ir("ptx", *given, target=target, **{**RETRIEVE, "chunk_size": 64})
+    assert ptx.count(".entry") == 1
+    path = folder / "kernel.ptx"
+    path.write_text(ptx)
+    ptxas = check_ptx.find_ptxas()
+    assert ptxas is not None
+    assert not check_ptx.assemble(ptxas, path, target)
+    return ptx
+
+
 @pytest.mark.skipif(check_ptx.find_ptxas() is None, reason="no ptxas")
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32], ids=str)
 @pytest.mark.parametrize("G", [1, 16, 64])
 def test_ptx(G: int, dtype: torch.dtype, target: str, tmp_path: pathlib.Path) -> None:
     """Assembled without spills; threads meet between writing slots and reading them."""
-    given = [torch.from_numpy(x).to(dtype) for x in arrays(L=1, G=G, D=64, S=64, N=512)]
-    once = attending.retrieve.options(launches="one")
-    ptx = once.ir("ptx", *given, target=target, **{**RETRIEVE, "chunk_size": 64})
-    assert ptx.count(".entry") == 1
-    path = tmp_path / "kernel.ptx"
-    path.write_text(ptx)
-    ptxas = check_ptx.find_ptxas()
-    assert ptxas is not None
-    assert not check_ptx.assemble(ptxas, path, target)
+    ptx = assemble_one_launch(G, 64, dtype, target, tmp_path)
     barrier = "bar.warp.sync" if G <= 16 else "barrier.sync|bar.sync"
     written = [m.end() for m in re.finditer(r"st\.global\.v?\d?\.?u32", ptx)]
     read = [m.start() for m in re.finditer(r"ld\.global\.u32", ptx)]
     assert written and read and written[0] < read[0]
     assert re.search(barrier, ptx[max(w for w in written if w < read[0]) : read[0]])
+
+
+@pytest.mark.skipif(check_ptx.find_ptxas() is None, reason="no ptxas")
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32], ids=str)
+@pytest.mark.parametrize(("G", "D"), [(1, 80), (1, 128), (16, 128), (64, 128), (1, 256), (16, 256)])
+def test_wide_rows_are_not_spilled(
+    G: int, D: int, dtype: torch.dtype, target: str, tmp_path: pathlib.Path
+) -> None:
+    assemble_one_launch(G, D, dtype, target, tmp_path)

@@ -23,20 +23,29 @@ bool ramify::tile::takesManyRegisters(RankedTensorType type) {
   return registers >= (bytes == 4 ? kManyRegisters32 : kManyRegisters16);
 }
 
-/// True if `copy` has been committed before every wait of `dot`'s right
-/// operand: it stands before the first other copy.
-static bool comesFirst(GatherOp gather) {
-  bool first = true;
-  gather->getParentOfType<KernelOp>().walk([&](CopyAsyncOp copy) {
-    Operation *other = gather->getBlock()->findAncestorOpInBlock(*copy);
-    first &= other && gather->isBeforeInBlock(other);
-  });
-  return first;
+/// Whether all groups are waited for behind `copy`, where it stands.
+static bool isWaitedForAtOnce(CopyAsyncOp copy) {
+  for (Operation *op = copy->getNextNode(); op; op = op->getNextNode())
+    if (auto wait = dyn_cast<WaitGroupOp>(op))
+      return wait.getPending() == 0;
+  return false;
+}
+
+/// True if a copy in the place of `gather` is committed before all that are
+/// waited for behind it: none of those before it is under way still.
+static bool isFirstUnderWay(GatherOp gather) {
+  WalkResult result =
+      gather->getParentOfType<KernelOp>().walk([&](CopyAsyncOp copy) {
+        Operation *other = gather->getBlock()->findAncestorOpInBlock(*copy);
+        bool isBehind = other && gather->isBeforeInBlock(other);
+        return WalkResult(success(isBehind || isWaitedForAtOnce(copy)));
+      });
+  return !result.wasInterrupted();
 }
 
 static bool isWorthStaging(GatherOp gather) {
   if (!takesManyRegisters(cast<RankedTensorType>(gather.getType())) ||
-      !isa<KernelOp>(gather->getParentOp()) || !comesFirst(gather))
+      !isa<KernelOp>(gather->getParentOp()) || !isFirstUnderWay(gather))
     return false;
   return llvm::all_of(gather->getUses(), [&](OpOperand &use) {
     auto dot = dyn_cast<DotOp>(use.getOwner());

@@ -29,6 +29,8 @@
 // It runs after the right operands have been staged, and only for products that
 // read theirs from a ring: groups complete in order, so the wait for a copy
 // that was committed later, which is there already, covers the one made here.
+// Copies that come first, as those of a walk that selects what is visited here,
+// must have been waited for: their waits would count this one.
 //
 //===----------------------------------------------------------------------===//
 
