@@ -318,7 +318,10 @@ LogicalResult BodyEmitter::emitOp(hsa::IdentityOp op) {
 // Valid keys
 //===----------------------------------------------------------------------===//
 
-bool ramify::isFiniteWithoutKeys(Value value) {
+bool ramify::isFiniteWithoutKeys(Value value, bool unseen) {
+  auto isFinite = [&](Value operand) {
+    return isFiniteWithoutKeys(operand, unseen);
+  };
   Operation *op = value.getDefiningOp();
   if (!op || !isa<hsa::ReduceOp>(op->getParentOp()))
     return true;
@@ -329,31 +332,30 @@ bool ramify::isFiniteWithoutKeys(Value value) {
                number.isFinite();
       })
       .Case<arith::SIToFPOp, hsa::AtOp>([](Operation *) { return true; })
-      .Case([](hsa::MaskOp mask) {
+      .Case([&](hsa::MaskOp mask) {
         Type type = mask.getType();
         return hasRows(type) || hasAxis(type, Axis::Key) ||
-               isFiniteWithoutKeys(mask.getInput());
+               isFinite(mask.getInput());
       })
       // Keys and values read as zero; arrays may be read where a chunk is not
       // visited by some rows.
-      .Case([](hsa::ChunkOp chunk) {
-        return isa<hsa::ChunksType>(chunk.getSource().getType());
+      .Case([&](hsa::ChunkOp chunk) {
+        return !unseen && isa<hsa::ChunksType>(chunk.getSource().getType());
       })
-      .Case([](hsa::SoftmaxOp softmax) {
-        return isFiniteWithoutKeys(softmax.getInput());
-      })
-      .Case([](hsa::FoldOp fold) {
+      .Case(
+          [&](hsa::SoftmaxOp softmax) { return isFinite(softmax.getInput()); })
+      .Case([&](hsa::FoldOp fold) {
         return fold.getMonoid() == hsa::Monoid::Sum &&
-               isFiniteWithoutKeys(fold.getInput());
+               isFinite(fold.getInput());
       })
       .Case<hsa::BroadcastOp, hsa::DotOp, hsa::DetachOp, arith::ExtFOp,
             arith::TruncFOp, arith::AddFOp, arith::SubFOp, arith::MulFOp,
-            arith::NegFOp>([](Operation *sum) {
-        return llvm::all_of(sum->getOperands(), isFiniteWithoutKeys);
+            arith::NegFOp>([&](Operation *sum) {
+        return llvm::all_of(sum->getOperands(), isFinite);
       })
-      .Case([](arith::SelectOp select) {
-        return isFiniteWithoutKeys(select.getTrueValue()) &&
-               isFiniteWithoutKeys(select.getFalseValue());
+      .Case([&](arith::SelectOp select) {
+        return isFinite(select.getTrueValue()) &&
+               isFinite(select.getFalseValue());
       })
       .Default([](Operation *) { return false; });
 }
@@ -368,8 +370,9 @@ bool BodyEmitter::isZeroAtInvalidKeys(Value value) const {
     return isZeroAtInvalidKeys(op->getOperand(0));
   if (isa_and_nonnull<arith::MulFOp>(op)) {
     Value lhs = op->getOperand(0), rhs = op->getOperand(1);
-    return (isZeroAtInvalidKeys(lhs) && isFiniteWithoutKeys(rhs)) ||
-           (isZeroAtInvalidKeys(rhs) && isFiniteWithoutKeys(lhs));
+    bool unseen = chunk && chunk->hasUnseen;
+    return (isZeroAtInvalidKeys(lhs) && isFiniteWithoutKeys(rhs, unseen)) ||
+           (isZeroAtInvalidKeys(rhs) && isFiniteWithoutKeys(lhs, unseen));
   }
   if (auto select = dyn_cast_or_null<arith::SelectOp>(op))
     return isZeroAtInvalidKeys(select.getTrueValue()) &&

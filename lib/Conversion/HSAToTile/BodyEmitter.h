@@ -93,6 +93,9 @@ struct Chunk {
   /// As `valid`, but a vector over keys: those that are valid for some row.
   /// Null if all that are live are.
   std::function<mlir::Value(TileBuilder &, mlir::Value, mlir::Value)> reached;
+  /// What was read of keys that are not valid for a row may be infinite or NaN
+  /// there: it is masked, never multiplied by zero.
+  bool hasUnseen = false;
   /// Which rows have a chunk of these in their domain; null if all have.
   std::function<mlir::Value(TileBuilder &, unsigned)> visited;
 
@@ -267,6 +270,13 @@ private:
   bool isRead(mlir::Value value) const;
   mlir::Value maskDim(mlir::Value value, mlir::Value tile, double neutral);
 
+  // EmitUnseen.cpp
+  mlir::FailureOr<Tiles> maskUnseen(mlir::Operation *op, mlir::Value value);
+  mlir::Value emitSeenProduct(mlir::Value lhs, mlir::Value rhs,
+                              mlir::Value start, unsigned part);
+  mlir::Value addSeenProducts(mlir::Value lhs, mlir::Value rhs,
+                              mlir::Value start, unsigned part);
+
   // EmitRows.cpp
   mlir::LogicalResult emitOp(hsa::SameOp op);
   /// Which of a type's rows `op` sums over: of none that are several, of all,
@@ -352,8 +362,9 @@ bool endsInSums(mlir::Value value, bool ofAll = false);
 void matchElements(TileBuilder &b, mlir::Value &lhs, mlir::Value &rhs);
 /// Whether `value`, in the body of a reduction, is a finite number where the
 /// chunk or the key is none, if what comes from outside the body is finite:
-/// zero times it is zero.
-bool isFiniteWithoutKeys(mlir::Value value);
+/// zero times it is zero. Where the keys that a row does not see are `unseen`
+/// they have been read all the same.
+bool isFiniteWithoutKeys(mlir::Value value, bool unseen = false);
 
 /// The value of an empty reduction.
 double getNeutral(hsa::Monoid monoid);

@@ -203,11 +203,11 @@ public:
 private:
   bool isRange() const { return !selected; }
   void emitProgramPlace();
-  void emitWindowTimes();
   LogicalResult emitBounds(Operation *domain);
   LogicalResult emitRangeEntries();
   void emitOwner();
   Value emitPicks(Value listed);
+  void emitTimes(Value begin, Value end);
   void restrictTile(Value at);
   LogicalResult emitItemWalk(VisitOps &ops);
   LogicalResult emitTile(VisitOps &ops, Value at);
@@ -310,16 +310,6 @@ void VisitKernel::emitProgramPlace() {
     places.emplace(emitter, parameters, kernel, rows.batch, queries);
 }
 
-/// Where the first and the last query of the window stand.
-void VisitKernel::emitWindowTimes() {
-  Value positions = b.i32(shape.positions);
-  Value first = b.mul(window.firstRow, positions);
-  Value behind = b.add(window.firstRow, RangeWindow(lists).rows);
-  behind = b.min(b.mul(behind, positions), queries);
-  emitter.rows.firstTime = places->at(first);
-  emitter.rows.lastTime = places->at(b.sub(behind, b.i32(1)));
-}
-
 /// The numbers that say how long a domain is, and the one that it leaves out.
 LogicalResult VisitKernel::emitBounds(Operation *domain) {
   for (Value operand : domain->getOperands()) {
@@ -337,7 +327,7 @@ LogicalResult VisitKernel::emitBounds(Operation *domain) {
 
 /// The item of a range; what is emitted then is done if it has entries.
 LogicalResult VisitKernel::emitRangeEntries() {
-  emitWindowTimes();
+  emitTimes(b.i32(0), RangeWindow(lists).rows);
   if (failed(emitBounds(op.getDomain().getDefiningOp())))
     return failure();
   range.emplace(emitter, op.getDomain().getDefiningOp(), size);
@@ -390,18 +380,35 @@ Value VisitKernel::emitPicks(Value listed) {
   return row;
 }
 
+/// Where the first and the last query of those entries of a range stand.
+void VisitKernel::emitTimes(Value begin, Value end) {
+  Value positions = b.i32(shape.positions);
+  Value first = b.mul(b.add(window.firstRow, begin), positions);
+  Value behind = b.mul(b.add(window.firstRow, end), positions);
+  emitter.rows.firstTime = places->at(first);
+  emitter.rows.lastTime = places->at(b.sub(b.min(behind, queries), b.i32(1)));
+}
+
 /// Which keys of the chunk the tile's rows see, if it is one of a range.
 void VisitKernel::restrictTile(Value at) {
   if (!isRange())
     return;
-  Rows &rows = emitter.rows;
-  Value positions = b.i32(shape.positions);
-  Value first = b.add(window.firstRow, at);
-  Value behind = b.min(b.add(at, b.i32(shape.entries)), entries.end);
-  behind = b.mul(b.add(window.firstRow, behind), positions);
-  rows.firstTime = places->at(b.mul(first, positions));
-  rows.lastTime = places->at(b.sub(b.min(behind, queries), b.i32(1)));
+  emitTimes(at, b.min(b.add(at, b.i32(shape.entries)), entries.end));
   range->restrict(b, chunk);
+  // Where registers are counted there are none left for more than the masks of
+  // scores.
+  if (!chunk.reached || shape.countsRegisters())
+    return;
+  chunk.hasUnseen = true;
+  // Rows that stand for nothing see nothing, either.
+  chunk.valid = [this, valid = chunk.valid](TileBuilder &inner, Value of,
+                                            Value live) -> Value {
+    Value mask = valid(inner, of, live);
+    int64_t count = cast<RankedTensorType>(of.getType()).getDimSize(0);
+    auto type = RankedTensorType::get({shape.rows, count}, inner.getI1Type());
+    return inner.both(inner.repeat(mask, 0, type),
+                      inner.repeat(emitter.rows.inside, 1, type));
+  };
 }
 
 /// The rows of the tile whose first entry is `at`, an i32.
@@ -495,6 +502,10 @@ void VisitKernel::setCarried(ValueRange tiles) {
 LogicalResult VisitKernel::emitItemWalk(VisitOps &ops) {
   chunk = whole = getChunk(emitter, entries.chunk, keys, size);
   emitter.chunk = &chunk;
+  if (isRange()) { // a key that nobody sees is not read: it may be infinite
+    emitTimes(entries.begin, entries.end);
+    range->restrictReads(b, chunk);
+  }
   for (Operation *inner : ops.shared)
     if ((!inPasses() || inner->getParentOp() != op) &&
         failed(emitter.emit(inner)))

@@ -127,7 +127,7 @@ bool RangeDomain::isUniform() const {
   if (outside && !outside->isUniform())
     return false;
   return isa<hsa::FirstOp, hsa::EveryOp>(op) ||
-         !isa<RankedTensorType>(rows.time.getType());
+         (rows.time && !isa<RankedTensorType>(rows.time.getType()));
 }
 
 std::pair<Value, Value> RangeDomain::getChunks(TileBuilder &b) const {
@@ -260,4 +260,11 @@ void RangeDomain::restrict(TileBuilder &b, Chunk &chunk) const {
                                                unsigned part) {
       return getVisited(inner, chunk, count, part);
     };
+}
+
+void RangeDomain::restrictReads(TileBuilder &b, Chunk &chunk) const {
+  if (isa<hsa::EveryOp>(op) && !outside)
+    return;
+  for (auto [live, keys] : llvm::zip(chunk.live, chunk.keys))
+    live = b.both(live, getReach(b, keys));
 }

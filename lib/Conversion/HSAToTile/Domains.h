@@ -37,6 +37,10 @@ public:
   /// Fills in which keys of the chunk are valid.
   void restrict(TileBuilder &b, Chunk &chunk) const;
 
+  /// Leaves those keys of the chunk alive that some of the program's rows may
+  /// see, wherever these stand.
+  void restrictReads(TileBuilder &b, Chunk &chunk) const;
+
 private:
   struct Interval {
     mlir::Value low, high;

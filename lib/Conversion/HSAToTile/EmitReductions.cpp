@@ -90,6 +90,8 @@ LogicalResult BodyEmitter::emitMatrixProduct(hsa::DotOp op, Value left,
     lefts = *masked;
   }
   bool chained = overKey && !isGathered();
+  bool hasUnseen = overKey && chunk->hasUnseen &&
+                   !isFiniteWithoutKeys(right, /*unseen=*/true);
   size_t count = std::max(lefts.size(), rights.size());
   for (size_t part = 0; part < count; ++part) {
     Value lhs = takePart(lefts, part), rhs = takePart(rights, part);
@@ -101,8 +103,10 @@ LogicalResult BodyEmitter::emitMatrixProduct(hsa::DotOp op, Value left,
       rhs = maskDead(right, rhs, part);
     matchElements(b, lhs, rhs);
     Value start = chained && part ? tiles.pop_back_val() : b.full(type, 0);
-    tiles.push_back(
-        b.create<tile::DotOp>(type, lhs, /*transposed=*/!overKey, rhs, start));
+    tiles.push_back(hasUnseen ? emitSeenProduct(lhs, rhs, start, part)
+                              : b.create<tile::DotOp>(type, lhs,
+                                                      /*transposed=*/!overKey,
+                                                      rhs, start));
   }
   set(op, tiles);
   return success();
@@ -173,7 +177,10 @@ FailureOr<int64_t> BodyEmitter::getTileAxis(Operation *op, Type type,
 
 LogicalResult BodyEmitter::emitOp(hsa::FoldOp op) {
   double neutral = getNeutral(op.getMonoid());
-  Tiles tiles = getTiles(op.getInput());
+  FailureOr<Tiles> seen = maskUnseen(op, op.getInput());
+  if (failed(seen))
+    return failure();
+  Tiles tiles = *seen;
   Type type = op.getInput().getType();
   bool isZero =
       op.getMonoid() == hsa::Monoid::Sum && isZeroAtInvalidKeys(op.getInput());

@@ -287,7 +287,10 @@ LogicalResult BodyEmitter::emitProductOfRows(hsa::DotOp op, bool &done) {
     return op.emitOpError() << "multiplies some rows of " << left.getType()
                             << " and keeps others";
   Type type = shape.getTile(op.getResult().getType());
-  Tiles lefts = getTiles(left), rights = getTiles(right), tiles;
+  FailureOr<Tiles> seen = maskUnseen(op, left);
+  if (failed(seen))
+    return failure();
+  Tiles lefts = *seen, rights = getTiles(right), tiles;
   // Zero times a finite number is zero: one side's zeros are enough.
   bool isFinite = isFiniteInOtherRows(left) && isFiniteInOtherRows(right);
   bool isZero = isFinite && (isRead(left) || isRead(right));

@@ -12,8 +12,10 @@
 // from sizes and from the length of the domain; programs without rows have
 // nothing to do.
 //
-// A visit multiplies its chunk with all rows of a tile. What a row does not see
-// is masked, as zero: an infinite key or value there still makes gradients NaN.
+// A visit reads of its chunk what some row of its item sees, and multiplies it
+// with all rows of a tile. What a row does not see is masked, as zero. That is
+// not enough where such a key or value is infinite or NaN (EmitUnseen.cpp); on a
+// GPU there are no registers for more, and the other rows of the item have NaN.
 //
 //===----------------------------------------------------------------------===//
 
