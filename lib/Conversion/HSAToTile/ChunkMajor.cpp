@@ -319,12 +319,17 @@ SelectionSizes ChunkMajor::getSizes(Selection &selection) {
 /// a time, and as many windows in an index.
 void ChunkMajor::chooseWindows() {
   Value partBytes, cachedBytes;
+  // Chunks of lists need picks enough in a window, those of ranges do not.
+  bool hasLists =
+      llvm::any_of(selections, [](Selection &s) { return s.selected; });
   Value queryHeads = b.mul(headBlocks, b.index(blockShape.heads));
   for (Selection &selection : selections) {
     SelectionSizes sizes = getSizes(selection);
-    Value wanted =
-        chooseWindowRows(b, sizes, blockShape.positions, limits.windowTokens);
-    windowRows = windowRows ? limit(windowRows, wanted) : wanted;
+    if (selection.selected || !hasLists) {
+      Value wanted =
+          chooseWindowRows(b, sizes, blockShape.positions, limits.windowTokens);
+      windowRows = windowRows ? limit(windowRows, wanted) : wanted;
+    }
     rows = sizes.rows;
     const SlotParts &parts = selection.parts;
     Value bytes = b.index(0);
@@ -346,6 +351,10 @@ void ChunkMajor::chooseWindows() {
   windowRows = atLeastOne(limit(windowRows, most));
   windowRows = fitRows(b, windowRows, b.index(kIndexBytes),
                        [&](Value number) { return getIndexBytes(number); });
+  for (Selection &selection : selections)
+    if (!selection.selected)
+      windowRows =
+          limit(windowRows, getMostRangeRows(b, getSizes(selection).chunks));
   // An index that the call brings along has its windows; if there are several,
   // they have the same.
   for (InverseIndex &index : indices)

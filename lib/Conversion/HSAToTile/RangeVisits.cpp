@@ -133,6 +133,14 @@ RangeItems ramify::countRangeItems(TileBuilder &b, hsa::ReduceOp op,
   return items;
 }
 
+/// Chunks have 16 keys at least: it is 1024 rows, however many there are.
+Value ramify::getMostRangeRows(TileBuilder &b, Value chunks) {
+  constexpr int64_t mostItems = std::numeric_limits<int32_t>::max();
+  Value pieces =
+      b.create<arith::DivUIOp>(b.index(mostItems), b.max(chunks, b.index(1)));
+  return b.mul(pieces, b.index(kItemEntries));
+}
+
 //===----------------------------------------------------------------------===//
 // Items in a kernel
 //===----------------------------------------------------------------------===//

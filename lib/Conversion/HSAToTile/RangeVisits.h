@@ -14,8 +14,9 @@
 //
 // A visit reads of its chunk what some row of its item sees, and multiplies it
 // with all rows of a tile. What a row does not see is masked, as zero. That is
-// not enough where such a key or value is infinite or NaN (EmitUnseen.cpp); on a
-// GPU there are no registers for more, and the other rows of the item have NaN.
+// not enough where such a key or value is infinite or NaN (EmitUnseen.cpp); on
+// a GPU there are no registers for more, and the other rows of the item have
+// NaN.
 //
 //===----------------------------------------------------------------------===//
 
@@ -42,6 +43,10 @@ struct RangeItems {
 RangeItems countRangeItems(TileBuilder &b, hsa::ReduceOp op,
                            mlir::ValueRange arguments, mlir::Value rows,
                            int64_t positions, mlir::Value chunks);
+
+/// How many rows a window may have, an index, so that the items of a range of
+/// `chunks` chunks have an i32 for a number.
+mlir::Value getMostRangeRows(TileBuilder &b, mlir::Value chunks);
 
 /// What a kernel knows of the window that its items are of: i32 arguments.
 struct RangeWindow {
