@@ -102,8 +102,8 @@ SCHEDULES = ["query_major", "chunk_major", "chunk_major, the same bits"]
 SPILLS: dict[tuple[str, str, str], tuple[int, int]] = {
     ("query_major", "D=192, S=128", "bfloat16"): (0, 140),
     ("query_major", "D=192, S=128", "float16"): (0, 140),
-    ("query_major", "D=256", "bfloat16"): (280, 1344),
-    ("query_major", "D=256", "float16"): (324, 1344),
+    ("query_major", "D=256", "bfloat16"): (264, 1344),
+    ("query_major", "D=256", "float16"): (264, 1344),
     ("chunk_major", "G=4", "float32"): (0, 4),
     ("chunk_major", "G=64", "float32"): (4, 0),
     ("chunk_major", "weights per head", "float32"): (8, 0),
@@ -117,7 +117,7 @@ SPILLS: dict[tuple[str, str, str], tuple[int, int]] = {
     ("chunk_major", "D=256", "float16"): (0, 1488),
     ("chunk_major", "D=256", "float32"): (0, 172),
     ("chunk_major", "q_block=8", "float32"): (4, 0),
-    ("chunk_major", "elementwise", "bfloat16"): (256, 256),
+    ("chunk_major", "elementwise", "bfloat16"): (44, 28),
     ("chunk_major, the same bits", "G=4", "float32"): (12, 16),
     ("chunk_major, the same bits", "G=16", "float32"): (4, 0),
     ("chunk_major, the same bits", "G=64", "float32"): (60, 52),
@@ -161,12 +161,12 @@ SPILLS: dict[tuple[str, str, str], tuple[int, int]] = {
     ("query_major", "hils as one, D=128", "float32"): (256, 416),
     ("query_major", "merged, D=64", "float32"): (0, 8),
     ("query_major", "of_the_group, D=64", "bfloat16"): (36, 0),
-    ("query_major", "of_the_group, D=128", "bfloat16"): (116, 0),
-    ("query_major", "of_the_group, D=128", "float32"): (264, 264),
+    ("query_major", "of_the_group, D=128", "bfloat16"): (28, 0),
+    ("query_major", "of_the_group, D=128", "float32"): (204, 120),
     ("query_major", "shares_of_picks, D=64", "float32"): (240, 220),
     ("query_major", "normalised, D=128", "bfloat16"): (24, 36),
     ("query_major", "normalised, D=128", "float32"): (0, 52),
-    ("query_major", "largest_of_the_group, D=64", "bfloat16"): (164, 208),
+    ("query_major", "largest_of_the_group, D=64", "bfloat16"): (160, 208),
     ("query_major", "largest_of_the_group, D=64", "float32"): (1788, 1752),
     ("query_major", "largest_of_the_group, D=128", "bfloat16"): (856, 252),
     ("query_major", "largest_of_the_group, D=128", "float32"): (2792, 1976),
@@ -409,12 +409,8 @@ def test_stream_backward(
     assert found <= allowed("query_major", f"{name}, D={dim}", dtype, target)
 
 
-SELECTION_SPILLS: dict[str, tuple[int, int]] = {
-    "K=8, D=64": (48, 0),
-    "K=8, D=128": (36, 0),
-    "K=128, D=128": (8, 0),
-}
-"""Bytes that selections spill for sm_80 and sm_90a."""
+SELECTION_SPILLS: dict[tuple[int, int], tuple[int, int]] = {(128, 128): (8, 0)}
+"""Bytes that selections spill for sm_80 and sm_90a, by picks and dims."""
 
 
 def forward_spills(
@@ -441,7 +437,7 @@ def test_select(top_k: int, dim: int, weights: str, target: str, tmp_path: pathl
     given |= {"scale": 0.1, "window": 0, "size": 64, "chunk_size": 64}
     given |= {"top_k": top_k, "weights": weights}
     found = forward_spills(rf.ops.select_kernel, target, tmp_path, given)
-    allowed = SELECTION_SPILLS.get(f"K={top_k}, D={dim}", (0, 0))
+    allowed = SELECTION_SPILLS.get((top_k, dim), (0, 0))
     assert found <= allowed[TARGETS.index(target)]
 
 
@@ -452,14 +448,6 @@ def test_select_by_odd_dims(dim: int, target: str, tmp_path: pathlib.Path) -> No
     r, landmarks = (torch.zeros(1, n, 1, dim) for n in (64, 512))
     given = {"r": r, "landmarks": landmarks, "scale": 0.1, "size": 64, "chunk_size": 64, "top_k": 8}
     assert forward_spills(rf.ops.select_kernel, target, tmp_path, given) == 0
-
-
-HILS_SPILLS: dict[tuple[int, str], dict[int, tuple[int, int]]] = {
-    (1, "several"): {8: (4, 0), 64: (4, 0)},
-    (4, "one"): {8: (124, 92), 64: (140, 140)},
-    (4, "several"): {8: (8, 0), 64: (20, 0)},
-}
-"""As SELECTION_SPILLS by the heads of a group and launches, for each K."""
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -483,6 +471,4 @@ def test_hils_select(
         "chunk_size": 64,
         "top_k": top_k,
     }
-    found = forward_spills(function, target, tmp_path, given)
-    allowed = HILS_SPILLS.get((group, launches), {}).get(top_k, (0, 0))
-    assert found <= allowed[TARGETS.index(target)]
+    assert forward_spills(function, target, tmp_path, given) == 0

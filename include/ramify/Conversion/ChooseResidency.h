@@ -18,7 +18,8 @@
 // Registers are estimated from the layouts, hence on the placed stage: the
 // accumulators and left operands of products, and a lump for the rest. A kernel
 // without products, or one that says how many programs it wants, stays as it
-// is.
+// is. One that only walks over chunks and scores them needs little, and gets 0:
+// ptxas is told nothing.
 //
 //===----------------------------------------------------------------------===//
 

@@ -31,8 +31,10 @@
 
 namespace ramify {
 
-/// The kernel attribute with the programs that an SM should hold at once.
+/// The kernel attribute with the programs that an SM should hold at once, and
+/// what it says where that is left to ptxas.
 inline constexpr const char kMinCTAsAttrName[] = "tile.min_ctas";
+inline constexpr int kAnyCTAs = 0;
 /// The kernel attribute with which loads stay before the barriers that they
 /// stand before. Of arrays that are only read, ptxas moves loads to where their
 /// values are used, to save registers: each is then waited for on its own.

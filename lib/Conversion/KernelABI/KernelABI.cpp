@@ -58,9 +58,10 @@ static void markGPUKernel(LLVM::LLVMFuncOp function) {
   function->setAttr(NVVM::NVVMDialect::getMaxntidAttrName(),
                     builder.getDenseI32ArrayAttr({kWarpSize * *warps}));
   // One at least: where nothing is said ptxas may spill to fit more programs.
-  function->setAttr(
-      NVVM::NVVMDialect::getMinctasmAttrName(),
-      builder.getI32IntegerAttr(countOf(kMinCTAsAttrName).value_or(1)));
+  int32_t ctas = countOf(kMinCTAsAttrName).value_or(1);
+  if (ctas != kAnyCTAs)
+    function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
+                      builder.getI32IntegerAttr(ctas));
 }
 
 /// A tensor map is a parameter of 128 bytes, which TMA reads where it is.

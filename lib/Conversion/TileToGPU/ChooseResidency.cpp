@@ -187,9 +187,28 @@ static int64_t countSharedBytes(KernelOp kernel) {
   return bytes;
 }
 
+/// Whether all products are scores of chunks, made by mma of 16 bits: nothing
+/// stands beside them but short lists. ptxas, told of programs, hoists there
+/// until it spills; told nothing, it takes no more than three of 64 rows have.
+static bool isWalk(KernelOp kernel) {
+  bool hasScores = false;
+  WalkResult result = kernel.walk([&](Operation *op) -> WalkResult {
+    auto dot = dyn_cast<DotOp>(op);
+    if (!dot)
+      return failure(isa<WgmmaOp, KeepBestOp>(op));
+    hasScores |= dot->getParentOfType<scf::ForOp>() != nullptr;
+    Type element = getElementTypeOrSelf(dot.getLhs().getType());
+    return failure(!dot.getTransposed() || element.isF32());
+  });
+  return hasScores && !result.wasInterrupted();
+}
+
 static void chooseResidency(KernelOp kernel, const GPUTarget &target) {
   if (kernel->hasAttr(kMinCTAsAttrName))
     return;
+  Builder b(kernel.getContext());
+  if (isWalk(kernel))
+    return kernel->setAttr(kMinCTAsAttrName, b.getI32IntegerAttr(kAnyCTAs));
   RegisterEstimate estimate(kernel);
   std::optional<int64_t> registers = estimate.get();
   if (!registers)
@@ -202,9 +221,7 @@ static void chooseResidency(KernelOp kernel, const GPUTarget &target) {
   int wanted = std::min<int64_t>(*registers * eighths / 8, kRegistersPerThread);
   int resident =
       residentCTAs(target, threads, wanted, countSharedBytes(kernel));
-  kernel->setAttr(
-      kMinCTAsAttrName,
-      Builder(kernel.getContext()).getI32IntegerAttr(std::max(resident, 1)));
+  kernel->setAttr(kMinCTAsAttrName, b.getI32IntegerAttr(std::max(resident, 1)));
 }
 
 namespace {

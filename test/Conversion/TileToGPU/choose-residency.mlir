@@ -65,3 +65,27 @@ tile.kernel @copy(%q: !A, %out: !A) {
   %a = tile.gather %q[%r] : (!A, tensor<16xi32>) -> tensor<16x64xbf16>
   tile.scatter %a into %out[%r] : (tensor<16x64xbf16>, !A, tensor<16xi32>) -> ()
 }
+
+// Where all products are scores that a loop makes, ptxas is told nothing.
+// CHECK-LABEL: tile.kernel @walk(
+// CHECK:         tile.min_ctas = 0 : i32
+tile.kernel @walk(%q: !A, %k: !A, %n: index, %out: memref<?xf32, strided<[1]>>) {
+  %c0 = arith.constant 0 : index
+  %c64 = arith.constant 64 : index
+  %zero = arith.constant dense<0.0> : tensor<16x64xf32>
+  %least = arith.constant dense<0xFF800000> : tensor<16xf32>
+  %r = tile.iota : tensor<16xi32>
+  %j = tile.iota : tensor<64xi32>
+  %a = tile.gather %q[%r] : (!A, tensor<16xi32>) -> tensor<16x64xbf16>
+  %best = scf.for %i = %c0 to %n step %c64 iter_args(%high = %least) -> (tensor<16xf32>) {
+    %i32 = arith.index_cast %i : index to i32
+    %start = tensor.splat %i32 : tensor<64xi32>
+    %key = arith.addi %start, %j : tensor<64xi32>
+    %b = tile.gather %k[%key] : (!A, tensor<64xi32>) -> tensor<64x64xbf16>
+    %s = tile.dot %a, transposed %b, %zero : tensor<16x64xbf16>, tensor<64x64xbf16>, tensor<16x64xf32> -> tensor<16x64xf32>
+    %most = tile.reduce max %s along 1 : tensor<16x64xf32> -> tensor<16xf32>
+    %next = arith.maximumf %high, %most : tensor<16xf32>
+    scf.yield %next : tensor<16xf32>
+  }
+  tile.scatter %best into %out[%r] : (tensor<16xf32>, memref<?xf32, strided<[1]>>, tensor<16xi32>) -> ()
+}
