@@ -36,14 +36,18 @@ static FileLineColLoc findPlace(Location loc) {
   return place;
 }
 
-/// The message of a diagnostic; a program is what its author calls a function.
+/// The message of a diagnostic; a program is what its author calls a function,
+/// and its operations are what stands at their place in it.
 static std::string messageOf(Diagnostic &diagnostic) {
   std::string message = diagnostic.str();
-  StringRef rest(message);
-  if (rest.consume_front(
-          ("'" + hsa::ProgramOp::getOperationName() + "' op ").str()))
+  auto [name, rest] = StringRef(message).split("' op ");
+  if (rest.empty() || !name.consume_front("'"))
+    return message;
+  if (name == hsa::ProgramOp::getOperationName())
     return ("the function " + rest).str();
-  return message;
+  StringRef dialect = name.split('.').first;
+  bool isOfAuthor = llvm::is_contained({"hsa", "arith", "math"}, dialect);
+  return isOfAuthor ? ("this " + rest).str() : message;
 }
 
 static CompileDiagnostic describe(Diagnostic &diagnostic) {

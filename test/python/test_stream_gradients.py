@@ -407,3 +407,34 @@ def test_nothing_has_no_gradient(
     out, saved = derivative.forward(**call)
     for name, grad in zip(wrt, fetch(derivative.backward(saved, out, **call)), strict=True):
         assert grad.shape == arrays[name].shape and not grad.any()
+
+
+# ---- slots times what a row has --------------------------------------------------
+
+
+@rf.jit
+def gated_slots(q: rl.Query, lm: rl.Landmarks, level: rl.Tensor["pos"], factor: rl.Tensor[()]):
+    s = rl.sum(rl.dot(q, lm), over="head") * 0.1
+    slots = rl.topk(s, 3)
+    return rl.softmax(s.at(slots), over="slot") * level * factor, slots
+
+
+@rf.jit
+def gated_slots_of_heads(q: rl.Query, lm: rl.Landmarks, level: rl.Tensor["pos", "head"]):
+    s = rl.dot(q, lm) * 0.1
+    slots = rl.topk(rl.sum(s, over="head"), 3)
+    return rl.softmax(s.at(slots), over="slot") * level, slots
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("function", [gated_slots, gated_slots_of_heads], ids=lambda f: f.__name__)
+def test_gradients_of_what_multiplies_slots(function: rf.JitFunction, device: str) -> None:
+    rng = np.random.default_rng(8)
+    shapes = {"q": (2, 21, 4, 16), "lm": (2, 6, 2, 16), "factor": ()}
+    shapes["level"] = (21,) if function is gated_slots else (21, 4)
+    call = {
+        name: np.asarray(rng.standard_normal(shapes[name]), np.float32)
+        for name in function.signature.parameters
+    }
+    names = tuple(call)
+    check_slopes(function, call | {"chunk_size": 16, "num_keys": 96}, names, device)

@@ -280,8 +280,9 @@ private:
   // EmitRows.cpp
   mlir::LogicalResult emitOp(hsa::SameOp op);
   /// Which of a type's rows `op` sums over: of none that are several, of all,
-  /// or of some that are not told apart in a tile.
-  enum class RowSum { None, All, Mixed };
+  /// of all heads of what the positions share, or of some that are not told
+  /// apart in a tile.
+  enum class RowSum { None, All, Heads, Mixed };
   RowSum getRowSum(mlir::Operation *op, mlir::Type type,
                    hsa::AxesAttr over) const;
   mlir::LogicalResult checkRowSum(mlir::Operation *op, mlir::Type type,
@@ -315,7 +316,7 @@ private:
   mlir::Value getHead(hsa::Heads heads) const;
   mlir::Value getRow(mlir::Type role);
   mlir::Value getOnce(mlir::Type type);
-  mlir::Value maskOnce(mlir::Value tile, mlir::Type type);
+  mlir::Value maskOnce(mlir::Value tile, mlir::Type type, double neutral = 0);
   mlir::LogicalResult addWeights(hsa::WeightsType role, mlir::Value memory,
                                  mlir::Value value);
   void addToCarried(mlir::Value sums, mlir::Value value);

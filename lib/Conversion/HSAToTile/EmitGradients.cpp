@@ -342,13 +342,13 @@ LogicalResult BodyEmitter::addPart(Operation *op, Value memory, Value tile,
   return success();
 }
 
-/// Zero in rows that `getOnce` leaves out.
-Value BodyEmitter::maskOnce(Value tile, Type type) {
+/// `neutral` in rows that `getOnce` leaves out.
+Value BodyEmitter::maskOnce(Value tile, Type type, double neutral) {
   Value mask = getOnce(type);
   if (!mask)
     return tile;
   auto tileType = cast<RankedTensorType>(tile.getType());
-  return b.choose(b.repeat(mask, 1, tileType), tile, b.full(tileType, 0));
+  return b.choose(b.repeat(mask, 1, tileType), tile, b.full(tileType, neutral));
 }
 
 /// Whether sums of `role` are of what a query block has for itself, or of the

@@ -67,14 +67,21 @@ Value BodyEmitter::maskInside(Value tile, double neutral) {
 BodyEmitter::RowSum BodyEmitter::getRowSum(Operation *op, Type type,
                                            hsa::AxesAttr over) const {
   int64_t summed = 1, kept = 1;
+  bool isRepeated = false; // each row stands there several times
   for (Axis axis : kRowAxes) {
     int64_t size = axis == Axis::Pos ? shape.positions : shape.heads;
     bool is = over.contains(axis);
     if (hasAxis(type, axis))
       (is ? summed : kept) *= size;
     else if (hasRows(type) && size > 1)
-      return RowSum::Mixed; // each row stands there several times
+      isRepeated = true;
   }
+  if (isRepeated)
+    return isa<hsa::FoldOp>(op) && !endsInSums(op->getResult(0)) && kept == 1 &&
+                   hasAxis(type, Axis::Head) && shape.entries == 1 &&
+                   shape.rowBlocks == 1
+               ? RowSum::Heads
+               : RowSum::Mixed;
   if (summed == 1 && kept > 1)
     return RowSum::None; // each row is its own sum
   if (shape.entries > 1)
@@ -86,11 +93,23 @@ BodyEmitter::RowSum BodyEmitter::getRowSum(Operation *op, Type type,
   return kept == 1 ? RowSum::All : RowSum::Mixed;
 }
 
+static std::string nameAxes(hsa::AxesAttr axes) {
+  std::string names;
+  llvm::raw_string_ostream stream(names);
+  llvm::interleaveComma(axes.getAxes(), stream,
+                        [&](Axis axis) { stream << hsa::stringifyAxis(axis); });
+  return names;
+}
+
+static std::string nameAxes(Type type) {
+  return "[" + nameAxes(hsa::getAxes(type)) + "]";
+}
+
 LogicalResult BodyEmitter::checkRowSum(Operation *op, Type type,
                                        hsa::AxesAttr over) {
   RowSum sum = getRowSum(op, type, over);
   bool inSums = endsInSums(op->getResult(0));
-  if (sum == RowSum::None || inSums)
+  if (sum == RowSum::None || sum == RowSum::Heads || inSums)
     return success();
   if (sum == RowSum::Mixed && over.contains(Axis::Pos) && shape.positions > 1)
     return op->emitError()
@@ -99,10 +118,17 @@ LogicalResult BodyEmitter::checkRowSum(Operation *op, Type type,
               "rl.Query[\"block\"], and each of them uses: pass it as an "
               "rl.Query with a row for each position, or make it a constant by "
               "rl.detach(...)";
+  if (sum == RowSum::Mixed && shape.entries == 1 && shape.positions > 1)
+    return op->emitOpError()
+           << "reduces " << nameAxes(over) << " of " << nameAxes(type)
+           << " for each of the " << shape.positions
+           << " positions of a query block, which schedules do only for "
+              "gradients: one position a block (q_block=1) can do it";
   if (sum == RowSum::Mixed)
-    return op->emitOpError() << "sums some rows of " << type
-                             << " and keeps others, which this schedule can "
-                                "do only where the result is a gradient";
+    return op->emitOpError()
+           << "reduces " << nameAxes(over) << " of " << nameAxes(type)
+           << ", but the schedule has rows of several query blocks in a tile, "
+              "and does so only for gradients: query_major can do it";
   if (shape.rowBlocks > 1)
     return op->emitOpError("reduces all rows of a query block that is cut over "
                            "several programs");
@@ -133,9 +159,12 @@ LogicalResult BodyEmitter::emitOp(hsa::SameOp op) {
 /// has the axes that are not in `over`.
 Value BodyEmitter::foldRows(Operation *op, hsa::Monoid monoid, Value tile,
                             Type type, hsa::AxesAttr over) {
-  if (getRowSum(op, type, over) != RowSum::All)
+  RowSum sum = getRowSum(op, type, over);
+  if (sum != RowSum::All && sum != RowSum::Heads)
     return tile;
-  Value masked = maskInside(tile, getNeutral(monoid));
+  double neutral = getNeutral(monoid);
+  Value masked = sum == RowSum::All ? maskInside(tile, neutral)
+                                    : maskOnce(tile, type, neutral);
   Value folded = toScalar(b, b.reduce(getCombine(monoid), masked, 0));
   Type rest = hsa::getNamedType(hsa::dropAxes(hsa::getSizedAxes(type), over),
                                 getElementTypeOrSelf(type));
@@ -284,8 +313,10 @@ LogicalResult BodyEmitter::emitProductOfRows(hsa::DotOp op, bool &done) {
     return failure();
   if (getRowSum(op, left.getType(), op.getOver()) == RowSum::Mixed ||
       getRowSum(op, right.getType(), op.getOver()) == RowSum::Mixed)
-    return op.emitOpError() << "multiplies some rows of " << left.getType()
-                            << " and keeps others";
+    return op.emitOpError()
+           << "sums " << nameAxes(op.getOver()) << " of products of "
+           << nameAxes(left.getType()) << " and " << nameAxes(right.getType())
+           << ", but a gradient is a sum over pos and head, or over neither";
   Type type = shape.getTile(op.getResult().getType());
   FailureOr<Tiles> seen = maskUnseen(op, left);
   if (failed(seen))

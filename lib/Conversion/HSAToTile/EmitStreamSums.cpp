@@ -315,7 +315,7 @@ LogicalResult StreamEmitter::emitAdd(hsa::AddOp op) {
   Type type = value.getType();
   SmallVector<Axis> kept = getAxesOfSums(op.getType().getRole());
   auto keeps = [&](Axis axis) { return llvm::is_contained(kept, axis); };
-  for (Axis axis : {Axis::Chunk, Axis::Slot, Axis::Key})
+  for (Axis axis : {Axis::Chunk, Axis::Key})
     if (hasAxis(type, axis) && !keeps(axis))
       return op.emitOpError()
              << "adds " << type << ", which no schedule over streams lowers";
@@ -330,8 +330,12 @@ LogicalResult StreamEmitter::emitAdd(hsa::AddOp op) {
         overHeads ? foldHeads(hsa::Monoid::Sum, value) : get(value, head);
     if (failed(tile))
       return failure();
-    if (hasAxis(type, Axis::Dim) && !keeps(Axis::Dim)) {
-      Value masked = maskDim(value, *tile, 0);
+    for (Axis axis : {Axis::Slot, Axis::Dim}) {
+      if (!hasAxis(type, axis) || keeps(axis))
+        continue;
+      Value masked = axis == Axis::Dim
+                         ? maskDim(value, *tile, 0)
+                         : maskColumns(*tile, getSize(type, axis), 0);
       auto tileType = cast<RankedTensorType>(masked.getType());
       tile = toScalar(b, b.reduce(tile::Combine::Sum, masked,
                                   tileType.getRank() == 2 ? 1 : 0));

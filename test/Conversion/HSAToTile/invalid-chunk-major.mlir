@@ -79,7 +79,7 @@ hsa.program @summed(%q: !query, %k: !keys, %indices: !indices) -> !rows attribut
   %out = hsa.reduce (%slot, %c) in %picks : !hsa.domain<"kv", "indices"> into (sum %zero : !rows) {
     %kc = hsa.chunk %k[%c : !hsa.chunk_id<"kv">] : !keys -> !chunk
     %s = hsa.dot %x, %kc over dim : !rows, !chunk -> !scores
-    // expected-error @below {{sums some rows of 'tensor<1x2x16xf32, #hsa.axes<pos, head, key>>' and keeps others, which this schedule can do only where the result is a gradient}}
+    // expected-error @below {{reduces head of [pos, head, key], but the schedule has rows of several query blocks in a tile, and does so only for gradients: query_major can do it}}
     %t = hsa.fold sum %s over head : !scores -> !summed
     %b = hsa.broadcast %t : !summed to !scores
     %o = hsa.dot %b, %kc over key in %c : !hsa.chunk_id<"kv"> : !scores, !chunk -> !rows

@@ -32,7 +32,7 @@ hsa.program @heads(%q: !hsa.query<f32, pos = 1, head = 4, dim = 16>, %k: !hsa.ch
 #h = #hsa.axes<pos, dim>
 hsa.program @heads(%q: !hsa.query<f32, pos = 2, head = 4, dim = 16>) -> tensor<2x4x16xf32, #o> attributes {group = 4 : i64} {
   %x = hsa.load %q : !hsa.query<f32, pos = 2, head = 4, dim = 16> -> tensor<2x4x16xf32, #o>
-  // expected-error@+1 {{which this schedule can do only where the result is a gradient}}
+  // expected-error@+1 {{reduces head of [pos, head, dim] for each of the 2 positions of a query block, which schedules do only for gradients: one position a block (q_block=1) can do it}}
   %s = hsa.fold sum %x over head : tensor<2x4x16xf32, #o> -> tensor<2x16xf32, #h>
   %b = hsa.broadcast %s : tensor<2x16xf32, #h> to tensor<2x4x16xf32, #o>
   hsa.return %b : tensor<2x4x16xf32, #o>
