@@ -7,10 +7,10 @@
 #include "QueryMajor.h"
 #include "QueryPlaces.h"
 #include "RangeVisits.h"
+#include "VisitOps.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
-#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 using namespace ramify;
@@ -99,93 +99,6 @@ ItemEntries ramify::emitIfItem(BodyEmitter &emitter, const ItemProgram &program,
   if (imported) // it may be for more chunks than the sequence has
     onlyIf(b.compare(Predicate::slt, entries.chunk, size.chunks));
   return entries;
-}
-
-//===----------------------------------------------------------------------===//
-// What depends on the rows
-//===----------------------------------------------------------------------===//
-
-namespace {
-/// The operations of a visit, in order: what is the same for all rows of a
-/// chunk, and what is not.
-struct VisitOps {
-  VisitOps(hsa::ReduceOp op, const RowValues &rowValues)
-      : op(op), rowValues(rowValues) {}
-  /// Fails if something needs the result of another reduction.
-  LogicalResult collect();
-
-  SmallVector<Operation *> shared, ofRows;
-  llvm::DenseSet<Value> loaded; ///< of the values of rows
-
-private:
-  LogicalResult need(Operation *inner);
-  void sortOut(Operation *inner);
-  LogicalResult checkSums();
-
-  hsa::ReduceOp op;
-  const RowValues &rowValues;          ///< are loaded
-  llvm::SetVector<Operation *> needed; ///< outside of the reduction
-  llvm::DenseSet<Value> varying;
-};
-} // namespace
-
-LogicalResult VisitOps::need(Operation *inner) {
-  for (Value operand : inner->getOperands()) {
-    Operation *definition = operand.getDefiningOp();
-    if (!definition || definition->getParentOp() == op ||
-        needed.contains(definition))
-      continue;
-    if (rowValues.contains(operand)) {
-      loaded.insert(operand);
-      varying.insert(operand);
-      continue;
-    }
-    if (isa<hsa::ReduceOp>(definition))
-      return op.emitOpError(
-          "depends on the result of another reduction, which chunk_major does "
-          "not have yet when it visits the chunks");
-    if (failed(need(definition)))
-      return failure();
-    needed.insert(definition);
-  }
-  return success();
-}
-
-/// Weights and positions differ from row to row even where their type has no
-/// such axis.
-void VisitOps::sortOut(Operation *inner) {
-  bool varies =
-      isa<hsa::AtOp, hsa::QueryPositionsOp, hsa::BlockPositionOp>(inner) ||
-      llvm::any_of(inner->getOperands(),
-                   [&](Value value) { return varying.contains(value); }) ||
-      llvm::any_of(inner->getResultTypes(), hasRows);
-  if (varies)
-    varying.insert(inner->result_begin(), inner->result_end());
-  (varies ? ofRows : shared).push_back(inner);
-}
-
-LogicalResult VisitOps::collect() {
-  Block &body = op.getBody().front();
-  for (Operation &inner : body)
-    if (failed(need(&inner)))
-      return failure();
-  for (Operation &outer : *op->getBlock())
-    if (needed.contains(&outer))
-      sortOut(&outer);
-  for (Operation &inner : body.without_terminator())
-    sortOut(&inner);
-  return checkSums();
-}
-
-/// A tile adds once for all of its query blocks.
-LogicalResult VisitOps::checkSums() {
-  for (unsigned index = 0; index < op.getNumResults(); ++index)
-    if (isa<hsa::SumsType>(op.getResult(index).getType()) &&
-        !varying.contains(op.getYielded(index)[0]))
-      return op.emitOpError()
-             << "adds the same for each query block that visits a chunk, which "
-                "chunk_major does not count: query_major does";
-  return success();
 }
 
 //===----------------------------------------------------------------------===//
