@@ -6,9 +6,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import block_selections as blocks
 import numpy as np
 import pytest
-import test_block_selection as blocks
 import test_gradient_numerics as gradients
 import test_inverse_index as inverse
 import test_ops_gca as ops_gca
