@@ -180,6 +180,44 @@ def one_softmax(
     return acc.value, acc.lse
 
 
+@rf.jit
+def of_all_chunks(
+    q: rl.Query,
+    k: rl.Chunks,
+    v: rl.Chunks,
+    r: rl.Query["block"],  # type: ignore[type-arg, name-defined]
+    landmarks: rl.Landmarks,
+    *,
+    scale: float,
+) -> tuple[rl.Array, rl.Array, rl.Array]:
+    """A selection that does not ask where the block stands."""
+    s = rl.sum(rl.dot(r, landmarks) * scale, over="head")
+    slots = rl.topk(s, 3)
+    w = rl.stick_breaking(s.at(slots))
+    return attend(q, k, v, w, slots, scale=scale), w, slots
+
+
+@rf.jit
+def shared_by_all(
+    q: rl.Query,
+    k: rl.Chunks,
+    v: rl.Chunks,
+    sizes: rl.Tensor["kv.chunk"],  # type: ignore[type-arg, name-defined]
+    bias: rl.Tensor["head", "kv.chunk"],  # type: ignore[type-arg, name-defined]
+    indices: rl.ChunkIndices,
+    *,
+    scale: float,
+) -> rl.Array:
+    """A number, and one for each head, made of all chunks before they are visited."""
+    all_sizes = rl.logsumexp(sizes, over="chunk")
+    each = rl.max(bias, over="chunk")
+    out = rl.zeros(q, v)
+    for _, c in rl.selected(indices):
+        share = rl.exp(sizes[c] - all_sizes) * rl.exp(bias[c] - each)
+        out += share * rl.dot(rl.softmax(rl.dot(q, k[c]) * scale), v[c])
+    return out
+
+
 def arrays(
     function: rf.JitFunction,
     block: int,

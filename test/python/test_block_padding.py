@@ -8,12 +8,12 @@ import pytest
 import test_gradients
 from block_selections import (
     arrays,
-    attend,
     before_the_block,
     check_forward,
     fading,
     given_weights,
     name_of,
+    of_all_chunks,
     one_softmax,
     options,
     padded,
@@ -22,24 +22,6 @@ from block_selections import (
 )
 
 import ramify as rf
-import ramify.language as rl
-
-
-@rf.jit
-def of_all_chunks(
-    q: rl.Query,
-    k: rl.Chunks,
-    v: rl.Chunks,
-    r: rl.Query["block"],  # type: ignore[type-arg, name-defined]
-    landmarks: rl.Landmarks,
-    *,
-    scale: float,
-) -> tuple[rl.Array, rl.Array, rl.Array]:
-    """A selection that does not ask where the block stands."""
-    s = rl.sum(rl.dot(r, landmarks) * scale, over="head")
-    slots = rl.topk(s, 3)
-    w = rl.stick_breaking(s.at(slots))
-    return attend(q, k, v, w, slots, scale=scale), w, slots
 
 
 @pytest.mark.parametrize("block", [1, 3, 16, 100])

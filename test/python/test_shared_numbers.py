@@ -5,31 +5,10 @@ from __future__ import annotations
 
 import pytest
 import test_gradients
-from block_selections import SCHEDULES, arrays, close, name_of, options, padded
+from block_selections import SCHEDULES, arrays, close, name_of, options, padded, shared_by_all
 
 import ramify as rf
 import ramify.language as rl
-
-
-@rf.jit
-def shared_by_all(
-    q: rl.Query,
-    k: rl.Chunks,
-    v: rl.Chunks,
-    sizes: rl.Tensor["kv.chunk"],  # type: ignore[type-arg, name-defined]
-    bias: rl.Tensor["head", "kv.chunk"],  # type: ignore[type-arg, name-defined]
-    indices: rl.ChunkIndices,
-    *,
-    scale: float,
-) -> rl.Array:
-    """A number, and one for each head, made of all chunks before they are visited."""
-    all_sizes = rl.logsumexp(sizes, over="chunk")
-    each = rl.max(bias, over="chunk")
-    out = rl.zeros(q, v)
-    for _, c in rl.selected(indices):
-        share = rl.exp(sizes[c] - all_sizes) * rl.exp(bias[c] - each)
-        out += share * rl.dot(rl.softmax(rl.dot(q, k[c]) * scale), v[c])
-    return out
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
