@@ -4,9 +4,11 @@
 //
 //     std::shared_ptr<Executable> hsa = loadForCpu(Plan::parse(bytes),
 //     kernels); Invocation call(*hsa); call.setArray(0, {q, sizes, strides});
-//     ...  call.setScalar(5, bits); call.bind();                            //
-//     checks sizes, computes shapes for each result and workspace r:
-//     call.setData(r, allocate(call.byteSize(r))); call.run({.threads = 8});
+//     ...  call.setScalar(5, bits);
+//     call.bind(); // checks sizes, computes shapes; for each result r:
+//     call.setData(r, allocate(call.byteSize(r)));
+//     call.setWorkspace(allocate(call.workspaceBytes()));
+//     call.run({.threads = 8});
 
 #ifndef RAMIFY_RUNTIME_EXECUTABLE_H
 #define RAMIFY_RUNTIME_EXECUTABLE_H
@@ -109,12 +111,16 @@ public:
   /// plan's constants, and computes shapes. Throws Error(Argument).
   void bind();
 
-  /// The shape of a result or workspace, after bind().
+  /// The shape of a result, after bind().
   const int64_t *sizes(int value) const { return bound[value].sizes; }
   int rank(int value) const { return bound[value].rank; }
   int64_t byteSize(int value) const;
-  /// The memory of a result or workspace.
+  /// The memory of a result.
   void setData(int value, void *data) { bound[value].data = data; }
+
+  /// The memory for all workspaces, after bind(); none is needed if it is 0.
+  int64_t workspaceBytes() const { return workspaceSize; }
+  void setWorkspace(void *data) { workspace = static_cast<char *>(data); }
 
   void run(const RunContext &context);
 
@@ -135,6 +141,10 @@ private:
   void runSteps(const std::vector<Step> &steps);
   void perform(const Launch &launch);
   void perform(const Memset &memset);
+  void perform(const Let &let);
+  void perform(const Make &make);
+  void perform(const View &view);
+  void perform(const Scope &scope);
   void perform(const Loop &loop);
   void perform(const Guard &guard);
   void pushOperand(const Operand &operand, ParameterList &parameters) const;
@@ -146,6 +156,9 @@ private:
   const Plan &plan;
   InlineArray<Bound, 16> bound;
   InlineArray<int64_t, 64> environment;
+  int64_t workspaceSize = 0;
+  int64_t workspaceTop = 0; ///< bytes that are taken
+  char *workspace = nullptr;
   const RunContext *context = nullptr;
 };
 

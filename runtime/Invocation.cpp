@@ -2,6 +2,7 @@
 
 #include "runtime/Error.h"
 #include "runtime/Executable.h"
+#include "runtime/Workspace.h"
 
 #include <algorithm>
 #include <bit>
@@ -100,9 +101,11 @@ void Invocation::bind() {
   for (int v = 0; v < static_cast<int>(bound.size()); ++v) {
     if (plan.values[v].role == Value::Role::Array)
       checkArgument(v);
-    else if (!plan.values[v].isArgument())
+    else if (plan.values[v].role == Value::Role::Result)
       computeShape(v);
   }
+  workspaceSize = runtime::workspaceBytes(
+      plan, {environment.data(), sources.size()});
 }
 
 void Invocation::checkArgument(int v) const {
@@ -125,17 +128,13 @@ void Invocation::checkArgument(int v) const {
 }
 
 void Invocation::computeShape(int v) {
+  countElements(plan, v, environment); // or it throws
   Bound &target = bound[v];
   int64_t stride = 1;
   for (int d = target.rank - 1; d >= 0; --d) {
     target.sizes[d] = evaluate(plan.values[v].shape[d]);
     target.strides[d] = stride;
-    bool overflow = __builtin_mul_overflow(
-        stride, std::max<int64_t>(target.sizes[d], 1), &stride);
-    if (target.sizes[d] < 0 || overflow || stride > (int64_t(1) << 60))
-      fail(ErrorKind::Argument, plan.function, "(): the size of ",
-           plan.values[v].name, " is ", target.sizes[d], " along axis ", d,
-           ", which cannot be allocated");
+    stride *= std::max<int64_t>(target.sizes[d], 1);
   }
 }
 
@@ -155,7 +154,8 @@ void Invocation::run(const RunContext &where) {
   auto steps = [](void *self) {
     auto *call = static_cast<Invocation *>(self);
     for (size_t v = 0; v < call->bound.size(); ++v)
-      if (call->plan.values[v].zero)
+      if (call->plan.values[v].role == Value::Role::Result &&
+          call->plan.values[v].zero)
         call->perform(Memset{static_cast<int>(v), 0});
     call->runSteps(call->plan.steps);
   };
@@ -164,8 +164,10 @@ void Invocation::run(const RunContext &where) {
 }
 
 void Invocation::runSteps(const std::vector<Step> &steps) {
+  int64_t before = workspaceTop;
   for (const Step &step : steps)
     std::visit([&](const auto &action) { perform(action); }, step.action);
+  workspaceTop = before;
 }
 
 void Invocation::perform(const Memset &memset) {
@@ -173,6 +175,38 @@ void Invocation::perform(const Memset &memset) {
     executable.fill(bound[memset.value].data, static_cast<int>(memset.byte),
                     size, *context);
 }
+
+void Invocation::perform(const Let &let) {
+  environment[let.symbol] = evaluate(let.value);
+}
+
+void Invocation::perform(const Make &make) {
+  computeShape(make.value);
+  bound[make.value].data = workspace + workspaceTop;
+  workspaceTop += slotBytes(plan, make.value, environment);
+  if (plan.values[make.value].zero)
+    perform(Memset{make.value, 0});
+}
+
+void Invocation::perform(const View &view) {
+  Bound &part = bound[view.value];
+  const Bound &base = bound[view.base];
+  std::copy_n(base.sizes, base.rank, part.sizes);
+  std::copy_n(base.strides, base.rank, part.strides);
+  int64_t from = evaluate(view.from);
+  int64_t size = evaluate(plan.values[view.value].shape[view.axis]);
+  if (from < 0 || size < 0 || from + size > base.sizes[view.axis])
+    fail(ErrorKind::Plan, "plan of ", plan.function, ": ",
+         plan.values[view.value].name, " has places ", from, " to ",
+         from + size, " of the ", base.sizes[view.axis], " of ",
+         plan.values[view.base].name);
+  part.sizes[view.axis] = size;
+  part.data = static_cast<char *>(base.data) +
+              from * base.strides[view.axis] *
+                  sizeOf(plan.values[view.base].dtype);
+}
+
+void Invocation::perform(const Scope &scope) { runSteps(scope.body); }
 
 void Invocation::perform(const Loop &loop) {
   int64_t trip = evaluate(loop.trip);

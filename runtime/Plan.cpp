@@ -47,12 +47,8 @@ static void collectKernels(const std::vector<Step> &steps,
     if (auto *launch = std::get_if<Launch>(&step.action)) {
       if (std::find(out.begin(), out.end(), launch->kernel) == out.end())
         out.push_back(launch->kernel);
-    } else if (auto *loop = std::get_if<Loop>(&step.action)) {
-      collectKernels(loop->body, out);
-    } else if (auto *guard = std::get_if<Guard>(&step.action)) {
-      collectKernels(guard->body, out);
-      collectKernels(guard->otherwise, out);
     }
+    visitBlocks(step, [&](const auto &body) { collectKernels(body, out); });
   }
 }
 
@@ -93,17 +89,19 @@ static SymbolSource attributeSource(const Plan &plan, std::string_view name) {
           static_cast<int>(dim)};
 }
 
-static void markLoopVariables(const std::vector<Step> &steps,
-                              std::vector<SymbolSource> &sources) {
+/// Symbols that steps define.
+static void markDefined(const std::vector<Step> &steps,
+                        std::vector<SymbolSource> &sources) {
+  auto mark = [&](int symbol, SourceKind kind) {
+    if (sources[symbol].kind == SourceKind::Unknown)
+      sources[symbol].kind = kind;
+  };
   for (const Step &step : steps) {
-    if (auto *loop = std::get_if<Loop>(&step.action)) {
-      if (sources[loop->variable].kind == SourceKind::Unknown)
-        sources[loop->variable].kind = SourceKind::LoopVariable;
-      markLoopVariables(loop->body, sources);
-    } else if (auto *guard = std::get_if<Guard>(&step.action)) {
-      markLoopVariables(guard->body, sources);
-      markLoopVariables(guard->otherwise, sources);
-    }
+    if (auto *loop = std::get_if<Loop>(&step.action))
+      mark(loop->variable, SourceKind::LoopVariable);
+    else if (auto *let = std::get_if<Let>(&step.action))
+      mark(let->symbol, SourceKind::Let);
+    visitBlocks(step, [&](const auto &body) { markDefined(body, sources); });
   }
 }
 
@@ -135,7 +133,7 @@ std::vector<SymbolSource> resolveSymbols(const Plan &plan) {
   for (const Let &let : plan.lets)
     if (sources[let.symbol].kind == SourceKind::Unknown)
       sources[let.symbol].kind = SourceKind::Let;
-  markLoopVariables(plan.steps, sources);
+  markDefined(plan.steps, sources);
   return sources;
 }
 

@@ -14,28 +14,35 @@
 //     scalar scale f32
 //     let windows ceildiv(L, 4096)
 //     result out bf16 [B, L, HQ, 64]
-//     workspace acc f32 [B, L, 16] zero
 //     map kmap k box [1, 64, 1, 64] swizzle 128
+//     workspace acc f32 [B, L, 16] zero
 //     launch "hsa_0" grid (ceildiv(L, 4), H, B) block 128 shared 40960
 //       cluster (1, 1, 1)
 //       (q, map(kmap), scale, i32(N - L), ptr(acc), out)
 //     memset out 0
 //     for w < windows {
-//       launch "part" grid (1, H, B) block 128 (q, i64(w * 4096))
+//       let rows min(4096, L - w * 4096)
+//       view q0 = q axis 1 from w * 4096 size rows
+//       workspace row f32 [B, rows]
+//       launch "part" grid (1, H, B) block 128 (q0, row, i64(w * 4096))
 //     }
+//     do { ... }
 //     if q.align >= 16 && N < 1000 { ... } else { ... }
 //     code "sm_90a" ptx 18231
 //     end
 //     <18231 bytes>
 //
 // Arrays. A dimension is a number or the name of a size; a name that stands
-// twice must have the same value. Arguments, results and workspaces share one
-// name space. Results and workspaces are contiguous and are allocated anew for
-// each call; `zero` fills them first.
+// twice must have the same value. Arguments, results, workspaces and views share
+// one name space. Results and workspaces are contiguous. Results are allocated
+// anew for each call; `zero` fills them first. A workspace begins where it
+// stands, filled with zeros there if it is `zero`, and ends with its block of
+// steps: workspaces of different blocks may share memory (Workspace.h). A view
+// is some places of an axis of another array; it has the array's strides.
 //
 // Symbols of expressions: the named sizes; integer scalar arguments; what `let`
-// names, for itself and all later ones, outside of loops; loop variables inside
-// their loop; `sms` (multiprocessors of the device; 1 on the CPU); and for an
+// names, behind it and to the end of its block; loop variables inside their
+// loop; `sms` (multiprocessors of the device; 1 on the CPU); and for an
 // array argument `q`: `q.dim0`, `q.stride0` (elements), `q.align` (the power of
 // two, at most 256, that divides its address and the byte strides of every
 // dimension but the last), `q.span` (elements from its first to behind its
@@ -71,9 +78,9 @@ enum class CodeKind : uint8_t { Object, Ptx, Cubin };
 
 inline constexpr int maxRank = 8;
 
-/// Anything with a name in a plan: an argument, a result or a workspace.
+/// Anything with a name in a plan: an argument, or an array that it makes.
 struct Value {
-  enum class Role : uint8_t { Array, Scalar, Result, Workspace };
+  enum class Role : uint8_t { Array, Scalar, Result, Workspace, View };
   std::string name;
   Role role = Role::Array;
   DType dtype = DType::F32;
@@ -82,7 +89,7 @@ struct Value {
   /// Array arguments: bytes that must divide the address and strides; 0 if
   /// anything goes.
   int64_t alignment = 0;
-  /// Results and workspaces: filled with zero bytes before the first step.
+  /// Results and workspaces: filled with zero bytes when they begin.
   bool zero = false;
 
   bool isArgument() const {
@@ -132,7 +139,29 @@ struct Memset {
   bool operator==(const Memset &) const = default;
 };
 
+/// A workspace begins.
+struct Make {
+  int value = 0;
+  bool operator==(const Make &) const = default;
+};
+
+/// A view begins: of the array `base`, as many places of `axis` as the view's
+/// shape says, from `from` on.
+struct View {
+  int value = 0;
+  int base = 0;
+  int axis = 0;
+  Expr from;
+  bool operator==(const View &) const = default;
+};
+
 struct Step;
+
+/// A block of steps, at whose end its workspaces end.
+struct Scope {
+  std::vector<Step> body;
+  bool operator==(const Scope &) const;
+};
 
 struct Loop {
   int variable = 0; // symbol
@@ -149,12 +178,25 @@ struct Guard {
 };
 
 struct Step {
-  std::variant<Launch, Memset, Loop, Guard> action;
+  std::variant<Launch, Memset, Let, Make, View, Scope, Loop, Guard> action;
   bool operator==(const Step &) const = default;
 };
 
+inline bool Scope::operator==(const Scope &) const = default;
 inline bool Loop::operator==(const Loop &) const = default;
 inline bool Guard::operator==(const Guard &) const = default;
+
+/// Calls `visit` for each block of steps that the step holds.
+template <typename Visitor> void visitBlocks(const Step &step, Visitor visit) {
+  if (auto *scope = std::get_if<Scope>(&step.action)) {
+    visit(scope->body);
+  } else if (auto *loop = std::get_if<Loop>(&step.action)) {
+    visit(loop->body);
+  } else if (auto *guard = std::get_if<Guard>(&step.action)) {
+    visit(guard->body);
+    visit(guard->otherwise);
+  }
+}
 
 struct Code {
   std::string target; // "sm_90a", "x86_64"
@@ -168,8 +210,8 @@ struct Plan {
   Backend backend = Backend::Cpu;
   std::vector<std::pair<std::string, std::string>> notes;
   SymbolTable symbols;
-  std::vector<Value> values; // arguments, then results, then workspaces
-  std::vector<Let> lets;     // each may use those before it
+  std::vector<Value> values; // arguments, then results, then all others
+  std::vector<Let> lets;     // outside of blocks; may use those before it
   std::vector<TensorMap> maps;
   std::vector<Step> steps;
   std::vector<Code> codes;
@@ -209,7 +251,8 @@ struct SymbolSource {
   int dim = 0;
 };
 
-/// Fills in what `let` names; all other symbols outside of loops are there.
+/// Fills in what `let` names outside of blocks; all other symbols that are
+/// known there are filled in.
 void evaluateLets(const Plan &plan, std::span<int64_t> environment);
 
 /// One source per symbol of the plan; Unknown where nothing defines it.

@@ -28,6 +28,8 @@ public:
       parseItem(codeSizes);
     if (!lexer.atEnd())
       lexer.error("text behind 'end'");
+    for (size_t i = 0; i < mapped.size(); ++i)
+      plan.maps[i].value = valueNamed(mapped[i]);
     return std::move(plan);
   }
 
@@ -55,10 +57,7 @@ private:
     } else if (std::optional<Value::Role> role = acceptRole()) {
       parseValue(*role);
     } else if (lexer.accept("let")) {
-      Let let;
-      let.symbol = plan.symbols.intern(lexer.takeName("a name"));
-      let.value = expr();
-      plan.lets.push_back(std::move(let));
+      plan.lets.push_back(parseLet());
     } else if (lexer.accept("map")) {
       parseMap();
     } else if (lexer.accept("code")) {
@@ -75,14 +74,13 @@ private:
       return Value::Role::Scalar;
     if (lexer.accept("result"))
       return Value::Role::Result;
-    if (lexer.accept("workspace"))
-      return Value::Role::Workspace;
     return std::nullopt;
   }
 
   Expr expr() { return ExprParser(lexer, plan.symbols).parse(); }
 
-  void parseValue(Value::Role role) {
+  /// Its position.
+  int parseValue(Value::Role role) {
     if (!plan.values.empty() && order(plan.values.back().role) > order(role))
       lexer.error("arguments come first, then results, then workspaces");
     Value value;
@@ -99,13 +97,26 @@ private:
       value.alignment = lexer.takeInteger("an alignment");
     if (!value.isArgument())
       value.zero = lexer.accept("zero");
+    return addValue(std::move(value));
+  }
+
+  int addValue(Value value) {
     plan.values.push_back(std::move(value));
+    return static_cast<int>(plan.values.size()) - 1;
   }
 
   static int order(Value::Role role) {
-    return role == Value::Role::Result      ? 1
-           : role == Value::Role::Workspace ? 2
-                                            : 0;
+    switch (role) {
+    case Value::Role::Array:
+    case Value::Role::Scalar:
+      return 0;
+    case Value::Role::Result:
+      return 1;
+    case Value::Role::Workspace:
+    case Value::Role::View:
+      return 2;
+    }
+    return 2;
   }
 
   void parseShape(Value &value) {
@@ -122,7 +133,7 @@ private:
   void parseMap() {
     TensorMap map;
     map.name = lexer.takeName("a name");
-    map.value = valueNamed(lexer.takeName("an array"));
+    mapped.push_back(lexer.takeName("an array"));
     lexer.expect("box");
     lexer.expect("[");
     do
@@ -168,6 +179,14 @@ private:
       memset.byte = lexer.takeInteger("a byte");
       return Step{memset};
     }
+    if (lexer.accept("workspace"))
+      return Step{Make{parseValue(Value::Role::Workspace)}};
+    if (lexer.accept("view"))
+      return Step{parseView()};
+    if (nesting && lexer.accept("let"))
+      return Step{parseLet()};
+    if (lexer.accept("do"))
+      return Step{Scope{parseBody(nesting)}};
     if (lexer.accept("for"))
       return Step{parseLoop(nesting)};
     if (lexer.accept("if"))
@@ -181,6 +200,36 @@ private:
     while (!lexer.accept("}"))
       steps.push_back(parseStep(nesting + 1));
     return steps;
+  }
+
+  Let parseLet() {
+    Let let;
+    let.symbol = plan.symbols.intern(lexer.takeName("a name"));
+    let.value = expr();
+    return let;
+  }
+
+  View parseView() {
+    View view;
+    Value value;
+    value.role = Value::Role::View;
+    value.name = lexer.takeName("a name");
+    lexer.expect("=");
+    view.base = valueNamed(lexer.takeName("an array"));
+    value.dtype = plan.values[view.base].dtype;
+    value.shape = plan.values[view.base].shape;
+    lexer.expect("axis");
+    int64_t axis = lexer.takeInteger("an axis");
+    if (axis < 0 || axis >= static_cast<int64_t>(value.shape.size()))
+      lexer.error("'" + plan.values[view.base].name + "' has no axis " +
+                  std::to_string(axis));
+    view.axis = static_cast<int>(axis);
+    lexer.expect("from");
+    view.from = expr();
+    lexer.expect("size");
+    value.shape[view.axis] = expr();
+    view.value = addValue(std::move(value));
+    return view;
   }
 
   Loop parseLoop(int nesting) {
@@ -265,6 +314,7 @@ private:
 
   Lexer lexer;
   Plan plan;
+  std::vector<std::string> mapped; ///< the array of each tensor map
   int64_t items = 0;
 };
 

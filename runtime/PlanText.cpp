@@ -21,14 +21,17 @@ public:
     for (const auto &[key, text] : plan.notes)
       out << "note " << quoted(key) << " " << quoted(text) << "\n";
     auto isArgument = [](const Value &value) { return value.isArgument(); };
+    auto isReturned = [](const Value &value) {
+      return value.role == Value::Role::Result;
+    };
     auto made =
         std::find_if_not(plan.values.begin(), plan.values.end(), isArgument);
+    auto local = std::find_if_not(made, plan.values.end(), isReturned);
     for (auto value = plan.values.begin(); value != made; ++value)
       print(*value);
     for (const Let &let : plan.lets)
-      out << "let " << plan.symbols.name(let.symbol) << " " << str(let.value)
-          << "\n";
-    for (auto value = made; value != plan.values.end(); ++value)
+      print(let, "");
+    for (auto value = made; value != local; ++value)
       print(*value);
     for (const TensorMap &map : plan.maps)
       print(map);
@@ -132,6 +135,29 @@ private:
   void print(const Memset &memset, const std::string &indent) {
     out << indent << "memset " << plan.values[memset.value].name << " "
         << memset.byte << "\n";
+  }
+
+  void print(const Let &let, const std::string &indent) {
+    out << indent << "let " << plan.symbols.name(let.symbol) << " "
+        << str(let.value) << "\n";
+  }
+
+  void print(const Make &make, const std::string &indent) {
+    out << indent;
+    print(plan.values[make.value]);
+  }
+
+  void print(const View &view, const std::string &indent) {
+    const Value &value = plan.values[view.value];
+    out << indent << "view " << value.name << " = "
+        << plan.values[view.base].name << " axis " << view.axis << " from "
+        << str(view.from) << " size " << str(value.shape[view.axis]) << "\n";
+  }
+
+  void print(const Scope &scope, const std::string &indent) {
+    out << indent << "do ";
+    printBody(scope.body, indent);
+    out << "\n";
   }
 
   void print(const Loop &loop, const std::string &indent) {

@@ -21,8 +21,13 @@ public:
   void run() {
     for (const Let &let : plan.lets)
       check(let);
-    for (const Value &value : plan.values)
-      checkValue(value);
+    for (int v = 0; v < static_cast<int>(plan.values.size()); ++v) {
+      checkName(plan.values[v]);
+      if (plan.values[v].role > Value::Role::Result)
+        continue;
+      checkValue(plan.values[v]);
+      known.push_back(v);
+    }
     for (const TensorMap &map : plan.maps)
       checkMap(map);
     checkSteps(plan.steps);
@@ -60,6 +65,10 @@ private:
     return std::find(defined.begin(), defined.end(), symbol) != defined.end();
   }
 
+  bool isKnown(int value) const {
+    return std::find(known.begin(), known.end(), value) != known.end();
+  }
+
   void check(const Let &let) {
     checkExpr(let.value);
     if (sources[let.symbol].kind != SymbolSource::Kind::Let ||
@@ -68,10 +77,13 @@ private:
     defined.push_back(let.symbol);
   }
 
-  void checkValue(const Value &value) const {
+  void checkName(const Value &value) const {
     auto same = [&](const Value &other) { return other.name == value.name; };
     if (std::count_if(plan.values.begin(), plan.values.end(), same) != 1)
       error("the name '", value.name, "' stands twice");
+  }
+
+  void checkValue(const Value &value) const {
     if (value.shape.size() > maxRank)
       error("'", value.name, "' has more than ", maxRank, " dimensions");
     if (value.alignment < 0 || value.alignment > 256)
@@ -103,14 +115,38 @@ private:
   bool isValue(int index) const {
     return index >= 0 && index < static_cast<int>(plan.values.size());
   }
+  /// An array or scalar that is there at this step.
+  bool isThere(int index) const { return isValue(index) && isKnown(index); }
   bool isArray(int index) const {
     return isValue(index) && plan.values[index].isArray();
   }
 
   void checkSteps(const std::vector<Step> &steps) {
+    size_t lets = defined.size(), values = known.size();
     for (const Step &step : steps)
       std::visit([&](const auto &action) { check(action); }, step.action);
+    defined.resize(lets);
+    known.resize(values);
   }
+
+  void begin(int value, Value::Role role) {
+    if (!isValue(value) || plan.values[value].role != role || isKnown(value))
+      error("a step makes what is no array of its own");
+    checkValue(plan.values[value]);
+    known.push_back(value);
+  }
+
+  void check(const Make &make) { begin(make.value, Value::Role::Workspace); }
+
+  void check(const View &view) {
+    checkExpr(view.from);
+    begin(view.value, Value::Role::View);
+    const Value &value = plan.values[view.value];
+    if (!isArray(view.base) || !isKnown(view.base) || view.base == view.value)
+      error("'", value.name, "' is a view of what is no array there");
+  }
+
+  void check(const Scope &scope) { checkSteps(scope.body); }
 
   void check(const Launch &launch) const {
     for (const Expr &size : launch.grid)
@@ -128,12 +164,13 @@ private:
   void checkOperand(const Launch &launch, const Operand &operand) const {
     bool right = true;
     if (operand.kind == Operand::Kind::Value)
-      right = isValue(operand.index);
+      right = isThere(operand.index);
     else if (operand.kind == Operand::Kind::Pointer)
-      right = isArray(operand.index);
+      right = isThere(operand.index) && isArray(operand.index);
     else if (operand.kind == Operand::Kind::Map)
       right = operand.index >= 0 &&
               operand.index < static_cast<int>(plan.maps.size()) &&
+              isThere(plan.maps[operand.index].value) &&
               plan.backend == Backend::Cuda;
     else
       checkExpr(operand.expr);
@@ -142,7 +179,10 @@ private:
   }
 
   void check(const Memset &memset) const {
-    if (!isArray(memset.value) || plan.values[memset.value].isArgument())
+    auto isMade = [](Value::Role role) {
+      return role == Value::Role::Result || role == Value::Role::Workspace;
+    };
+    if (!isThere(memset.value) || !isMade(plan.values[memset.value].role))
       error("memset takes a result or a workspace");
     if (memset.byte < 0 || memset.byte > 255)
       error("memset to ", memset.byte, ", which is no byte");
@@ -167,7 +207,9 @@ private:
 
   const Plan &plan;
   std::vector<SymbolSource> sources;
-  std::vector<int> loops, defined;
+  std::vector<int> loops;   ///< their variables
+  std::vector<int> defined; ///< by let
+  std::vector<int> known;   ///< values
 };
 
 } // namespace

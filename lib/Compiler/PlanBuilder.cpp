@@ -30,15 +30,17 @@ public:
 
 private:
   LogicalResult addArgument(BlockArgument argument);
-  void addArrays();
-  void addArray(Operation *made, runtime::Value::Role role, StringRef name);
+  void addResults();
+  int addArray(Value array, runtime::Value::Role role, StringRef name);
   void setShape(Operation *made);
+  runtime::Make getMake(tile::WorkspaceOp workspace);
+  runtime::View getView(tile::ViewOp op);
   LogicalResult addSteps(Block &block, std::vector<runtime::Step> &steps);
   LogicalResult addLoop(tile::PlanForOp loop,
                         std::vector<runtime::Step> &steps);
   runtime::Launch getLaunch(tile::LaunchOp launch);
   LogicalResult addIndex(Operation &inner);
-  void nameIfLong(Value value);
+  void nameIfLong(Value value, std::vector<runtime::Step> &steps);
   std::string getFreeName(StringRef prefix);
   runtime::Operand getOperand(Value value);
 
@@ -127,37 +129,53 @@ LogicalResult PlanBuilder::addArgument(BlockArgument argument) {
   return success();
 }
 
-/// An array that the plan makes, under a name that nothing else has. Its shape
-/// is known when its operation is met.
-void PlanBuilder::addArray(Operation *made, runtime::Value::Role role,
-                           StringRef name) {
+/// An array that the plan makes, under a name that nothing else has: its
+/// position. Its shape is known when its operation is met.
+int PlanBuilder::addArray(Value array, runtime::Value::Role role,
+                          StringRef name) {
   runtime::Value value;
   value.role = role;
   int number = 0;
   do {
     value.name = name.str() + std::to_string(number++);
   } while (plan.findValue(value.name) >= 0);
-  Value array = made->getResult(0);
   value.dtype = getDType(getElementTypeOrSelf(array.getType()));
-  value.zero =
-      isa<tile::WorkspaceOp>(made) && cast<tile::WorkspaceOp>(made).getZero();
-  places[array] = static_cast<int>(plan.values.size());
+  int place = static_cast<int>(plan.values.size());
+  places[array] = place;
   plan.values.push_back(std::move(value));
+  return place;
 }
 
-/// The runtime wants results before workspaces, wherever the plan makes them.
-void PlanBuilder::addArrays() {
-  using Role = runtime::Value::Role;
+/// The runtime wants results first, wherever the plan makes them.
+void PlanBuilder::addResults() {
   for (auto result : op.getBody().getOps<tile::ResultOp>())
-    addArray(result, Role::Result, "result");
-  for (auto workspace : op.getBody().getOps<tile::WorkspaceOp>())
-    addArray(workspace, Role::Workspace, "workspace");
+    addArray(result, runtime::Value::Role::Result, "result");
 }
 
 void PlanBuilder::setShape(Operation *made) {
   runtime::Value &value = plan.values[places[made->getResult(0)]];
   for (Value size : made->getOperands())
     value.shape.push_back(expressions[size]);
+}
+
+runtime::Make PlanBuilder::getMake(tile::WorkspaceOp workspace) {
+  int place =
+      addArray(workspace, runtime::Value::Role::Workspace, "workspace");
+  plan.values[place].zero = workspace.getZero();
+  setShape(workspace);
+  return {place};
+}
+
+runtime::View PlanBuilder::getView(tile::ViewOp op) {
+  runtime::View view;
+  view.base = places.at(op.getArray());
+  view.axis = static_cast<int>(op.getAxis());
+  view.from = expressions[op.getFrom()];
+  view.value = addArray(op, runtime::Value::Role::View, "view");
+  runtime::Value &value = plan.values[view.value];
+  value.shape = plan.values[view.base].shape;
+  value.shape[view.axis] = expressions[op.getSize()];
+  return view;
 }
 
 //===----------------------------------------------------------------------===//
@@ -222,17 +240,19 @@ std::string PlanBuilder::getFreeName(StringRef prefix) {
   return name;
 }
 
-/// Numbers that are long to write and used again get a name. Those of loops are
-/// not: they change.
-void PlanBuilder::nameIfLong(Value value) {
+/// Numbers that are long to write and used again get a name; one of a block of
+/// steps gets it there.
+void PlanBuilder::nameIfLong(Value value, std::vector<runtime::Step> &steps) {
   constexpr size_t longest = 5;
   Expr &expression = expressions[value];
-  if (expression.instructions().size() <= longest || value.hasOneUse() ||
-      value.getParentBlock() != &op.getBody().front())
+  if (expression.instructions().size() <= longest || value.hasOneUse())
     return;
-  int symbol = plan.symbols.intern(getFreeName("n"));
-  plan.lets.push_back({symbol, expression});
-  expression = Expr::symbol(symbol);
+  runtime::Let let{plan.symbols.intern(getFreeName("n")), expression};
+  expression = Expr::symbol(let.symbol);
+  if (value.getParentBlock() == &op.getBody().front())
+    plan.lets.push_back(std::move(let));
+  else
+    steps.push_back({std::move(let)});
 }
 
 //===----------------------------------------------------------------------===//
@@ -276,8 +296,17 @@ LogicalResult PlanBuilder::addLoop(tile::PlanForOp loop,
 LogicalResult PlanBuilder::addSteps(Block &block,
                                     std::vector<runtime::Step> &steps) {
   for (Operation &inner : block.without_terminator()) {
-    if (isa<tile::ResultOp, tile::WorkspaceOp>(inner)) {
+    if (isa<tile::ResultOp>(inner)) {
       setShape(&inner);
+    } else if (auto workspace = dyn_cast<tile::WorkspaceOp>(inner)) {
+      steps.push_back({getMake(workspace)});
+    } else if (auto view = dyn_cast<tile::ViewOp>(inner)) {
+      steps.push_back({getView(view)});
+    } else if (auto scope = dyn_cast<tile::PlanDoOp>(inner)) {
+      runtime::Scope action;
+      if (failed(addSteps(scope.getBody().front(), action.body)))
+        return failure();
+      steps.push_back({std::move(action)});
     } else if (auto launch = dyn_cast<tile::LaunchOp>(inner)) {
       steps.push_back({getLaunch(launch)});
     } else if (auto memset = dyn_cast<tile::MemsetOp>(inner)) {
@@ -289,7 +318,7 @@ LogicalResult PlanBuilder::addSteps(Block &block,
     } else if (failed(addIndex(inner))) {
       return failure();
     } else {
-      nameIfLong(inner.getResult(0));
+      nameIfLong(inner.getResult(0), steps);
     }
   }
   return success();
@@ -299,7 +328,7 @@ FailureOr<runtime::Plan> PlanBuilder::build() {
   for (BlockArgument argument : op.getBody().getArguments())
     if (failed(addArgument(argument)))
       return failure();
-  addArrays();
+  addResults();
   if (failed(addSteps(op.getBody().front(), plan.steps)))
     return failure();
   return std::move(plan);
@@ -314,6 +343,8 @@ static void setLaunchSizes(std::vector<runtime::Step> &steps, ModuleOp module) {
   for (runtime::Step &step : steps) {
     if (auto *loop = std::get_if<runtime::Loop>(&step.action))
       setLaunchSizes(loop->body, module);
+    if (auto *scope = std::get_if<runtime::Scope>(&step.action))
+      setLaunchSizes(scope->body, module);
     auto *launch = std::get_if<runtime::Launch>(&step.action);
     if (!launch)
       continue;

@@ -339,14 +339,14 @@ py::object Dispatcher::run(const Entry &entry, const Arguments &arguments,
   for (int v = static_cast<int>(entry.parameters.size());
        v < static_cast<int>(plan.values.size()); ++v) {
     const Value &value = plan.values[v];
-    if (value.role == Value::Role::Workspace) {
-      call.setData(v, maker.workspace(call.byteSize(v)));
-      continue;
-    }
+    if (value.role != Value::Role::Result)
+      break;
     NewArray array = maker.make(value.dtype, call.rank(v), call.sizes(v));
     call.setData(v, array.data);
     results[count++] = std::move(array.object);
   }
+  if (int64_t bytes = call.workspaceBytes())
+    call.setWorkspace(maker.workspace(bytes));
 
   runtime::RunContext context;
   if (plan.backend == runtime::Backend::Cpu) {

@@ -5,6 +5,7 @@
 #include "ReleasedGil.h"
 
 #include "runtime/CudaExecutable.h"
+#include "runtime/Workspace.h"
 
 #include <pybind11/stl.h>
 
@@ -108,6 +109,11 @@ static std::vector<int64_t> readSizes(const runtime::Plan &plan,
 static void listLaunches(const std::vector<runtime::Step> &steps,
                          std::vector<int64_t> &environment, py::list &result) {
   for (const runtime::Step &step : steps) {
+    if (const auto *let = std::get_if<runtime::Let>(&step.action))
+      environment[static_cast<size_t>(let->symbol)] =
+          let->value.evaluate(environment);
+    if (const auto *scope = std::get_if<runtime::Scope>(&step.action))
+      listLaunches(scope->body, environment, result);
     if (const auto *loop = std::get_if<runtime::Loop>(&step.action)) {
       int64_t trip = loop->trip.evaluate(environment);
       for (int64_t i = 0; i < trip; ++i) {
@@ -136,19 +142,10 @@ static py::list getLaunches(const PythonPlan &self, const py::dict &shapes) {
   return result;
 }
 
-/// Bytes of the workspaces of such a call.
+/// Bytes for the workspaces of such a call.
 static int64_t countWorkspace(const PythonPlan &self, const py::dict &shapes) {
   std::vector<int64_t> environment = readSizes(self.plan, shapes);
-  int64_t bytes = 0;
-  for (const runtime::Value &value : self.plan.values) {
-    if (value.role != runtime::Value::Role::Workspace)
-      continue;
-    int64_t elements = 1;
-    for (const runtime::Expr &size : value.shape)
-      elements *= size.evaluate(environment);
-    bytes += elements * runtime::sizeOf(value.dtype);
-  }
-  return bytes;
+  return runtime::workspaceBytes(self.plan, environment);
 }
 
 static py::list kernelInfo(const runtime::Executable &executable) {

@@ -44,8 +44,8 @@ tile.plan @ops_plan(%x: !A {ramify.name = "result0", ramify.dims = ["B", "L", "6
 
 // -----
 
-// Workspaces stand behind the results and are no results. A loop's variable has
-// a name of its own, and steps keep their order. The multiprocessors are `sms`.
+// Workspaces are steps and no results. A loop's variable has a name of its own,
+// and steps keep their order. The multiprocessors are `sms`.
 
 !A = memref<?x?xf32, strided<[?, 1]>>
 !C = memref<?xi32, strided<[1]>>
@@ -105,8 +105,7 @@ tile.plan @steps_plan(%x: !A {ramify.name = "x", ramify.dims = ["w0", "L"]}) {
 
 // -----
 
-// What is long to write and used again gets a name; inside of a loop nothing
-// does.
+// What is long to write and used again gets a name, where it is known.
 
 !A = memref<?x?xf32, strided<[?, 1]>>
 
@@ -118,7 +117,8 @@ tile.kernel @k(%x: !A, %n: index) {
 // CHECK-NEXT:  let n1 max(min(ceildiv(L, 8), n0), 1)
 // CHECK-NEXT:  result result0 f32 [n1, n1 * 2]
 // CHECK-NEXT:  for w0 < n1 {
-// CHECK-NEXT:    launch "k" grid (ceildiv(L - w0 * 64, 2), ceildiv(L - w0 * 64, 2), n1) block 1
+// CHECK-NEXT:    let n2 ceildiv(L - w0 * 64, 2)
+// CHECK-NEXT:    launch "k" grid (n2, n2, n1) block 1
 // CHECK-NEXT:      (x, i64(n1 - 1))
 tile.plan @names_plan(%x: !A {ramify.name = "x", ramify.dims = ["n0", "L"]}) {
   %c0 = arith.constant 0 : index
@@ -139,6 +139,60 @@ tile.plan @names_plan(%x: !A {ramify.name = "x", ramify.dims = ["n0", "L"]}) {
     %rest = arith.subi %L, %first : index
     %half = arith.ceildivui %rest, %c2 : index
     tile.launch @k grid(%half, %half, %some) (%x, %last) : !A, index
+  }
+}
+
+// -----
+
+// Steps of a window see views of the arrays; what they hand on lives for the
+// window, and workspaces of their own with their block.
+
+!A = memref<?x?xf32, strided<[?, 1]>>
+
+tile.kernel @k(%x: !A, %handed: !A) {
+}
+tile.kernel @l(%handed: !A, %own: !A, %out: !A) {
+}
+
+// CHECK-LABEL: function "windows"
+// CHECK:       array x f32 [B, L]
+// CHECK-NEXT:  result result0 f32 [B, L]
+// CHECK-NEXT:  for w0 < ceildiv(B, 8) {
+// CHECK-NEXT:    let n0 min(8, B - w0 * 8)
+// CHECK-NEXT:    view view0 = x axis 0 from w0 * 8 size n0
+// CHECK-NEXT:    view view1 = result0 axis 0 from w0 * 8 size n0
+// CHECK-NEXT:    workspace workspace0 f32 [n0, L]
+// CHECK-NEXT:    launch "k" grid (n0, 1, 1) block 1
+// CHECK-NEXT:      (view0, workspace0)
+// CHECK-NEXT:    do {
+// CHECK-NEXT:      workspace workspace1 f32 [4, L] zero
+// CHECK-NEXT:      launch "l" grid (L, 1, 1) block 1
+// CHECK-NEXT:        (workspace0, workspace1, view1)
+// CHECK-NEXT:    }
+// CHECK-NEXT:  }
+tile.plan @windows_plan(%x: !A {ramify.name = "x", ramify.dims = ["B", "L"]}) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c4 = arith.constant 4 : index
+  %c8 = arith.constant 8 : index
+  %B = memref.dim %x, %c0 : !A
+  %L = memref.dim %x, %c1 : !A
+  %out = tile.result shape(%B, %L) : !A
+  %windows = arith.ceildivui %B, %c8 : index
+  tile.plan_for %w below %windows {
+    %first = arith.muli %w, %c8 : index
+    %rest = arith.subi %B, %first : index
+    %some = arith.minui %c8, %rest : index
+    %x0 = tile.view %x axis 0 from %first size %some : !A
+    %out0 = tile.view %out axis 0 from %first size %some : !A
+    %rows = memref.dim %x0, %c0 : !A
+    %length = memref.dim %x0, %c1 : !A
+    %handed = tile.workspace shape(%rows, %length) : !A
+    tile.launch @k grid(%rows, %c1, %c1) (%x0, %handed) : !A, !A
+    tile.plan_do {
+      %own = tile.workspace shape(%c4, %length) zero : !A
+      tile.launch @l grid(%length, %c1, %c1) (%handed, %own, %out0) : !A, !A, !A
+    }
   }
 }
 

@@ -92,6 +92,68 @@ TEST(Executable, LoopsCountAndSeeTheirVariable) {
   EXPECT_EQ(out, (std::vector<int64_t>{0 + 100 + 200, 1 + 101 + 201}));
 }
 
+/// A step that adds `more` to the first element of an array.
+std::string markOf(const std::string &array, const std::string &more) {
+  return "launch \"mark\" grid (1, 1, 1) block 1 (" + array + ", i32(" + more +
+         "))\n";
+}
+
+/// Runs a plan whose workspaces are those of the steps.
+std::vector<int64_t> runWithWorkspace(const std::string &steps, int64_t bytes,
+                                      std::vector<char> &memory) {
+  auto executable = load("array x i64 [N]\nresult out i64 [N] zero\n" + steps);
+  Invocation call(*executable);
+  std::vector<int64_t> x(4), out(4, -1);
+  int64_t sizes[] = {4}, strides[] = {1};
+  call.setArray(0, {x.data(), sizes, strides});
+  call.bind();
+  EXPECT_EQ(call.workspaceBytes(), bytes);
+  memory.assign(static_cast<size_t>(bytes), 1);
+  call.setWorkspace(memory.data());
+  call.setData(1, out.data());
+  call.run({});
+  return out;
+}
+
+TEST(Executable, ViewsArePlacesOfAnArray) {
+  std::vector<char> memory;
+  std::vector<int64_t> out = runWithWorkspace(
+      "for w < 2 { view part = out axis 0 from 1 + 2 * w size 1 " +
+          markOf("part", "w * 10") + " }\n",
+      0, memory);
+  EXPECT_EQ(out, (std::vector<int64_t>{0, 0, 0, 10}));
+  EXPECT_THROW(runWithWorkspace("for w < 3 { view part = out axis 0 from 2 * w "
+                                "size 1 " +
+                                    markOf("part", "w") + " }\n",
+                                0, memory),
+               Error);
+}
+
+TEST(Executable, WorkspacesEndWithTheirBlock) {
+  auto element = [](const std::vector<char> &memory, size_t slot) {
+    int64_t value;
+    std::memcpy(&value, &memory[slot * 256], sizeof value);
+    return value;
+  };
+  std::vector<char> memory;
+  // a at 0; b and c one after the other behind it, c with its zeros.
+  runWithWorkspace("workspace a i64 [1] zero\n"
+                   "do { workspace b i64 [N * 8] memset b 0 " +
+                       markOf("b", "4") + " }\n" +
+                       "do { workspace c i64 [1] zero " + markOf("c", "6") +
+                       " }\n" + markOf("a", "2"),
+                   512, memory);
+  EXPECT_EQ(element(memory, 0), 2);
+  EXPECT_EQ(element(memory, 1), 6);
+  // Of loops, the largest turn counts; those after each other share a place.
+  runWithWorkspace("for w < N { let size 32 * (w + 1) workspace a i64 [size]\n"
+                   "workspace b i64 [1] zero " +
+                       markOf("b", "w") + " }\n",
+                   1024 + 256, memory);
+  EXPECT_EQ(element(memory, 4), 3) << "the last turn's";
+  EXPECT_EQ(element(memory, 1), 0) << "the first turn's";
+}
+
 TEST(Executable, GuardsChoose) {
   const char *steps =
       "if a >= 16 { launch \"mark\" grid (1, 1, 1) block 1 (out, i32(10)) }\n"

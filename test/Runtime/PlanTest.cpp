@@ -21,8 +21,8 @@ scalar start i32
 let windows ceildiv(L, 4096)
 let last windows - 1
 result out bf16 [B, L, HQ, 64]
-workspace acc f32 [B, ceildiv(L, 4)] zero
 map kmap k box [1, 64, 1, 64] swizzle 128
+workspace acc f32 [B, ceildiv(L, 4)] zero
 if q.align >= 16 && q.span < 2147483648 {
   launch "hsa_0" grid (ceildiv(L, 4), H, B) block 128 shared 40960 cluster (2, 1, 1)
     (q, k, map(kmap), scale, i32(N - L + start), ptr(acc), out)
@@ -30,8 +30,15 @@ if q.align >= 16 && q.span < 2147483648 {
   memset out 0
 }
 for w < windows {
+  let rows min(4096, L - w * 4096)
+  view part = q axis 1 from w * 4096 size rows
+  workspace own f32 [rows]
   launch "part" grid (min(sms, H), 1, B) block 64
-    (q, i64(w * 4096), out)
+    (part, i64(w * 4096), out, own)
+}
+do {
+  workspace last f32 [4]
+  memset last 0
 }
 code "sm_90a" ptx 5
 code "sm_80" cubin 3
@@ -130,6 +137,27 @@ TEST(Plan, MistakesAreErrors) {
             "plan of hsa: memset takes a result or a workspace");
   EXPECT_EQ(errorOf(replaced("map(kmap)", "map(vmap)")),
             "plan, line 16: no tensor map is called 'vmap'");
+  EXPECT_EQ(errorOf(replaced("memset out", "memset own")),
+            "plan, line 18: nothing is called 'own'");
+  EXPECT_EQ(errorOf(replaced("memset last", "memset part")),
+            "plan of hsa: memset takes a result or a workspace");
+  EXPECT_EQ(errorOf(replaced("memset last 0", "memset own 0")),
+            "plan of hsa: memset takes a result or a workspace")
+      << "which ended with its block";
+  EXPECT_EQ(errorOf(replaced("last f32 [4]", "last f32 [rows]")),
+            "plan of hsa: 'rows' is used before it is defined");
+  EXPECT_EQ(errorOf(replaced("workspace last", "workspace own")),
+            "plan, line 29: nothing is called 'last'");
+  EXPECT_EQ(errorOf(replaced("= q axis 1", "= own axis 1")),
+            "plan, line 22: nothing is called 'own'");
+  EXPECT_EQ(errorOf(replaced("= q axis 1", "= scale axis 1")),
+            "plan, line 22: 'scale' has no axis 1");
+  EXPECT_EQ(errorOf(replaced("= q axis 1", "= q axis 4")),
+            "plan, line 22: 'q' has no axis 4");
+  EXPECT_EQ(errorOf(replaced("(part, i64", "(last, i64")),
+            "plan, line 25: nothing is called 'last'");
+  EXPECT_EQ(errorOf(replaced("map kmap k", "map kmap z")),
+            "plan, line 34: nothing is called 'z'");
   EXPECT_EQ(errorOf(replaced("ptr(acc)", "ptr(scale)")),
             "plan of hsa: 'hsa_0' has an operand that its place cannot take");
   EXPECT_EQ(errorOf(replaced("backend cuda", "backend cpu")),

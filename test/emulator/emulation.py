@@ -60,21 +60,17 @@ class Emulation:
             if word == "scalar":
                 _, name, kind = line.split()[:3]
                 self.scalar(name, kind, arguments[name])
-            elif word in ("array", "result", "workspace"):
-                match = re.match(r"\w+ (\w+) (\w+) \[(.*?)\](.*)", line)
-                assert match is not None, line
-                name, dtype, sizes = match[1], np.dtype(DTYPES[match[2]]), plan.listed(match[3])
-                if word == "array":
-                    self.argument(name, dtype, sizes, arguments[name])
-                else:
-                    self.allocate(name, dtype, sizes)
-                if word == "result":
-                    results.append(name)
-                if "zero" in match[4]:
+            elif word == "array":
+                name, dtype, sizes, _ = self.described(line)
+                self.argument(name, dtype, sizes, arguments[name])
+            elif word == "result":
+                name, dtype, sizes, zero = self.described(line)
+                self.allocate(name, dtype, sizes)
+                results.append(name)
+                if zero:
                     zeroed.append(name)
-            elif word == "let":
-                _, name, text = line.split(" ", 2)
-                self.symbols[name] = plan.evaluate(text, self.symbols)
+            elif word == "let" and not steps:
+                self.let(line)
             elif word == "map":
                 raise UnsupportedError(line)
             else:
@@ -91,6 +87,16 @@ class Emulation:
         self.scalars[name] = np.array(value, DTYPES[kind])
         if kind[0] == "i":
             self.symbols[name] = int(value)
+
+    def described(self, line: str) -> tuple[str, np.dtype[Any], list[str], bool]:
+        """Of an array: name, dtype, sizes, and whether it begins with zeros."""
+        match = re.match(r"\w+ (\w+) (\w+) \[(.*?)\](.*)", line)
+        assert match is not None, line
+        return match[1], np.dtype(DTYPES[match[2]]), plan.listed(match[3]), "zero" in match[4]
+
+    def let(self, line: str) -> None:
+        _, name, text = line.split(" ", 2)
+        self.symbols[name] = plan.evaluate(text, self.symbols)
 
     def argument(self, name: str, dtype: np.dtype[Any], sizes: list[str], given: Array) -> None:
         """Copies an array; along axes without a stride it takes no memory."""
@@ -127,6 +133,17 @@ class Emulation:
         address = self.heap.allocate(prod(shape) * dtype.itemsize, self.random)
         self.arrays[name] = Placed(address, shape, contiguous(shape), dtype)
 
+    def view(self, line: str) -> None:
+        match = re.fullmatch(r"view (\w+) = (\w+) axis (\d+) from (.*) size (.*)", line)
+        assert match is not None, line
+        address, shape, strides, dtype = self.arrays[match[2]]
+        axis = int(match[3])
+        first, size = (plan.evaluate(match[i], self.symbols) for i in (4, 5))
+        assert 0 <= first <= first + size <= shape[axis], line
+        address += first * strides[axis] * dtype.itemsize
+        places = (*shape[:axis], size, *shape[axis + 1 :])
+        self.arrays[match[1]] = Placed(address, places, strides, dtype)
+
     def content(self, name: str) -> Array:
         address, shape, _, dtype = self.arrays[name]
         return self.heap.array(address, shape, dtype)
@@ -139,6 +156,17 @@ class Emulation:
             if word == "memset":
                 _, name, byte = step.line.split()
                 self.fill(name, int(byte))
+            elif word == "workspace":
+                name, dtype, sizes, zero = self.described(step.line)
+                self.allocate(name, dtype, sizes)
+                if zero:
+                    self.fill(name, 0)
+            elif word == "view":
+                self.view(step.line)
+            elif word == "let":
+                self.let(step.line)
+            elif word == "do":
+                self.run(step.body)
             elif word == "for":
                 match = re.fullmatch(r"for (\w+) < (.*) \{", step.line)
                 assert match is not None, step.line

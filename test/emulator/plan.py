@@ -19,7 +19,7 @@ FUNCTIONS: dict[str, Any] = {
 
 @dataclass
 class Step:
-    """A memset, a launch, or a loop or condition with steps of its own."""
+    """A line of a plan: a launch, say, or a loop or condition with steps of its own."""
 
     line: str
     body: list[Step] = field(default_factory=list)
@@ -68,7 +68,7 @@ def steps_of(lines: list[str]) -> list[Step]:
     steps: list[Step] = []
     while lines and not lines[0].startswith("}"):
         line = lines.pop(0)
-        if line.startswith(("for ", "if ")):
+        if line.startswith(("for ", "if ", "do ")):
             step = Step(line, steps_of(lines))
             if lines.pop(0).startswith("} else"):
                 step.otherwise = steps_of(lines)

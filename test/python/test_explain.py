@@ -64,7 +64,7 @@ def test_launches_and_workspace_of_chunk_major() -> None:
     assert launches == [*index, "hsa_kernel_visits"]
     # The index of two sequences and two heads: a block's counts and their sums, of 1024 bins in
     # int32, and 1.4 KiB that grow with picks.
-    assert "workspace: 33.4 KiB" in text
+    assert "workspace: 34.0 KiB" in text
 
 
 def test_groups_of_union() -> None:
@@ -131,7 +131,7 @@ def test_a_function_that_selects_and_then_attends() -> None:
     assert lines[-1] == "workspace: 0.0 MiB"  # weights and slots are returned
     text = attending.joint.explain(*given, scale=0.25, chunk_size=16)
     assert "joint_0, schedule streamed" in text and "joint_1, schedule query_major" in text
-    assert "workspace: 7.0 KiB" in text  # 3 picks for each of 600 rows
+    assert "workspace: 7.2 KiB" in text  # 3 picks for each of 600 rows, aligned
 
 
 def test_walks_of_a_selection() -> None:

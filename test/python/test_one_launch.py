@@ -126,7 +126,7 @@ def test_what_one_launch_explains() -> None:
     assert lines[5] == "launch retrieve: grid (1, 2, 2), 4 programs"
     assert lines[-1] == "workspace: 0.0 MiB"  # weights and slots are returned
     text = attending.joint.explain(*arrays(L=1, B=2), **SIZES)
-    assert "workspace: 0.0 KiB" in text  # 3 picks for each of 4 rows, 48 bytes
+    assert "workspace: 0.2 KiB" in text  # 3 picks for each of 4 rows, 48 bytes, aligned
 
 
 @pytest.mark.parametrize(

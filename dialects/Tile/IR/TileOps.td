@@ -66,7 +66,7 @@ def Tile_KernelOp : Tile_Op<"kernel", [
   }];
 }
 
-def Tile_EndOp : Tile_Op<"end", [Terminator, Pure, ParentOneOf<["KernelOp", "PlanOp", "PlanForOp", "DrainOp", "ElectOp"]>]> {
+def Tile_EndOp : Tile_Op<"end", [Terminator, Pure, ParentOneOf<["KernelOp", "PlanOp", "PlanForOp", "PlanDoOp", "DrainOp", "ElectOp"]>]> {
   let summary = "the end of a kernel, a plan or a region";
   let description = [{
     It need not be written.

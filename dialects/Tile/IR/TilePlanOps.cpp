@@ -90,7 +90,7 @@ void WorkspaceOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
 }
 
 //===----------------------------------------------------------------------===//
-// memset, plan_for, sms
+// view
 //===----------------------------------------------------------------------===//
 
 static LogicalResult verifyInPlan(Operation *op) {
@@ -98,6 +98,48 @@ static LogicalResult verifyInPlan(Operation *op) {
     return op->emitOpError("expected to stand in a tile.plan");
   return success();
 }
+
+LogicalResult ViewOp::verify() {
+  if (failed(verifyInPlan(*this)))
+    return failure();
+  auto type = cast<MemRefType>(getType());
+  auto axis = static_cast<int64_t>(getAxis());
+  if (axis < 0 || axis >= type.getRank() || !type.isDynamicDim(axis))
+    return emitOpError("expected a dimension of unknown size, found ")
+           << axis << " of " << type;
+  return success();
+}
+
+namespace {
+/// The size of a view is what it was made with, along its axis, else that of
+/// the array.
+struct DimOfView : OpRewritePattern<memref::DimOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(memref::DimOp dim,
+                                PatternRewriter &rewriter) const final {
+    auto view = dim.getSource().getDefiningOp<ViewOp>();
+    std::optional<int64_t> axis = dim.getConstantIndex();
+    if (!view || !axis)
+      return failure();
+    if (*axis == static_cast<int64_t>(view.getAxis()))
+      rewriter.replaceOp(dim, view.getSize());
+    else
+      rewriter.modifyOpInPlace(
+          dim, [&] { dim.getSourceMutable().assign(view.getArray()); });
+    return success();
+  }
+};
+} // namespace
+
+void ViewOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                         MLIRContext *context) {
+  patterns.add<DimOfView>(context);
+}
+
+//===----------------------------------------------------------------------===//
+// memset, plan_for, plan_do, sms
+//===----------------------------------------------------------------------===//
 
 LogicalResult MemsetOp::verify() {
   if (failed(verifyInPlan(*this)))
@@ -133,6 +175,14 @@ void PlanForOp::print(OpAsmPrinter &printer) {
   printer << ' ';
   printer.printRegion(getBody(), /*printEntryBlockArgs=*/false,
                       /*printBlockTerminators=*/false);
+}
+
+LogicalResult PlanDoOp::verify() {
+  if (failed(verifyInPlan(*this)))
+    return failure();
+  if (getBody().getNumArguments())
+    return emitOpError("expected a region without arguments");
+  return success();
 }
 
 LogicalResult PlanForOp::verify() {

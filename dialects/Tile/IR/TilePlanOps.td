@@ -15,8 +15,8 @@ def Tile_PlanOp : Tile_Op<"plan", [
     Sizes are `memref.dim` of the arguments, arithmetic on them is `arith` on
     index; results are made by `tile.result`, what launches hand to each other by
     `tile.workspace`, kernels launched by `tile.launch`, some of them again and
-    again by `tile.plan_for`. A plan is data, not code: it is translated for the runtime, which interprets
-    it without a synchronisation with the device.
+    again by `tile.plan_for`. A plan is data, not code: it is translated for the
+    runtime, which interprets it without a synchronisation with the device.
 
     ```mlir
     tile.plan @hsa(%q: memref<?x?x?x64xbf16, strided<[?, ?, ?, 1]>>, ..., %scale: f32) {
@@ -72,19 +72,20 @@ def Tile_ResultOp : Tile_Op<"result", [HasParent<"PlanOp">]> {
   let hasCanonicalizer = 1;
 }
 
-def Tile_WorkspaceOp : Tile_Op<"workspace", [HasParent<"PlanOp">]> {
-  let summary = "an array that lives for one call";
+def Tile_WorkspaceOp : Tile_Op<"workspace", [
+    ParentOneOf<["PlanOp", "PlanForOp", "PlanDoOp"]>]> {
+  let summary = "an array that lives from here to the end of the block";
   let description = [{
-    Like tile.result, but it is not returned. With `zero` it is filled with zero
-    bytes before the first launch of the plan; otherwise its elements are
-    undefined until something writes them.
+    Like tile.result, but it is not returned, and workspaces of different blocks may
+    share memory. With `zero` it is filled with zero bytes where it stands;
+    otherwise its elements are undefined until something writes them.
 
     ```mlir
     %counts = tile.workspace shape(%regions, %chunks) zero : memref<?x?xi32, strided<[?, 1]>>
     ```
 
     Constraints:
-    - (C1) It stands in a tile.plan, outside loops.
+    - (C1) It stands in a tile.plan, a tile.plan_for or a tile.plan_do.
     - (C2) It is an array as in (C1) and (C2) of tile.plan.
     - (C3) There is a size for each dimension.
   }];
@@ -92,6 +93,31 @@ def Tile_WorkspaceOp : Tile_Op<"workspace", [HasParent<"PlanOp">]> {
   let results = (outs AnyMemRef:$result);
   let assemblyFormat = [{
     `shape` `(` $shape `)` (`zero` $zero^)? attr-dict `:` type($result)
+  }];
+  let hasVerifier = 1;
+  let hasCanonicalizer = 1;
+}
+
+def Tile_ViewOp : Tile_Op<"view", [
+    Pure, AllTypesMatch<["array", "result"]>]> {
+  let summary = "some places of an axis of an array";
+  let description = [{
+    `size` places of the dimension `axis`, from the place `from` on; the strides are
+    the array's. The places exist: what the runtime finds to be outside of the array
+    is an error of the plan.
+
+    ```mlir
+    %q0 = tile.view %q axis 1 from %first size %rows : memref<?x?x16x64xbf16, strided<[?, ?, ?, 1]>>
+    ```
+
+    Constraints:
+    - (C1) It stands in a tile.plan.
+    - (C2) The array has the dimension, and its type does not say its size.
+  }];
+  let arguments = (ins AnyMemRef:$array, I64Attr:$axis, Index:$from, Index:$size);
+  let results = (outs AnyMemRef:$result);
+  let assemblyFormat = [{
+    $array `axis` $axis `from` $from `size` $size attr-dict `:` type($array)
   }];
   let hasVerifier = 1;
   let hasCanonicalizer = 1;
@@ -134,11 +160,35 @@ def Tile_PlanForOp : Tile_Op<"plan_for", [
     Constraints:
     - (C1) It stands in a tile.plan.
     - (C2) The region has one argument, an index.
-    - (C3) It makes no results and no workspaces.
+    - (C3) It makes no results.
   }];
   let arguments = (ins Index:$count);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+}
+
+def Tile_PlanDoOp : Tile_Op<"plan_do", [
+    SingleBlockImplicitTerminator<"EndOp">]> {
+  let summary = "steps whose workspaces end with them";
+  let description = [{
+    The steps of the body, once. Workspaces that it makes share memory with those
+    of the blocks before and behind it.
+
+    ```mlir
+    tile.plan_do {
+      %counts = tile.workspace shape(%chunks) zero : memref<?xi32, strided<[1]>>
+      tile.launch @count grid(%c1, %H, %B) (%indices, %counts) : ...
+    }
+    ```
+
+    Constraints:
+    - (C1) It stands in a tile.plan.
+    - (C2) The region has no arguments.
+    - (C3) It makes no results.
+  }];
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "$body attr-dict";
   let hasVerifier = 1;
 }
 

@@ -43,8 +43,8 @@ static bool isPlaced(Operation *op) {
 
 static bool isOfPlan(Operation *op) {
   return isa_and_nonnull<arith::ArithDialect>(op->getDialect()) ||
-         isa<memref::DimOp, ResultOp, WorkspaceOp, MemsetOp, PlanForOp, SmsOp,
-             LaunchOp, EndOp>(op);
+         isa<memref::DimOp, ResultOp, WorkspaceOp, ViewOp, MemsetOp, PlanForOp,
+             PlanDoOp, SmsOp, LaunchOp, EndOp>(op);
 }
 
 //===----------------------------------------------------------------------===//

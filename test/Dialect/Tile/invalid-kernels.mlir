@@ -77,7 +77,7 @@ tile.kernel @f(%x: f32) {
 
 // end C1
 func.func @f() {
-  // expected-error @below {{expects parent op to be one of 'tile.kernel, tile.plan, tile.plan_for, tile.drain, tile.elect'}}
+  // expected-error @below {{expects parent op to be one of 'tile.kernel, tile.plan, tile.plan_for, tile.plan_do, tile.drain, tile.elect'}}
   tile.end
 }
 
@@ -146,11 +146,10 @@ tile.plan @f(%n: index) {
 // -----
 
 // workspace C1
-tile.plan @f(%n: index) {
-  tile.plan_for %w below %n {
-    // expected-error @below {{expects parent op 'tile.plan'}}
-    %0 = tile.workspace shape(%n) : memref<?xf32>
-  }
+func.func @f(%n: index) {
+  // expected-error @below {{expects parent op to be one of 'tile.plan, tile.plan_for, tile.plan_do'}}
+  %0 = tile.workspace shape(%n) : memref<?xf32>
+  return
 }
 
 // -----
@@ -167,6 +166,60 @@ tile.plan @f(%n: index) {
 tile.plan @f(%n: index) {
   // expected-error @below {{expected 2 sizes for 'memref<?x4xf32>', found 1}}
   %0 = tile.workspace shape(%n) : memref<?x4xf32>
+}
+
+// -----
+
+// view C1
+tile.kernel @f(%x: memref<?xf32>, %n: index) {
+  // expected-error @below {{expected to stand in a tile.plan}}
+  %0 = tile.view %x axis 0 from %n size %n : memref<?xf32>
+}
+
+// -----
+
+// view C2
+tile.plan @f(%x: memref<?x4xf32>, %n: index) {
+  // expected-error @below {{expected a dimension of unknown size, found 1 of 'memref<?x4xf32>'}}
+  %0 = tile.view %x axis 1 from %n size %n : memref<?x4xf32>
+}
+
+// -----
+
+// view C2
+tile.plan @f(%x: memref<?xf32>, %n: index) {
+  // expected-error @below {{expected a dimension of unknown size, found 1 of 'memref<?xf32>'}}
+  %0 = tile.view %x axis 1 from %n size %n : memref<?xf32>
+}
+
+// -----
+
+// plan_do C1
+tile.kernel @f() {
+  // expected-error @below {{expected to stand in a tile.plan}}
+  tile.plan_do {
+  }
+}
+
+// -----
+
+// plan_do C2
+tile.plan @f() {
+  // expected-error @below {{expected a region without arguments}}
+  "tile.plan_do"() ({
+  ^bb0(%w: index):
+    "tile.end"() : () -> ()
+  }) : () -> ()
+}
+
+// -----
+
+// plan_do C3
+tile.plan @f(%n: index) {
+  tile.plan_do {
+    // expected-error @below {{expects parent op 'tile.plan'}}
+    %0 = tile.result shape(%n) : memref<?xf32>
+  }
 }
 
 // -----

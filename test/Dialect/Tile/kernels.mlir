@@ -69,9 +69,19 @@ tile.plan @windows_plan(%x: !rows, %n: index, %scale: f32) {
   // CHECK-NEXT: tile.memset %[[P]] to 255 : memref<?x64xbf16, strided<[?, 1]>>
   // CHECK-NEXT: tile.launch @double grid(%[[W]], %[[SMS]], %[[SMS]])
   // CHECK-NEXT: }
+  // CHECK-NEXT: tile.plan_do {
+  // CHECK-NEXT:   %[[V:.*]] = tile.view %{{.*}} axis 0 from %{{.*}} size %[[SMS]] : memref<?x64xbf16, strided<[?, 1]>>
+  // CHECK-NEXT:   %[[Q:.*]] = tile.workspace shape(%{{.*}}, %{{.*}}) zero : memref<?x64xbf16, strided<[?, 1]>>
+  // CHECK-NEXT:   tile.launch @double grid({{.*}}) (%[[V]], %[[Q]], %{{.*}})
+  // CHECK-NEXT: }
   tile.plan_for %w below %n {
     tile.memset %part to 255 : !rows
     tile.launch @double grid(%w, %sms, %sms) (%x, %part, %scale) : !rows, !rows, f32
+  }
+  tile.plan_do {
+    %v = tile.view %x axis 0 from %n size %sms : !rows
+    %q = tile.workspace shape(%n, %c64) zero : !rows
+    tile.launch @double grid(%n, %n, %n) (%v, %q, %scale) : !rows, !rows, f32
   }
 }
 
