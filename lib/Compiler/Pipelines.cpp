@@ -67,6 +67,8 @@ static void buildSchedulePipeline(OpPassManager &passes,
   options.oneLaunch = choices.oneLaunch;
   if (choices.windowTokens)
     options.windowTokens = choices.windowTokens;
+  if (choices.handedBytes)
+    options.handedBytes = choices.handedBytes;
   if (choices.keyTile)
     options.maxKeyTile = options.keysAtOnce = choices.keyTile;
   if (choices.registers)

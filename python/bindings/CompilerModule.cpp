@@ -59,6 +59,8 @@ static CompileOptions readOptions(const py::dict &dict) {
       options.imported = py::cast<std::string>(value);
     else if (name == "window")
       options.windowTokens = py::cast<int>(value);
+    else if (name == "handed")
+      options.handedBytes = py::cast<int>(value);
     else if (name == "one_launch")
       options.oneLaunch = py::cast<bool>(value);
     else if (name == "deterministic")

@@ -39,6 +39,9 @@ struct CompileOptions {
   std::string imported;
   /// Queries of a window of chunk_major; 0 leaves it to the compiler.
   int windowTokens = 0;
+  /// Bytes of what the steps of a function hand on at a time; 0 leaves it to
+  /// the compiler.
+  int handedBytes = 0;
   /// A function that selects and attends is launched once, if it can be: one
   /// program for each query block makes all steps.
   bool oneLaunch = false;

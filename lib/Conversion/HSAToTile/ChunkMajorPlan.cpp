@@ -139,7 +139,7 @@ void ChunkMajorPlan::chooseWindows() {
   cachedBytes = b.add(cachedBytes, ofRows);
   partBytes = atLeastOne(b.mul(partBytes, queryHeads));
   cachedBytes = atLeastOne(b.mul(cachedBytes, queryHeads));
-  Value most = divideDown(b.index(kPartBytes), partBytes);
+  Value most = divideDown(b.index(kPartBytes - limits.handedBytes), partBytes);
   windowRows = atLeastOne(limit(windowRows, most));
   windowRows = fitRows(b, windowRows, b.index(kIndexBytes),
                        [&](Value number) { return getIndexBytes(number); });
@@ -152,7 +152,8 @@ void ChunkMajorPlan::chooseWindows() {
   for (InverseIndex &index : indices)
     if (index.isImported())
       windowRows = atLeastOne(index.getWindows().rows);
-  groupSize = divideDown(b.index(kPartBytes), b.mul(partBytes, windowRows));
+  groupSize = divideDown(b.index(kPartBytes - limits.handedBytes),
+                         b.mul(partBytes, windowRows));
   groupSize = limit(groupSize, divideDown(b.index(kCachedBytes),
                                           b.mul(cachedBytes, windowRows)));
   groupSize = atLeastOne(limit(groupSize, batch));

@@ -102,11 +102,12 @@ public:
       return refuse(schedule);
     if (!other && !otherwise.empty())
       return refuse(otherwise);
-    TileLimits limits{rowsMultiple, colsMultiple, maxRows,    maxKeyTile,
-                      registers,    sharedBytes,  streamRows, /*blocks=*/0,
-                      streamChunks, chunkRows,    keysAtOnce, programsPerSM,
-                      slices,       windowTokens, indexPicks, deterministic,
-                      narrowSums,   inPlace,      keysPerRow, imported};
+    TileLimits limits{rowsMultiple,     colsMultiple, maxRows,    maxKeyTile,
+                      registers,        sharedBytes,  streamRows, /*blocks=*/0,
+                      streamChunks,     chunkRows,    keysAtOnce, programsPerSM,
+                      slices,           windowTokens, indexPicks, deterministic,
+                      narrowSums,       inPlace,      keysPerRow, imported,
+                      /*handedBytes=*/0};
     auto programs = llvm::to_vector(getOperation().getOps<hsa::ProgramOp>());
     bool areParts = llvm::any_of(programs, isComposed);
     SmallVector<LaunchedProgram> launched;
@@ -123,6 +124,8 @@ public:
       if (isOne)
         limits = getLimitsOfOneLaunch(launched, limits);
     }
+    if (areParts && !isOne)
+      limits.handedBytes = handedBytes;
     for (auto [program, own] : launched) {
       if (own == chosen && other)
         own = lowerByEither(program, chosen, other, limits);
@@ -134,12 +137,14 @@ public:
     }
     for (hsa::ProgramOp program : programs)
       if (isComposed(program))
-        compose(program, isOne, severalSince);
+        compose(program, isOne, severalSince, limits);
     for (hsa::ProgramOp program : llvm::reverse(programs))
       program.erase();
-    if (deterministic)
-      for (auto plan : getOperation().getOps<tile::PlanOp>())
+    for (auto plan : getOperation().getOps<tile::PlanOp>()) {
+      plan.walk([](Operation *op) { op->removeAttr(kOfAllQueriesAttrName); });
+      if (deterministic)
         createSumCopies(plan, limits);
+    }
   }
 
 private:
@@ -153,8 +158,9 @@ private:
   }
 
   /// The plan of a program that launches others.
-  void compose(hsa::ProgramOp program, bool isOne, StringRef severalSince) {
-    tile::PlanOp plan = composePlan(program);
+  void compose(hsa::ProgramOp program, bool isOne, StringRef severalSince,
+               const TileLimits &limits) {
+    tile::PlanOp plan = composePlan(program, limits);
     if (isOne)
       makeOneLaunch(plan);
     if (oneLaunch)

@@ -191,14 +191,32 @@ static bool needsStart(hsa::ProgramOp program) {
       .wasInterrupted();
 }
 
+/// Whether it is one of several programs of a function.
+static bool isLaunched(hsa::ProgramOp program) {
+  auto launches = [&](hsa::LaunchOp launch) {
+    return launch.getCallee() == program.getSymName();
+  };
+  auto module = program->getParentOfType<ModuleOp>();
+  return module &&
+         llvm::any_of(module.getOps<hsa::ProgramOp>(),
+                      [&](hsa::ProgramOp other) {
+                        return llvm::any_of(
+                            other.getBody().getOps<hsa::LaunchOp>(), launches);
+                      });
+}
+
 Parameters::Parameters(hsa::ProgramOp program) : program(program) {
   for (BlockArgument argument : program.getBody().getArguments())
     addParameter(argument);
   asksPositions = needsStart(program);
   program.walk([&](hsa::BlockPositionOp) { asksBlocks = true; });
   auto keys = numKeys ? cast<hsa::NumKeysType>(numKeys.getType()) : nullptr;
-  if (asksPositions && !places && !(keys && keys.getFromEnd()))
+  bool isFromEnd = !places && keys && keys.getFromEnd();
+  bool isFromStart = places && isa<hsa::QStartType>(places.getType());
+  if (asksPositions && !places && !isFromEnd)
     addStart();
+  else if (asksPositions && (isFromEnd || isFromStart) && isLaunched(program))
+    addWindowStart();
   addResults();
 }
 
@@ -282,6 +300,15 @@ void Parameters::addStart() {
   Attribute end = keys.empty() ? getDim("L") : b.getStringAttr(keys);
   attrs.set("ramify.default", b.getArrayAttr({end, getDim("L")}));
   attributes.push_back(attrs.getDictionary(program.getContext()));
+}
+
+void Parameters::addWindowStart() {
+  Builder b(program.getContext());
+  ofWindow = true;
+  start = types.size();
+  types.push_back(b.getI32Type());
+  attributes.push_back(b.getDictionaryAttr(
+      b.getNamedAttr("ramify.name", b.getStringAttr("window_start"))));
 }
 
 void Parameters::addResults() {

@@ -44,8 +44,14 @@ public:
   /// Those of the kernel: the names, results too.
   llvm::SmallVector<mlir::Attribute> getKernelAttributes() const;
 
-  /// Position of the scalar `q_start` among the arguments, or -1.
+  /// Position of the scalar `q_start` among the arguments, or -1; or of what is
+  /// added to where a parameter says that queries stand.
   int64_t getStart() const { return start; }
+
+  /// Whether a parameter says where all queries stand, and the program is
+  /// launched for some of them: a scalar tells how far they are from the first,
+  /// or, below 0, from the last.
+  bool countsFromWindow() const { return ofWindow; }
 
   /// The parameter of role q_start or q_positions; null if there is none.
   mlir::BlockArgument getPlaces() const { return places; }
@@ -67,6 +73,7 @@ public:
 private:
   void addParameter(mlir::BlockArgument argument);
   void addStart();
+  void addWindowStart();
   /// The keys that queries stand among unless told otherwise, those of the
   /// first partition: a size, or one times a number; empty without a partition,
   /// whose queries stand from 0 on.
@@ -80,6 +87,7 @@ private:
   mlir::BlockArgument query, numKeys, places;
   bool asksPositions = false, asksBlocks = false;
   int64_t start = -1;
+  bool ofWindow = false;
 };
 
 /// The array in memory behind a role type; any other type is itself.

@@ -41,13 +41,17 @@ QueryPlaces::QueryPlaces(BodyEmitter &emitter, const Parameters &parameters,
     } else {
       start = b.create<memref::LoadOp>(memory(places), batch);
     }
-  } else if (int64_t scalar = parameters.getStart(); scalar >= 0) {
+  } else if (int64_t scalar = parameters.getStart();
+             scalar >= 0 && !parameters.countsFromWindow()) {
     start = kernel.getBody().getArgument(scalar);
   } else {
     PartitionSize size = getPartitionSize(
         b, emitter.program, getFirstPartition(emitter.program), memory, batch);
     start = b.sub(size.keys, positions); // the default is that of all
   }
+  if (parameters.countsFromWindow())
+    start = b.add(start, kernel.getBody().getArgument(
+                             static_cast<unsigned>(parameters.getStart())));
 }
 
 Value QueryPlaces::getPosition(Value query) const {

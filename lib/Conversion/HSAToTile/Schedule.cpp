@@ -3,6 +3,8 @@
 
 #include "Schedule.h"
 
+#include "QueryWindows.h"
+
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 using namespace mlir;
@@ -190,7 +192,13 @@ static LogicalResult addSums(TileBuilder &b, hsa::ProgramOp program,
   if (!isHandedOn(program, index))
     own = MemRefType::Builder(cast<MemRefType>(memory))
               .setElementType(getElementTypeOrSelf(getMemoryType(role)));
+  QueryRows rows = findQueryRows(program, role);
+  auto mark = [&](Operation *op) {
+    if (rows.rows < 0)
+      op->setAttr(kOfAllQueriesAttrName, b.getI64IntegerAttr(rows.sequences));
+  };
   made.results.push_back(b.create<tile::ResultOp>(own, shape));
+  mark(made.results.back().getDefiningOp());
   Operation *end = program.getBody().front().getTerminator();
   if (BlockArgument before = findBeginning(end->getOperand(index))) {
     made.targets.push_back(plan->getArgument(before.getArgNumber()));
@@ -198,20 +206,21 @@ static LogicalResult addSums(TileBuilder &b, hsa::ProgramOp program,
   }
   if (own == memory) {
     made.targets.push_back(made.results.back());
-    b.create<tile::MemsetOp>(made.targets.back(), 0);
+    mark(b.create<tile::MemsetOp>(made.targets.back(), 0));
     return success();
   }
   made.targets.push_back(
       b.create<tile::WorkspaceOp>(memory, shape, /*zero=*/true));
+  mark(made.targets.back().getDefiningOp());
   return success();
 }
 
 /// Of a result over the rows of query blocks, or over slots: what the positions
 /// of a block share, such as a selection, has a row for each query block, of
 /// one head or all.
-static SmallVector<Value> getRowsShape(TileBuilder &b, hsa::ProgramOp program,
-                                       Type type, Type memory,
-                                       const PlanSizes &sizes) {
+SmallVector<Value> ramify::getRowsShape(TileBuilder &b, hsa::ProgramOp program,
+                                        Type type, Type memory,
+                                        const PlanSizes &sizes) {
   SmallVector<Value> shape = {sizes.batch, sizes.queries, sizes.queryHeads};
   int64_t positions = std::max<int64_t>(program.getAxisSize(Axis::Pos), 1);
   if (hasAxis(type, Axis::Slot) || !hasAxis(type, Axis::Pos))
@@ -259,8 +268,10 @@ void ramify::roundResults(TileBuilder &b, tile::PlanOp plan,
       createConversion(b, name, target.getType(), result.getType());
     }
     Value grid = getConversionGrid(b, result);
-    b.create<tile::LaunchOp>(name, grid, b.index(1), b.index(1),
-                             ValueRange{target, result});
+    auto launch = b.create<tile::LaunchOp>(name, grid, b.index(1), b.index(1),
+                                           ValueRange{target, result});
+    if (Attribute mark = result.getDefiningOp()->getAttr(kOfAllQueriesAttrName))
+      launch->setAttr(kOfAllQueriesAttrName, mark);
   }
 }
 

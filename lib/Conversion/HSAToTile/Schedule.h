@@ -99,6 +99,18 @@ struct PlanSizes {
 PlanSizes getPlanSizes(TileBuilder &b, hsa::ProgramOp program,
                        mlir::Value query);
 
+/// The shape of a result that has a row for each query, or block of queries.
+llvm::SmallVector<mlir::Value> getRowsShape(TileBuilder &b,
+                                            hsa::ProgramOp program,
+                                            mlir::Type type, mlir::Type memory,
+                                            const PlanSizes &sizes);
+
+/// On what a plan makes and does once for all queries, where it is one step of
+/// a function: arrays of sums, which are cleared before and rounded behind. The
+/// number is that of the dimension that counts sequences, or -1.
+inline constexpr llvm::StringLiteral kOfAllQueriesAttrName =
+    "ramify.of_all_queries";
+
 /// The results of a plan, and what its kernels write to instead of them: sums
 /// over all blocks are f32 and begin with zeros.
 struct PlanResults {
@@ -129,8 +141,9 @@ mlir::FailureOr<tile::PlanOp> createPlan(
 bool isComposed(hsa::ProgramOp program);
 
 /// The plan of such a program, in place of the plans of those that it launches,
-/// which have been lowered.
-tile::PlanOp composePlan(hsa::ProgramOp program);
+/// which have been lowered: for windows of queries, or, where they hand on no
+/// bytes of memory, for one launch of all.
+tile::PlanOp composePlan(hsa::ProgramOp program, const TileLimits &limits);
 
 } // namespace ramify
 

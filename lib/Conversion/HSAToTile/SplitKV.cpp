@@ -89,7 +89,6 @@ private:
   void chooseSlices();
   void chooseWindows();
   void createWindow(Value firstBlock, Value firstSequence);
-  void loop(Value count, function_ref<void(Value)> body);
   Value divideUp(Value value, Value divisor) {
     return b.create<arith::CeilDivUIOp>(value, divisor);
   }
@@ -309,14 +308,6 @@ LogicalResult SplitKV::createRestKernel() {
 // The plan
 //===----------------------------------------------------------------------===//
 
-void SplitKV::loop(Value count, function_ref<void(Value)> body) {
-  auto op = b.create<tile::PlanForOp>(count);
-  Block *block = b.createBlock(&op.getBody(), {}, b.getIndexType(), b.getLoc());
-  body(block->getArgument(0));
-  b.create<tile::EndOp>();
-  b.setInsertionPointAfter(op);
-}
-
 /// The keys that a range has at most, if the program says so.
 static std::optional<int64_t> getMostKeys(Operation *domain, int64_t chunk) {
   APInt keys;
@@ -415,8 +406,8 @@ void SplitKV::createPlan() {
   for (Cut &cut : cuts)
     cut.partArrays = cut.parts.createArrays(
         b, {groupSize, queries, sizes.queryHeads, slices});
-  loop(divideUp(blocks, windowBlocks), [&](Value window) {
-    loop(divideUp(batch, groupSize), [&](Value group) {
+  createPlanLoop(b, divideUp(blocks, windowBlocks), [&](Value window) {
+    createPlanLoop(b, divideUp(batch, groupSize), [&](Value group) {
       createWindow(b.mul(window, windowBlocks), b.mul(group, groupSize));
     });
   });

@@ -271,9 +271,8 @@ public:
   void create();
 
 private:
-  void collect();
   void createOf(CopyingKernel &kernel, ArrayRef<tile::LaunchOp> launches);
-  Value findBound(Value value);
+  Value findBound(Value value, Block *scope);
   Value chooseCount(const CopyingKernel &kernel,
                     ArrayRef<tile::LaunchOp> launches, ValueRange targets);
   /// Of the programs of a launch that may meet.
@@ -292,16 +291,24 @@ private:
 };
 } // namespace
 
-/// A number known before the loops of the plan that `value` does not exceed;
-/// null if none is found.
-Value SumCopies::findBound(Value value) {
+/// The block in which workspaces for the launch live as long as its program's.
+static Block *findScope(tile::LaunchOp launch) {
+  Operation *op = launch->getParentOp();
+  while (!isa<tile::PlanOp, tile::PlanDoOp>(op))
+    op = op->getParentOp();
+  return &op->getRegion(0).front();
+}
+
+/// A number known in `scope` that `value` does not exceed; null if none is
+/// found.
+Value SumCopies::findBound(Value value, Block *scope) {
   Operation *op = value.getDefiningOp();
-  if (value.getParentBlock() == &plan.getBody().front())
+  if (value.getParentRegion()->isAncestor(scope->getParent()))
     return value;
   if (!op)
     return {};
   auto ofOperand = [&](unsigned number) {
-    return findBound(op->getOperand(number));
+    return findBound(op->getOperand(number), scope);
   };
   if (isa<arith::MinUIOp, arith::MinSIOp>(op)) {
     Value bound = ofOperand(0);
@@ -344,7 +351,7 @@ Value SumCopies::chooseCount(const CopyingKernel &kernel,
   // Launches of one kernel have one grid.
   Value bound = b.index(1);
   for (Value size : getSizes(kernel, launch)) {
-    Value own = bound ? findBound(size) : Value();
+    Value own = bound ? findBound(size, findScope(launch)) : Value();
     bound = own ? b.mul(bound, own) : Value();
   }
   if (bound)
@@ -410,11 +417,12 @@ void SumCopies::addCopies(const CopyingKernel &kernel, ValueRange copies,
 
 void SumCopies::createOf(CopyingKernel &kernel,
                          ArrayRef<tile::LaunchOp> launches) {
-  auto getStep = [&](tile::LaunchOp launch) {
-    return plan.getBody().front().findAncestorOpInBlock(*launch);
-  };
   SmallVector<Value> targets, copies;
   tile::LaunchOp first = launches.front();
+  Block *scope = findScope(first);
+  auto getStep = [&](tile::LaunchOp launch) {
+    return scope->findAncestorOpInBlock(*launch);
+  };
   for (auto &[target, own] : kernel.adds)
     targets.push_back(
         first.getInputs()[cast<BlockArgument>(target).getArgNumber()]);

@@ -57,6 +57,8 @@ struct TileLimits {
   int64_t keysPerRow = 0;     ///< chunk_major has so many or refuses
   /// Indices whose inverse index the call brings along, with commas between.
   llvm::StringRef imported;
+  /// Of the 256 MiB of a call, those of what several programs hand on.
+  int64_t handedBytes = 0;
 };
 
 class TileShape {

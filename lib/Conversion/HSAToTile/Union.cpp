@@ -78,7 +78,6 @@ private:
   // The plan.
   void createPlan();
   void createWindow(const GroupWindow &window);
-  void loop(Value count, function_ref<void(Value)> body);
   Value divideUp(Value value, Value divisor) {
     return b.create<arith::CeilDivUIOp>(value, divisor);
   }
@@ -371,14 +370,6 @@ LogicalResult UnionSchedule::createKernel() {
 // The plan
 //===----------------------------------------------------------------------===//
 
-void UnionSchedule::loop(Value count, function_ref<void(Value)> body) {
-  auto op = b.create<tile::PlanForOp>(count);
-  Block *block = b.createBlock(&op.getBody(), {}, b.getIndexType(), b.getLoc());
-  body(block->getArgument(0));
-  b.create<tile::EndOp>();
-  b.setInsertionPointAfter(op);
-}
-
 void UnionSchedule::createWindow(const GroupWindow &window) {
   SmallVector<Value> operands(arguments);
   for (ChunkUnion &one : unions) {
@@ -414,8 +405,8 @@ void UnionSchedule::createPlan() {
       atLeastOne(limit(divideDown(most, windowGroups), sizes.batch));
   for (ChunkUnion &one : unions)
     one.createArrays(b, windowGroups, sequences);
-  loop(divideUp(groups, windowGroups), [&](Value window) {
-    loop(divideUp(sizes.batch, sequences), [&](Value some) {
+  createPlanLoop(b, divideUp(groups, windowGroups), [&](Value window) {
+    createPlanLoop(b, divideUp(sizes.batch, sequences), [&](Value some) {
       Value first = b.mul(window, windowGroups);
       Value firstSequence = b.mul(some, sequences);
       createWindow({first, limit(windowGroups, b.sub(groups, first)),

@@ -32,16 +32,31 @@
 // CHECK-NEXT:    hsa.return %[[O]], %[[A]]#0
 
 // One plan: what is returned is a result, the rest a workspace, and results stand
-// in the order of the function's.
+// in the order of the function's. Both programs run for a window of sequences and
+// queries, of which they see views, and know where it begins.
 // TILE-LABEL: tile.kernel @f_0
 // TILE-LABEL: tile.kernel @f_1
 // TILE-LABEL: tile.plan @f_plan
 // TILE-SAME:    {ramify.default = ["N", "L"], ramify.name = "q_start", ramify.role = "q_start"}
 // TILE:         %[[OUT:.*]] = tile.result {{.*}} : memref<?x?x?x16xf32
 // TILE:         %[[PICKS:.*]] = tile.result {{.*}} : memref<?x?x?x8xi32
-// TILE:         %[[W:.*]] = tile.workspace {{.*}} : memref<?x?x?x8xf32
-// TILE:         tile.launch @f_0 grid({{.*}}) (%q, %k, %landmarks, %q_start, %[[PICKS]], %[[W]])
-// TILE:         tile.launch @f_1 grid({{.*}}) (%q, %k, %[[PICKS]], %[[W]], %[[OUT]])
+// TILE:         tile.plan_for
+// TILE:           tile.plan_for
+// TILE:             %[[QB:.*]] = tile.view %q axis 0
+// TILE-NEXT:        %[[Q:.*]] = tile.view %[[QB]] axis 1 from %[[FIRST:.*]] size
+// TILE-NEXT:        %[[K:.*]] = tile.view %k axis 0
+// TILE-NEXT:        %[[L:.*]] = tile.view %landmarks axis 0
+// TILE:             %[[FIRST32:.*]] = arith.index_cast %[[FIRST]]
+// TILE:             %[[START:.*]] = arith.addi %q_start, %[[FIRST32]]
+// TILE:             %[[PB:.*]] = tile.view %[[PICKS]] axis 0
+// TILE:             %[[P:.*]] = tile.view %[[PB]] axis 1
+// TILE:             %[[W:.*]] = tile.workspace {{.*}} : memref<?x?x?x8xf32
+// TILE:             tile.plan_do {
+// TILE-NEXT:          tile.launch @f_0 grid({{.*}}) (%[[Q]], %[[K]], %[[L]], %[[START]], %[[P]], %[[W]])
+// TILE:             %[[OB:.*]] = tile.view %[[OUT]] axis 0
+// TILE:             %[[O:.*]] = tile.view %[[OB]] axis 1
+// TILE:             tile.plan_do {
+// TILE-NEXT:          tile.launch @f_1 grid({{.*}}) (%[[Q]], %[[K]], %[[P]], %[[W]], %[[O]])
 // TILE-NOT:   tile.plan
 hsa.program @f(%q: !query, %k: !keys, %landmarks: !landmarks) -> (!q, !slots) attributes {group = 4 : i64} {
   %x = hsa.load %q : !query -> !q

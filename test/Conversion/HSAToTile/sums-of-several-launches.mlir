@@ -25,9 +25,14 @@
 // TILE:         %[[RESULT:.*]] = tile.result {{.*}} : memref<?x?x?x16xbf16
 // TILE:         %[[SUMS:.*]] = tile.workspace {{.*}} : memref<?x?x?x16xf32
 // TILE:         tile.memset %[[SUMS]]
-// TILE:         tile.launch @twice_0{{.*}}%[[SUMS]])
 // TILE-NOT:     tile.memset
-// TILE:         tile.launch @twice_1{{.*}}%[[SUMS]])
+// TILE:         tile.plan_for
+// TILE:           tile.plan_for
+// TILE:             %[[VIEW:.*]] = tile.view %[[SUMS]] axis 0
+// TILE:             tile.launch @twice_0{{.*}}%[[VIEW]])
+// TILE:             tile.launch @twice_1{{.*}}%[[VIEW]])
+// TILE:           }
+// TILE-NEXT:    }
 // TILE:         tile.launch @twice_1_round0{{.*}}(%[[SUMS]], %[[RESULT]])
 hsa.program @twice(%q: !query, %landmarks: !landmarks, %picks: !picks) -> !sums attributes {group = 4 : i64} {
   %x = hsa.load %q : !query -> !q
