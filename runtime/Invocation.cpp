@@ -104,8 +104,8 @@ void Invocation::bind() {
     else if (plan.values[v].role == Value::Role::Result)
       computeShape(v);
   }
-  workspaceSize = runtime::workspaceBytes(
-      plan, {environment.data(), sources.size()});
+  workspaceSize =
+      runtime::workspaceBytes(plan, {environment.data(), sources.size()});
 }
 
 void Invocation::checkArgument(int v) const {
@@ -201,9 +201,9 @@ void Invocation::perform(const View &view) {
          from + size, " of the ", base.sizes[view.axis], " of ",
          plan.values[view.base].name);
   part.sizes[view.axis] = size;
-  part.data = static_cast<char *>(base.data) +
-              from * base.strides[view.axis] *
-                  sizeOf(plan.values[view.base].dtype);
+  part.data =
+      static_cast<char *>(base.data) +
+      from * base.strides[view.axis] * sizeOf(plan.values[view.base].dtype);
 }
 
 void Invocation::perform(const Scope &scope) { runSteps(scope.body); }

@@ -33,12 +33,13 @@
 //     <18231 bytes>
 //
 // Arrays. A dimension is a number or the name of a size; a name that stands
-// twice must have the same value. Arguments, results, workspaces and views share
-// one name space. Results and workspaces are contiguous. Results are allocated
-// anew for each call; `zero` fills them first. A workspace begins where it
-// stands, filled with zeros there if it is `zero`, and ends with its block of
-// steps: workspaces of different blocks may share memory (Workspace.h). A view
-// is some places of an axis of another array; it has the array's strides.
+// twice must have the same value. Arguments, results, workspaces and views
+// share one name space. Results and workspaces are contiguous. Results are
+// allocated anew for each call; `zero` fills them first. A workspace begins
+// where it stands, filled with zeros there if it is `zero`, and ends with its
+// block of steps: workspaces of different blocks may share memory
+// (Workspace.h). A view is some places of an axis of another array; it has the
+// array's strides.
 //
 // Symbols of expressions: the named sizes; integer scalar arguments; what `let`
 // names, behind it and to the end of its block; loop variables inside their

@@ -14,8 +14,8 @@ int64_t countElements(const Plan &plan, int value,
   const std::vector<Expr> &shape = plan.values[value].shape;
   for (size_t d = shape.size(); d-- > 0;) {
     int64_t size = shape[d].evaluate(environment);
-    bool overflow = __builtin_mul_overflow(
-        elements, std::max<int64_t>(size, 1), &elements);
+    bool overflow =
+        __builtin_mul_overflow(elements, std::max<int64_t>(size, 1), &elements);
     if (size < 0 || overflow || elements > (int64_t(1) << 60))
       fail(ErrorKind::Argument, plan.function, "(): the size of ",
            plan.values[value].name, " is ", size, " along axis ", d,

@@ -159,8 +159,7 @@ void PlanBuilder::setShape(Operation *made) {
 }
 
 runtime::Make PlanBuilder::getMake(tile::WorkspaceOp workspace) {
-  int place =
-      addArray(workspace, runtime::Value::Role::Workspace, "workspace");
+  int place = addArray(workspace, runtime::Value::Role::Workspace, "workspace");
   plan.values[place].zero = workspace.getZero();
   setShape(workspace);
   return {place};

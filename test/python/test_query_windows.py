@@ -92,6 +92,8 @@ CASES: dict[str, tuple[rf.JitFunction, Given, Given]] = {
         ATTEND | {"top_k": 3, "size": S, "window": 20},
     ),
 }
+
+
 def fresh(function: rf.JitFunction, **options: Any) -> rf.JitFunction:
     """The function with nothing in memory yet that was compiled for it."""
     return function.options(stages=2, **options)
