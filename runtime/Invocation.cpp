@@ -195,7 +195,7 @@ void Invocation::perform(const View &view) {
   std::copy_n(base.strides, base.rank, part.strides);
   int64_t from = evaluate(view.from);
   int64_t size = evaluate(plan.values[view.value].shape[view.axis]);
-  if (from < 0 || size < 0 || from + size > base.sizes[view.axis])
+  if (from < 0 || size < 0 || size > base.sizes[view.axis] - from)
     fail(ErrorKind::Plan, "plan of ", plan.function, ": ",
          plan.values[view.value].name, " has places ", from, " to ",
          from + size, " of the ", base.sizes[view.axis], " of ",

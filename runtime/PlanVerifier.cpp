@@ -144,6 +144,10 @@ private:
     const Value &value = plan.values[view.value];
     if (!isArray(view.base) || !isKnown(view.base) || view.base == view.value)
       error("'", value.name, "' is a view of what is no array there");
+    const Value &base = plan.values[view.base];
+    if (view.axis < 0 || view.axis >= static_cast<int>(base.shape.size()) ||
+        value.shape.size() != base.shape.size() || value.dtype != base.dtype)
+      error("'", value.name, "' is no part of '", base.name, "'");
   }
 
   void check(const Scope &scope) { checkSteps(scope.body); }

@@ -27,11 +27,18 @@ int64_t countElements(const Plan &plan, int value,
   return std::any_of(shape.begin(), shape.end(), isEmpty) ? 0 : elements;
 }
 
+/// No machine has so much memory.
+static constexpr int64_t mostBytes = int64_t(1) << 60;
+
 int64_t slotBytes(const Plan &plan, int value,
                   std::span<const int64_t> environment) {
   constexpr int64_t alignment = 256;
-  int64_t bytes = countElements(plan, value, environment) *
-                  sizeOf(plan.values[value].dtype);
+  int64_t elements = countElements(plan, value, environment);
+  int64_t size = sizeOf(plan.values[value].dtype);
+  if (elements > mostBytes / size)
+    fail(ErrorKind::Argument, plan.function, "(): ", plan.values[value].name,
+         " has ", elements, " elements, which cannot be allocated");
+  int64_t bytes = elements * size;
   return (bytes + alignment - 1) / alignment * alignment;
 }
 
@@ -73,6 +80,10 @@ private:
   }
   void meet(const Make &make) {
     top += slotBytes(plan, make.value, environment);
+    if (top > mostBytes)
+      fail(ErrorKind::Argument, plan.function,
+           "(): its workspaces take more than ", mostBytes,
+           " bytes, which cannot be allocated");
     most = std::max(most, top);
   }
   void meet(const Scope &scope) { walk(scope.body); }

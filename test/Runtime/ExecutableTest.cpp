@@ -154,6 +154,25 @@ TEST(Executable, WorkspacesEndWithTheirBlock) {
   EXPECT_EQ(element(memory, 1), 0) << "the first turn's";
 }
 
+TEST(Executable, WorkspacesBeyondAllMemoryAreErrors) {
+  auto errorOf = [](const std::string &steps) -> std::string {
+    std::vector<char> memory;
+    try {
+      runWithWorkspace(steps, 0, memory);
+    } catch (const Error &error) {
+      return error.what();
+    }
+    return "";
+  };
+  const std::string size = std::to_string(int64_t(1) << 57);
+  EXPECT_EQ(errorOf("workspace a i64 [" + size + "]\nworkspace b i64 [1]\n"),
+            "f(): its workspaces take more than 1152921504606846976 bytes, "
+            "which cannot be allocated");
+  EXPECT_EQ(errorOf("workspace a i64 [" + size + " * 2]\n"),
+            "f(): a has 288230376151711744 elements, which cannot be "
+            "allocated");
+}
+
 TEST(Executable, GuardsChoose) {
   const char *steps =
       "if a >= 16 { launch \"mark\" grid (1, 1, 1) block 1 (out, i32(10)) }\n"

@@ -75,6 +75,26 @@ TEST(Plan, ParsingAndPrintingRoundTrip) {
   EXPECT_EQ(plan.kernels(), (std::vector<std::string>{"hsa_0", "part"}));
 }
 
+TEST(Plan, AViewIsPartOfItsArray) {
+  Plan plan = Plan::parse(text + code);
+  View &view =
+      std::get<View>(std::get<Loop>(plan.steps[2].action).body[1].action);
+  auto errorOfPlan = [&]() -> std::string {
+    try {
+      plan.verify();
+    } catch (const Error &error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_EQ(errorOfPlan(), "");
+  view.axis = 4;
+  EXPECT_EQ(errorOfPlan(), "plan of hsa: 'part' is no part of 'q'");
+  view.axis = 1;
+  plan.values[view.value].dtype = DType::F32;
+  EXPECT_EQ(errorOfPlan(), "plan of hsa: 'part' is no part of 'q'");
+}
+
 TEST(Plan, SymbolsHaveSources) {
   Plan plan = Plan::parse(text + code);
   std::vector<SymbolSource> sources = resolveSymbols(plan);

@@ -116,6 +116,8 @@ void PlanComposer::collectPlans() {
 /// What the language supplies itself stands behind the parameters.
 Value PlanComposer::getStart(const LaunchedPlan &step) {
   Parameters own(step.program);
+  assert((own.countsFromWindow() || parameters.getStart() >= 0) &&
+         "what the whole program is told, each step is told");
   Value start = own.countsFromWindow()
                     ? Value()
                     : body->getArgument(parameters.getStart());
@@ -178,23 +180,35 @@ void PlanComposer::appendWhole(LaunchedPlan &step) {
 // Windows of queries
 //===----------------------------------------------------------------------===//
 
+/// Whether the heads that share keys share the row of a result, too.
+static bool isOfGroups(Type type) {
+  if (auto sums = dyn_cast<hsa::SumsType>(type))
+    type = sums.getRole();
+  if (auto weights = dyn_cast<hsa::WeightsType>(type))
+    return weights.getHeads() != hsa::Heads::Query;
+  return hasAxis(type, hsa::Axis::Slot) && !hasAxis(type, hsa::Axis::Head);
+}
+
 /// Bytes of the rows of all queries that programs hand on.
 Value PlanComposer::countHandedBytes(const PlanSizes &sizes) {
   Value bytes = b.index(0);
   for (LaunchedPlan &step : steps)
     for (auto result : step.plan.getBody().getOps<tile::ResultOp>()) {
       Type type = step.getType(result);
-      if (isReturned(step.getOutput(result)) || isa<hsa::SumsType>(type))
+      QueryRows rows = findQueryRows(step.program, type);
+      if (isReturned(step.getOutput(result)) || rows.rows < 0)
         continue;
       auto memory = cast<MemRefType>(result.getType());
-      Value own = b.index(memory.getElementTypeBitWidth() / 8);
-      PlanSizes all = sizes;
-      if (step.program.getBlockAttr())
-        all.queries = b.create<arith::CeilDivUIOp>(
-            sizes.queries, b.index(step.program.getBlockSize()));
-      for (Value size : getRowsShape(b, step.program, type, memory, all))
-        own = b.mul(own, size);
-      bytes = b.add(bytes, own);
+      int64_t columns = memory.getShape().back();
+      int64_t ofRow = memory.getElementTypeBitWidth() / 8 *
+                      (ShapedType::isDynamic(columns) ? 1 : columns);
+      Value heads = sizes.queryHeads;
+      if (isOfGroups(type))
+        heads = b.div(heads, step.program.getGroup());
+      Value count =
+          b.create<arith::CeilDivUIOp>(sizes.queries, b.index(rows.positions));
+      Value all = b.mul(b.mul(sizes.batch, count), heads);
+      bytes = b.add(bytes, b.mul(all, b.index(ofRow)));
     }
   return bytes;
 }
@@ -204,6 +218,7 @@ Value PlanComposer::makeWhole(Value value, IRMapping &mapping) {
   if (Value made = mapping.lookupOrNull(value))
     return made;
   Operation *op = value.getDefiningOp();
+  assert(op && "shapes of results and sums are those of parameters");
   for (Value operand : op->getOperands())
     makeWhole(operand, mapping);
   return b.clone(*op, mapping)

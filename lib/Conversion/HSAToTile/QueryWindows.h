@@ -44,8 +44,8 @@ public:
 
   /// What a window has of an array.
   mlir::Value view(mlir::Value array, const QueryRows &rows);
-  /// In the loops: the first query of the window, and the queries of a sequence
-  /// that are not before its end, as indices.
+  /// In the loops, as indices: the first query of the window, and how many of a
+  /// sequence are behind it.
   mlir::Value getFirst() const { return firstQuery; }
   mlir::Value getRest() const { return rest; }
 

@@ -218,9 +218,9 @@ static LogicalResult addSums(TileBuilder &b, hsa::ProgramOp program,
 /// Of a result over the rows of query blocks, or over slots: what the positions
 /// of a block share, such as a selection, has a row for each query block, of
 /// one head or all.
-SmallVector<Value> ramify::getRowsShape(TileBuilder &b, hsa::ProgramOp program,
-                                        Type type, Type memory,
-                                        const PlanSizes &sizes) {
+static SmallVector<Value> getRowsShape(TileBuilder &b, hsa::ProgramOp program,
+                                       Type type, Type memory,
+                                       const PlanSizes &sizes) {
   SmallVector<Value> shape = {sizes.batch, sizes.queries, sizes.queryHeads};
   int64_t positions = std::max<int64_t>(program.getAxisSize(Axis::Pos), 1);
   if (hasAxis(type, Axis::Slot) || !hasAxis(type, Axis::Pos))

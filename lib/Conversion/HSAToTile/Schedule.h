@@ -99,12 +99,6 @@ struct PlanSizes {
 PlanSizes getPlanSizes(TileBuilder &b, hsa::ProgramOp program,
                        mlir::Value query);
 
-/// The shape of a result that has a row for each query, or block of queries.
-llvm::SmallVector<mlir::Value> getRowsShape(TileBuilder &b,
-                                            hsa::ProgramOp program,
-                                            mlir::Type type, mlir::Type memory,
-                                            const PlanSizes &sizes);
-
 /// On what a plan makes and does once for all queries, where it is one step of
 /// a function: arrays of sums, which are cleared before and rounded behind. The
 /// number is that of the dimension that counts sequences, or -1.
