@@ -197,6 +197,27 @@ tile.plan @dim_of_result(%n: index) {
 
 // -----
 
+tile.kernel @k(%n: index) {
+}
+
+// The size of a view is what it was made with, or that of the array.
+// CHECK-LABEL: @dim_of_view
+// CHECK-SAME: (%[[X:.*]]: memref<?x?xf32, strided<[?, 1]>>, %[[N:.*]]: index)
+// CHECK: %[[C0:.*]] = arith.constant 0 : index
+// CHECK: %[[ROWS:.*]] = memref.dim %[[X]], %[[C0]]
+// CHECK-NOT: memref.dim
+// CHECK: tile.launch @k grid(%[[ROWS]], %[[N]], %{{.*}}) (%[[N]])
+tile.plan @dim_of_view(%x: memref<?x?xf32, strided<[?, 1]>>, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %part = tile.view %x axis 1 from %c1 size %n : memref<?x?xf32, strided<[?, 1]>>
+  %rows = memref.dim %part, %c0 : memref<?x?xf32, strided<[?, 1]>>
+  %columns = memref.dim %part, %c1 : memref<?x?xf32, strided<[?, 1]>>
+  tile.launch @k grid(%rows, %columns, %c1) (%columns) : index
+}
+
+// -----
+
 #a = #tile.layout<reg = [[8]], lane = [[0], [0], [1], [2], [4]], warps = [1], repeat = [1]>
 #b = #tile.layout<reg = [[1]], lane = [[2], [4], [8], [0], [0]], warps = [1], repeat = [1]>
 
