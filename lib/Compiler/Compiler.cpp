@@ -155,7 +155,7 @@ bool Compilation::checkNumbers() {
                  {"registers", options.registers, 255, 1},
                  {"slices", options.slices, 1024, 1},
                  {"window", options.windowTokens, 1 << 20, 1},
-                 {"handed", options.handedBytes, 64 << 20, 1}};
+                 {"handed", options.handedBytes, 96 << 20, 1}};
   for (auto [name, value, most, step] : numbers)
     if (value < 0 || value > most || value % step != 0)
       return fail(

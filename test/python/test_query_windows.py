@@ -169,7 +169,7 @@ def test_the_windows_of_a_plan() -> None:
     function, given, options = CASES["hils"]
     shapes = {name: tuple(x.shape) for name, x in given.items()}
     steps = {"hils_kernel_0": 9}  # 3 windows of each of 3 sequences
-    for handed, count in ((1, 9), (64 << 20, 1)):
+    for handed, count in ((1, 9), (96 << 20, 1)):
         launches = lower(function, "hsa", given | options, handed=handed).launches(shapes)
         found = [x["kernel"] for x in launches if x["kernel"] in steps]
         assert len(found) == count

@@ -57,7 +57,7 @@ def HSAToTile : Pass<"hsa-to-tile", "::mlir::ModuleOp"> {
            "room for">,
     Option<"windowTokens", "window-tokens", "int64_t", "4096",
            "queries whose visits are made window by window (chunk_major)">,
-    Option<"handedBytes", "handed-bytes", "int64_t", "67108864",
+    Option<"handedBytes", "handed-bytes", "int64_t", "100663296",
            "what the programs that one program launches hand on at a time">,
     Option<"indexPicks", "index-picks", "int64_t", "512",
            "picks that a program of an inverse index counts; on a GPU a power of "
