@@ -90,6 +90,9 @@ QueryWindows::QueryWindows(TileBuilder &b, const PlanSizes &sizes, Value bytes,
   Value fit = most(b, divideDown(b, b.index(mostBytes), ofQuery), unit);
   Value whole = b.mul(divideUp(b, most(b, length, one), unit), unit);
   queries = least(b, whole, b.mul(divideDown(b, fit, unit), unit));
+  // The last is about as long as the others.
+  Value even = divideUp(b, most(b, length, one), divideUp(b, whole, queries));
+  queries = b.mul(divideUp(b, even, unit), unit);
   sequences = most(b, least(b, divideDown(b, fit, queries), batch), one);
 }
 
