@@ -13,9 +13,10 @@
 using namespace mlir;
 using namespace ramify;
 
-/// Bytes that the copies of a plan may take, and those of a kernel that is
-/// launched for a window at a time, beside what the window takes
-/// (ChunkMajor.cpp): less together than the 256 MiB of the contract.
+/// Bytes that the copies of a plan may take, beside what the steps of a
+/// function hand on (QueryWindows.h); and those of a kernel that is launched
+/// for a window at a time, beside what the window takes, too
+/// (ChunkMajorPlan.cpp): less than the 256 MiB of the contract.
 static constexpr int64_t kCopyBytes = int64_t(128) << 20;
 static constexpr int64_t kCopyBytesOfWindows = int64_t(8) << 20;
 
